@@ -1,0 +1,36 @@
+//! Gathers the built-in course into one folder, which `src/assets.rs` embeds.
+//!
+//! Only what belongs to the course is taken: a `target/` that an editor left beside a template
+//! must not end up in the binary.
+
+use std::path::Path;
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
+    let out = Path::new(&env::var("OUT_DIR").expect("set by cargo")).join("course");
+    if out.exists() {
+        fs::remove_dir_all(&out)?;
+    }
+    for folder in ["exercises", "templates", "solutions"] {
+        println!("cargo:rerun-if-changed={folder}");
+        copy(Path::new(folder), &out.join(folder))?;
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == "target" || name == ".workshop" || name.to_string_lossy().ends_with(".orig") {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &to.join(&name))?;
+        } else {
+            fs::copy(entry.path(), to.join(&name))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! Where the files of a course come from: the binary itself, or a folder.
+
+use std::borrow::Cow;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, include_dir};
+
+use crate::course::{Course, Stage, Track};
+use crate::error::{Error, Place, Result, suggest};
+
+static BUILT_IN: Dir<'_> = include_dir!("$OUT_DIR/course");
+
+/// The file that makes a folder a course.
+pub const COURSE_FILE: &str = "exercises/course.yaml";
+
+/// A file of a course may be this long.
+const MAX_FILE: u64 = 4 << 20;
+
+/// A package of a course may have so many files.
+const MAX_FILES: usize = 2000;
+
+/// Where a course comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Embedded in this binary.
+    BuiltIn,
+    /// A folder, as an absolute path.
+    Folder(PathBuf),
+}
+
+/// A course with its files at hand.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What `course.yaml` says.
+    pub course: Course,
+}
+
+/// A file in a package: its path below the package, with `/`, and its bytes.
+pub type File = (String, Vec<u8>);
+
+impl Catalog {
+    /// Opens a course. Nothing of it is run.
+    ///
+    /// # Errors
+    /// There is no course, or its `course.yaml` is wrong.
+    pub fn open(origin: Origin) -> Result<Catalog> {
+        let text = text(&origin, COURSE_FILE)?;
+        let course = Course::parse(&shown(&origin, COURSE_FILE), &text)?;
+        Ok(Catalog { origin, course })
+    }
+
+    /// The course in a folder.
+    ///
+    /// # Errors
+    /// See [`Catalog::open`].
+    pub fn folder(path: &Path) -> Result<Catalog> {
+        let path = path.canonicalize().map_err(|error| {
+            Error::io("open the course", path, &error).help("a course is a folder with exercises/course.yaml in it")
+        })?;
+        Catalog::open(Origin::Folder(path))
+    }
+
+    /// A stage, read and checked.
+    ///
+    /// # Errors
+    /// There is none of this name (the nearest are offered), or its `stage.yaml` is wrong.
+    pub fn stage(&self, name: &str) -> Result<Stage> {
+        let names: Vec<&str> = self.course.stages.iter().map(String::as_str).collect();
+        if !names.contains(&name) {
+            return Err(Error::new(format!("this course has no stage `{name}`")).help(suggest(name, "stages", &names)));
+        }
+        let file = format!("exercises/{name}/stage.yaml");
+        let text = text(&self.origin, &file)?;
+        Stage::parse(name, &shown(&self.origin, &file), &text)
+    }
+
+    /// A text file of a stage's folder: its lesson, or a patch.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn stage_text(&self, stage: &str, file: &str) -> Result<String> {
+        text(&self.origin, &format!("exercises/{stage}/{file}"))
+    }
+
+    /// A track by its name.
+    ///
+    /// # Errors
+    /// There is none of this name; the nearest are offered.
+    pub fn track(&self, name: &str) -> Result<&Track> {
+        self.course.tracks.get(name).ok_or_else(|| {
+            let names: Vec<&str> = self.course.tracks.keys().map(String::as_str).collect();
+            Error::new(format!("this course has no track `{name}`")).help(suggest(name, "tracks", &names))
+        })
+    }
+
+    /// All files below a folder of the course.
+    ///
+    /// # Errors
+    /// The folder can't be read, has links in it, or too many or too long files.
+    pub fn tree(&self, folder: &str) -> Result<Vec<File>> {
+        let mut files = Vec::new();
+        match &self.origin {
+            Origin::BuiltIn => {
+                let dir = BUILT_IN.get_dir(folder).ok_or_else(|| missing(&self.origin, folder))?;
+                embedded(dir, dir.path(), &mut files);
+            }
+            Origin::Folder(root) => on_disk(&inside(root, folder)?, "", &mut files)?,
+        }
+        files.sort();
+        Ok(files)
+    }
+}
+
+fn missing(origin: &Origin, file: &str) -> Error {
+    let help = match file {
+        COURSE_FILE => "a course is a folder with exercises/, templates/ and solutions/ in it",
+        _ => "add it, or take what needs it out of exercises/course.yaml; docs/course.md shows a whole course",
+    };
+    Error::new(format!("the course has no {}", shown(origin, file))).help(help)
+}
+
+/// A file's name as the reader knows it.
+fn shown(origin: &Origin, file: &str) -> String {
+    match origin {
+        Origin::BuiltIn => file.to_owned(),
+        Origin::Folder(root) => root.join(file).display().to_string(),
+    }
+}
+
+fn text(origin: &Origin, file: &str) -> Result<String> {
+    let bytes: Cow<'_, [u8]> = match origin {
+        Origin::BuiltIn => BUILT_IN.get_file(file).ok_or_else(|| missing(origin, file))?.contents().into(),
+        Origin::Folder(root) => read(root, file)?.into(),
+    };
+    String::from_utf8(bytes.into_owned())
+        .map_err(|error| not_utf8(&shown(origin, file), error.as_bytes(), error.utf8_error().valid_up_to()))
+}
+
+/// The line is shown as far as it can be: what is no text has a sign in its place.
+fn not_utf8(file: &str, bytes: &[u8], valid: usize) -> Error {
+    let line = bytes[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = bytes[..valid].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let column = String::from_utf8_lossy(&bytes[start..valid]).chars().count() + 1;
+    let source = bytes[start..].split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let place = Place::new(file, (line, column, 1), &String::from_utf8_lossy(source));
+    Error::new("this is not UTF-8").at(place).help("save the file as UTF-8")
+}
+
+/// Reads a file of a course's folder: not over its limit, and not from outside of the folder.
+fn read(root: &Path, file: &str) -> Result<Vec<u8>> {
+    read_limited(&inside(root, file)?)
+}
+
+/// A file or folder of a course as it is on the disk, when no link on the way leads outside.
+fn inside(root: &Path, file: &str) -> Result<PathBuf> {
+    let path = root.join(file);
+    let real = path.canonicalize().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => missing(&Origin::Folder(root.to_owned()), file),
+        _ => Error::io("read", &path, &error).help("the course must be readable as a whole"),
+    })?;
+    if real.starts_with(root) {
+        return Ok(real);
+    }
+    Err(Error::new(format!("{} is a link that leads out of the course", path.display()))
+        .help("put what it leads to into the course itself"))
+}
+
+/// Reads a file that is one: a pipe would never end, a device may do anything.
+fn read_limited(path: &Path) -> Result<Vec<u8>> {
+    let fail = |error| Error::io("read", path, &error).help("the course must be readable as a whole");
+    let metadata = fs::metadata(path).map_err(fail)?;
+    if !metadata.is_file() {
+        return Err(Error::new(format!("{} is not a file", path.display())).help("put a plain file in its place"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(fail)?;
+    let length = metadata.len().max(bytes.len() as u64);
+    if length > MAX_FILE {
+        return Err(Error::new(format!(
+            "{} has {length} bytes; a file of a course has at most {MAX_FILE}",
+            path.display()
+        ))
+        .help("make it shorter, or let the package's own build fetch it"));
+    }
+    Ok(bytes)
+}
+
+fn embedded(dir: &Dir<'_>, root: &Path, files: &mut Vec<File>) {
+    for file in dir.files() {
+        let path = file.path().strip_prefix(root).unwrap_or(file.path());
+        files.push((path.to_string_lossy().replace('\\', "/"), file.contents().to_vec()));
+    }
+    dir.dirs().for_each(|dir| embedded(dir, root, files));
+}
+
+fn on_disk(dir: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
+    let fail = |error| Error::io("read the folder", dir, &error).help("the course must be readable as a whole");
+    for entry in fs::read_dir(dir).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let kind = entry.file_type().map_err(fail)?;
+        let path = format!("{prefix}{name}");
+        if kind.is_symlink() {
+            return Err(Error::new(format!("{} is a symbolic link", entry.path().display()))
+                .help("put the file itself into the course"));
+        }
+        if kind.is_dir() {
+            if !matches!(name.as_str(), "target" | ".git" | ".workshop" | "__pycache__" | "node_modules") {
+                on_disk(&entry.path(), &format!("{path}/"), files)?;
+            }
+        } else {
+            files.push((path, read_limited(&entry.path())?));
+        }
+        if files.len() > MAX_FILES {
+            return Err(Error::new(format!("{} has more than {MAX_FILES} files", dir.display()))
+                .help("take out what a build makes or fetches"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,311 @@
+//! Is a stage fair and strict? What every stage is held to, ours first.
+//!
+//! 1. The template builds without warnings and fails, with an explanation.
+//! 2. The solution passes every run, many times over, also while the machine is busy.
+//! 3. Every known mistake is a patch that applies, builds and is rejected, and the explanation
+//!    shown is the one that it names.
+//! 4. A scenario or a condition that catches no mistake tests nothing: it is reported.
+//! 5. Hints, explanations, lesson and file names resolve.
+
+mod patch;
+mod table;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::assets::{Catalog, File};
+use crate::build::{Built, Outcome, Package};
+use crate::cli::CheckArgs;
+use crate::commands::block_on;
+use crate::course::{Condition, Mistake, Party, Stage, Track};
+use crate::error::{Error, Result, suggest};
+use crate::event::Silent;
+use crate::explain::FACTS;
+use crate::verdict::StageVerdict;
+use crate::verify::{Selection, Verified, verify};
+use crate::workspace::write_files;
+
+pub use table::Row;
+
+/// Checks the stages that were asked for; prints a table a stage. False when a rule is broken.
+///
+/// # Errors
+/// What kept the check from being made.
+pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
+    let names = if args.stages.is_empty() { catalog.course.stages.clone() } else { args.stages.clone() };
+    let scratch = match &args.cache {
+        Some(folder) => Scratch::Kept(std::path::absolute(folder).map_err(|error| Error::io("use", folder, &error))?),
+        None => Scratch::Passing(
+            tempfile::tempdir().map_err(|error| Error::new("no temporary folder can be made").because(error))?,
+        ),
+    };
+    let _busy = args.busy.then(Busy::start);
+    let mut good = true;
+    for name in &names {
+        let stage = catalog.stage(name)?;
+        for (track_name, track) in &catalog.course.tracks {
+            let desk = Desk { catalog, stage: &stage, track, dir: scratch.path().join(track_name), args };
+            let rows = block_on(desk.check())?;
+            good &= rows.iter().all(|row| row.good);
+            crate::report::print(&table::render(name, track_name, &rows));
+        }
+    }
+    Ok(good)
+}
+
+/// Where packages are put together and built.
+enum Scratch {
+    Kept(PathBuf),
+    Passing(tempfile::TempDir),
+}
+
+impl Scratch {
+    fn path(&self) -> &Path {
+        match self {
+            Scratch::Kept(path) => path,
+            Scratch::Passing(dir) => dir.path(),
+        }
+    }
+}
+
+/// Threads that keep every core busy, until dropped.
+struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    fn start() -> Busy {
+        let stop = Arc::new(AtomicBool::new(false));
+        for _ in 0..std::thread::available_parallelism().map_or(2, std::num::NonZero::get) {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Busy(stop)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One stage in one track, while it is checked.
+struct Desk<'c> {
+    catalog: &'c Catalog,
+    stage: &'c Stage,
+    track: &'c Track,
+    dir: PathBuf,
+    args: &'c CheckArgs,
+}
+
+impl Desk<'_> {
+    async fn check(&self) -> Result<Vec<Row>> {
+        let mut rows = vec![self.names()?];
+        let template = self.catalog.tree(&self.track.templates)?;
+        let solution = self.catalog.tree(&self.track.solutions)?;
+        let reference = self.package(Party::Reference, "solution", &solution)?;
+        if self.args.mistake.is_none() {
+            rows.push(self.template(&reference, &template).await?);
+            rows.push(self.solution(&reference).await?);
+        }
+        let mut caught = BTreeSet::new();
+        for mistake in &self.stage.mistakes {
+            if self.args.mistake.as_ref().is_none_or(|only| *only == mistake.name) {
+                rows.push(self.mistake(&reference, mistake, &solution, &mut caught).await?);
+            }
+        }
+        if self.args.mistake.is_none() {
+            rows.push(self.idle(&caught));
+        }
+        Ok(rows)
+    }
+
+    /// A folder with all packages of one version, and its place in the cache.
+    fn package(&self, party: Party, name: &str, files: &[File]) -> Result<Package> {
+        let root = self.dir.join("packages").join(name);
+        write_files(&root, files)?;
+        Ok(Package {
+            party,
+            stage: self.stage.name.clone(),
+            root,
+            out: self.dir.join("out").join(name).join(&self.stage.name),
+            cache: self.dir.join("cache"),
+            colour: false,
+        })
+    }
+
+    /// Plays `you` against the reference, every run as often as asked for.
+    async fn play(&self, you: Package, reference: &Package, repeat: u32) -> Result<Option<StageVerdict>> {
+        let built = Built { track: self.track, you, reference: reference.clone() };
+        let seed = self.args.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
+        let selection = Selection { repeat, seed, ..Selection::default() };
+        match verify(self.stage, &built, &selection, &mut Silent).await? {
+            Verified::Verdict(verdict) => Ok(Some(verdict)),
+            Verified::NotBuilt => Ok(None),
+        }
+    }
+
+    /// Rule 5: what is named exists.
+    fn names(&self) -> Result<Row> {
+        let own = self.stage.explanations.iter().map(|own| own.id.as_str());
+        let known: Vec<&str> = FACTS.iter().copied().chain(own).collect();
+        let of_hints = self.stage.hints.iter().flat_map(|hint| &hint.helps);
+        let of_mistakes = self.stage.mistakes.iter().map(|mistake| &mistake.explains);
+        // Found by comparing runs, and so never a fact of one.
+        let facts: Vec<&str> = FACTS.iter().copied().filter(|id| *id != "not-the-protocol").collect();
+        for own in &self.stage.explanations {
+            if let Some(id) = own.when.iter().find(|id| !facts.contains(&id.as_str())) {
+                return Ok(Row::bad("names", format!("there is no fact `{id}`; {}", suggest(id, "facts", &facts))));
+            }
+            for scenario in &own.scenarios {
+                self.stage.scenario(scenario)?;
+            }
+        }
+        for id in of_hints.chain(of_mistakes) {
+            if !known.contains(&id.as_str()) {
+                return Ok(Row::bad(
+                    "names",
+                    format!("there is no explanation `{id}`; {}", suggest(id, "explanations", &known)),
+                ));
+            }
+        }
+        self.catalog.stage_text(&self.stage.name, "lesson.md")?;
+        Ok(Row::good("names", "lesson, hints and explanations resolve".to_owned()))
+    }
+
+    /// Rule 1: the template builds without warnings and fails, and says what to do first.
+    async fn template(&self, reference: &Package, files: &[File]) -> Result<Row> {
+        let package = self.package(Party::You, "template", files)?;
+        // Built in any case: what was built before has told its warnings then.
+        package.forget();
+        match package.build(self.track, &mut |_| {}).await? {
+            Outcome::Failed(output) => return Ok(Row::bad("template", format!("does not build:\n{output}"))),
+            Outcome::Built { output, .. } if self.warns(&output) => {
+                return Ok(Row::bad("template", format!("builds with warnings:\n{output}")));
+            }
+            Outcome::Built { .. } | Outcome::Fresh => {}
+        }
+        let start = Instant::now();
+        let Some(verdict) = self.play(package, reference, 1).await? else {
+            return Ok(Row::bad("template", "does not build".to_owned()));
+        };
+        Ok(match verdict.shown() {
+            None => Row::bad("template", "passes: there is nothing to learn".to_owned()),
+            Some((_, failed)) => {
+                Row::good("template", format!("fails: {} — {}", failed.because.id, failed.because.say))
+                    .took(start.elapsed())
+            }
+        })
+    }
+
+    fn warns(&self, output: &str) -> bool {
+        let regex = self.track.warning.as_deref().and_then(|source| regex_lite::Regex::new(source).ok());
+        regex.is_some_and(|regex| output.lines().any(|line| regex.is_match(line)))
+    }
+
+    /// Rule 2: the solution passes every run, every time.
+    async fn solution(&self, reference: &Package) -> Result<Row> {
+        let start = Instant::now();
+        let you = Package { party: Party::You, ..reference.clone() };
+        let Some(verdict) = self.play(you, reference, self.args.repeat).await? else {
+            return Ok(Row::bad("solution", "does not build".to_owned()));
+        };
+        let whole = repeats(&verdict).filter(|(_, failed)| failed.is_none()).count();
+        let runs = verdict.runs.len();
+        let row = match verdict.shown() {
+            None => Row::good("solution", format!("passes {whole} of {} times, {runs} runs", self.args.repeat)),
+            Some((run, failed)) => Row::bad(
+                "solution",
+                format!(
+                    "passes {whole} of {} times; {run_id} (seed {}): {} — {}",
+                    self.args.repeat,
+                    run.id.seed,
+                    failed.because.id,
+                    failed.because.say,
+                    run_id = run.id
+                ),
+            ),
+        };
+        Ok(row.took(start.elapsed() / self.args.repeat))
+    }
+
+    /// Rule 3: the mistake is rejected every time, with its own explanation.
+    async fn mistake(
+        &self,
+        reference: &Package,
+        mistake: &Mistake,
+        solution: &[File],
+        caught: &mut BTreeSet<(String, Condition)>,
+    ) -> Result<Row> {
+        let title = format!("mistake {}", mistake.name);
+        let text = self.catalog.stage_text(&self.stage.name, &mistake.patch)?;
+        let files = match patch::apply(&text, &self.stage.name, solution) {
+            Ok(files) => files,
+            Err(why) => return Ok(Row::bad(&title, why)),
+        };
+        let package = self.package(Party::You, &format!("mistake-{}", mistake.name), &files)?;
+        let start = Instant::now();
+        let Some(verdict) = self.play(package, reference, self.args.repeat).await? else {
+            return Ok(Row::bad(&title, "does not build".to_owned()));
+        };
+        for (run, _) in verdict.failed() {
+            caught.insert((run.id.scenario.clone(), run.id.condition));
+        }
+        let all = self.args.repeat;
+        let rejected = repeats(&verdict).filter(|(_, failed)| failed.is_some()).count();
+        let matched =
+            repeats(&verdict).filter(|(_, failed)| failed.as_deref() == Some(mistake.explains.as_str())).count();
+        let mut text = format!("rejected {rejected} of {all}, explained {matched} of {all} ({})", mistake.explains);
+        let good = rejected == all as usize && matched == all as usize;
+        if !good
+            && let Some((_, other)) =
+                repeats(&verdict).find(|(_, failed)| failed.as_deref() != Some(mistake.explains.as_str()))
+        {
+            text.push_str(&format!("; otherwise {}", other.as_deref().unwrap_or("accepted")));
+        }
+        let row = if good { Row::good(&title, text) } else { Row::bad(&title, text) };
+        Ok(row.took(start.elapsed() / all))
+    }
+
+    /// Rule 4: what catches no mistake.
+    fn idle(&self, caught: &BTreeSet<(String, Condition)>) -> Row {
+        let scenarios = self
+            .stage
+            .scenarios
+            .iter()
+            .filter(|scenario| !caught.iter().any(|(name, _)| *name == scenario.name))
+            .map(|scenario| format!("scenario {}", scenario.name));
+        let used: BTreeSet<Condition> =
+            self.stage.scenarios.iter().flat_map(|scenario| scenario.conditions.iter().copied()).collect();
+        let conditions = used
+            .iter()
+            .filter(|condition| !caught.iter().any(|(_, other)| other == *condition))
+            .map(|condition| format!("condition {}", condition.name()));
+        let idle: Vec<String> = scenarios.chain(conditions).collect();
+        if idle.is_empty() {
+            Row::good("strictness", "every scenario and condition catches a mistake".to_owned())
+        } else {
+            Row::note("strictness", format!("catch no known mistake: {}", idle.join(", ")))
+        }
+    }
+}
+
+/// For each repeat: the explanation that a learner would have been shown, if it failed.
+fn repeats(verdict: &StageVerdict) -> impl Iterator<Item = (u32, Option<String>)> {
+    let last = verdict.runs.iter().map(|run| run.id.repeat).max().unwrap_or(0);
+    (0..=last).map(|repeat| {
+        let first = verdict.failed().find(|(run, _)| run.id.repeat == repeat);
+        (repeat, first.map(|(_, failed)| failed.because.id.clone()))
+    })
+}
+
+/// Time per stage and repeat, for the table.
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}

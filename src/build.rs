@@ -1,0 +1,282 @@
+//! From a package to programs that can be started: one way, for every party.
+//!
+//! The track says which command builds. Each party has an output folder a stage, all share one
+//! cache, and none of it is where an editor builds: a verify and rust-analyzer never wait for
+//! each other. What has been built from the same files by the same command is not built again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::course::{Party, Track, fill_words};
+use crate::error::{Error, Result};
+use crate::process::{Group, LEAK_GRACE, PeerCommand};
+use crate::runs::Programs;
+
+/// What is built, and where it goes.
+#[derive(Debug, Clone)]
+pub struct Package {
+    /// Whose it is.
+    pub party: Party,
+    /// The stage's name.
+    pub stage: String,
+    /// The folder of all packages.
+    pub root: PathBuf,
+    /// For what is built of this package.
+    pub out: PathBuf,
+    /// Shared by all builds.
+    pub cache: PathBuf,
+    /// Show errors in colour.
+    pub colour: bool,
+}
+
+/// How a build went.
+pub enum Outcome {
+    /// It was built from these very files before.
+    Fresh,
+    /// It is built now.
+    Built {
+        /// How long it took.
+        took: Duration,
+        /// What the tool printed.
+        output: String,
+    },
+    /// It can't be built; what the tool printed, errors first.
+    Failed(String),
+}
+
+/// Of what a build tool prints, at most so many bytes are shown.
+const MAX_OUTPUT: usize = 1 << 20;
+
+/// What the last good build was made from.
+const BUILT_FROM: &str = ".built-from";
+
+/// What the last build, good or not, was tried from.
+const TRIED: &str = ".tried";
+
+impl Package {
+    /// The stage's own folder.
+    pub fn dir(&self) -> PathBuf {
+        self.root.join(&self.stage)
+    }
+
+    /// The `{number}` of a [`Track`]'s command: the same for the same folder, and hardly ever for
+    /// another (one in a thousand million).
+    fn number(&self) -> u64 {
+        256 + hash_of(&self.root) % 1_000_000_000
+    }
+
+    fn fill(&self, text: &str, role: &str) -> String {
+        fill_words(text, &|word| {
+            let path = match word {
+                "stage" => return Some(self.stage.clone()),
+                "number" => return Some(self.number().to_string()),
+                "colour" => return Some(if self.colour { "always" } else { "never" }.to_owned()),
+                "role" => return Some(role.to_owned()),
+                "root" => self.root.clone(),
+                "package" => self.dir(),
+                "out" => self.out.clone(),
+                "cache" => self.cache.clone(),
+                _ => return None,
+            };
+            Some(path.to_string_lossy().into_owned())
+        })
+    }
+
+    fn env(&self, track: &Track) -> BTreeMap<String, String> {
+        track.env.iter().map(|(key, value)| (key.clone(), self.fill(value, ""))).collect()
+    }
+
+    /// The command that plays a role.
+    pub fn command(&self, track: &Track, role: &str) -> PeerCommand {
+        PeerCommand {
+            run: track.run.iter().map(|word| self.fill(word, role)).collect(),
+            env: self.env(track),
+            dir: self.dir(),
+        }
+    }
+
+    /// Forgets that it is built: the next build asks the tool again.
+    pub fn forget(&self) {
+        let _ = fs::remove_file(self.out.join(BUILT_FROM));
+    }
+
+    /// Builds the package, unless it is built. `line` is told what the tool prints.
+    ///
+    /// # Errors
+    /// The tool can't be started, or the files can't be read.
+    pub async fn build(&self, track: &Track, line: &mut dyn FnMut(&str)) -> Result<Outcome> {
+        if track.build.is_empty() {
+            return Ok(Outcome::Fresh);
+        }
+        let sources = self.sources(track)?;
+        let stamp = sources.iter().map(|(path, hash)| format!("{hash:016x} {}\n", path.display())).collect::<String>();
+        let built_from = self.out.join(BUILT_FROM);
+        if fs::read_to_string(&built_from).is_ok_and(|old| old == stamp) {
+            return Ok(Outcome::Fresh);
+        }
+        fs::create_dir_all(&self.out).map_err(|error| Error::io("make", &self.out, &error))?;
+        let _ = fs::remove_file(&built_from);
+        self.touch_changed(&sources);
+        let tried = self.out.join(TRIED);
+        fs::write(&tried, &stamp).map_err(|error| Error::io("write", &tried, &error))?;
+        let start = Instant::now();
+        let (success, output) = self.run_tool(track, line).await?;
+        if !success {
+            return Ok(Outcome::Failed(errors_first(&output, track.error.as_deref())));
+        }
+        fs::write(&built_from, stamp).map_err(|error| Error::io("write", &built_from, &error))?;
+        Ok(Outcome::Built { took: start.elapsed(), output })
+    }
+
+    /// Build tools go by the time of a file. One that was put back from a backup is new in its
+    /// content and old in its time: it would not be built, and the verdict would be about the
+    /// program of before. Such a file, and no other, gets the time of now.
+    fn touch_changed(&self, sources: &Sources) {
+        let tried = self.out.join(TRIED);
+        let (Ok(before), Ok(last)) =
+            (fs::read_to_string(&tried), fs::metadata(&tried).and_then(|meta| meta.modified()))
+        else {
+            return;
+        };
+        for (path, hash) in sources {
+            let known = before.lines().any(|line| line == format!("{hash:016x} {}", path.display()));
+            let old = fs::metadata(path).and_then(|meta| meta.modified()).is_ok_and(|time| time <= last);
+            if !known && old {
+                let _ =
+                    fs::File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
+            }
+        }
+    }
+
+    async fn run_tool(&self, track: &Track, line: &mut dyn FnMut(&str)) -> Result<(bool, String)> {
+        let command: Vec<String> = track.build.iter().map(|word| self.fill(word, "")).collect();
+        let fail = |what: &str, error: std::io::Error| {
+            Error::new(format!("cannot {what} `{}`", command.join(" "))).because(error)
+        };
+        let mut tool = tokio::process::Command::new(&command[0]);
+        tool.args(&command[1..]).envs(self.env(track)).current_dir(&self.root);
+        tool.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        // With its group: the compilers that it starts end with it when we are interrupted.
+        let mut tool = Group::spawn(tool).map_err(|error| {
+            fail("start", error).help("is the language of this track installed? `workshop doctor` looks")
+        })?;
+        let mut output = String::new();
+        let mut told = |bytes: Vec<u8>| {
+            let text = String::from_utf8_lossy(&bytes);
+            line(&text);
+            // A tool that never stops complaining is cut short.
+            if output.len() < MAX_OUTPUT {
+                output.push_str(&text);
+                output.push('\n');
+            }
+        };
+        let stderr = tool.stderr().ok_or_else(|| fail("listen to", std::io::ErrorKind::BrokenPipe.into()))?;
+        let mut lines = BufReader::new(stderr).split(b'\n');
+        let status = loop {
+            tokio::select! {
+                biased;
+                segment = lines.next_segment() => match segment {
+                    Ok(Some(bytes)) => told(bytes),
+                    _ => break tool.wait().await,
+                },
+                status = tool.wait() => {
+                    // A helper that the tool leaves behind may hold its output for ever.
+                    let rest = async { while let Ok(Some(bytes)) = lines.next_segment().await { told(bytes); } };
+                    let _ = tokio::time::timeout(LEAK_GRACE, rest).await;
+                    break status;
+                }
+            }
+        };
+        let status = status.map_err(|error| fail("wait for", error))?;
+        Ok((status.success(), output))
+    }
+
+    /// All that a build depends on, with a hash of each: the command, the files of the package,
+    /// and those at the top of the folder of all packages.
+    fn sources(&self, track: &Track) -> Result<Sources> {
+        let mut sources = Sources::new();
+        let command: Vec<String> = track.build.iter().map(|word| self.fill(word, "")).collect();
+        sources.insert(PathBuf::from("command"), hash_of(&(command, &track.env)));
+        hash_files(&self.root, false, &mut sources)?;
+        hash_files(&self.dir(), true, &mut sources)?;
+        Ok(sources)
+    }
+}
+
+/// Files, each with a hash of its content.
+type Sources = BTreeMap<PathBuf, u64>;
+
+fn hash_of(value: &impl Hash) -> u64 {
+    let mut hash = DefaultHasher::new();
+    value.hash(&mut hash);
+    hash.finish()
+}
+
+fn hash_files(dir: &Path, deep: bool, sources: &mut Sources) -> Result<()> {
+    let fail = |error: std::io::Error| {
+        Error::io("read", dir, &error).help("was it moved? `workshop reset` brings a stage's files back")
+    };
+    for entry in fs::read_dir(dir).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let kind = entry.file_type().map_err(fail)?;
+        // Editors leave swap files and backups; builds leave their own.
+        let hidden =
+            name.to_string_lossy().starts_with('.') || name == "target" || name.to_string_lossy().ends_with('~');
+        if kind.is_dir() && deep && !hidden {
+            hash_files(&path, true, sources)?;
+        } else if kind.is_file() && !hidden {
+            let content = fs::read(&path).map_err(fail)?;
+            sources.insert(path, hash_of(&content));
+        }
+    }
+    Ok(())
+}
+
+/// Puts the blocks that begin as errors do in front, and leaves out the tool's chatter.
+fn errors_first(output: &str, error: Option<&str>) -> String {
+    let Some(regex) = error.and_then(|source| regex_lite::Regex::new(source).ok()) else { return output.to_owned() };
+    let ansi = regex_lite::Regex::new("\u{1b}\\[[0-9;]*m").ok();
+    let plain =
+        |text: &str| ansi.as_ref().map_or_else(|| text.to_owned(), |ansi| ansi.replace_all(text, "").into_owned());
+    let mut blocks: Vec<String> = Vec::new();
+    for line in output.lines() {
+        let starts_block =
+            !plain(line).starts_with([' ', '\t']) && blocks.last().is_none_or(|block| block.ends_with("\n\n"));
+        match blocks.last_mut() {
+            Some(block) if !starts_block => block.push_str(line),
+            _ => blocks.push(line.to_owned()),
+        }
+        if let Some(block) = blocks.last_mut() {
+            block.push('\n');
+        }
+    }
+    let (errors, rest): (Vec<_>, Vec<_>) =
+        blocks.into_iter().partition(|block| block.lines().any(|line| regex.is_match(&plain(line))));
+    if errors.is_empty() { rest.concat() } else { errors.concat() }
+}
+
+/// The programs of a stage, for every party that plays.
+pub struct Built<'t> {
+    /// The track.
+    pub track: &'t Track,
+    /// The learner's package, or whatever plays in its place.
+    pub you: Package,
+    /// The reference's.
+    pub reference: Package,
+}
+
+impl Programs for Built<'_> {
+    fn command(&self, party: Party, role: &str) -> PeerCommand {
+        match party {
+            Party::You => self.you.command(self.track, role),
+            Party::Reference => self.reference.command(self.track, role),
+        }
+    }
+}

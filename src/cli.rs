@@ -1,0 +1,208 @@
+//! The command line as it is typed.
+//!
+//! One definition feeds the parser, the help and the completions. What the flags *mean* is
+//! worked out in [`commands`](crate::commands).
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::course::Condition;
+use crate::report::Format;
+
+/// Learn network programming by building peers that are put to the test.
+///
+/// Begin with `workshop next`: it shows the next exercise, and the files to edit. Then
+/// `workshop verify` plays your programs and tells you the truth about them.
+#[derive(Debug, Parser)]
+#[command(name = "workshop", version, max_term_width = 100, infer_subcommands = false)]
+pub struct Cli {
+    /// Take the course from this folder instead of the built-in one
+    #[arg(long, global = true, value_name = "PATH")]
+    pub course: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the next exercise; make a workspace where there is none
+    Next(NextArgs),
+    /// Build and play your programs, and say whether they are right, and why not
+    Verify(VerifyArgs),
+    /// List the stages, and how far you are
+    List,
+    /// Show the lesson of a stage again
+    Lesson(StageArgs),
+    /// Show a hint; one more each time
+    Hint(StageArgs),
+    /// Show the solution of a stage that you have passed
+    Solution(SolutionArgs),
+    /// Compare your files with the solution of a stage that you have passed
+    Diff(SolutionArgs),
+    /// Put a stage's files back to how they were at first; yours are kept as a backup
+    Reset(StageArgs),
+    /// Play one peer by hand, in this terminal
+    Run(RunArgs),
+    /// See whether this machine has what is needed
+    Doctor,
+    /// For instructors: is a stage fair and strict?
+    #[command(subcommand)]
+    Author(AuthorCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Build what the stages depend on, ahead of time
+    #[command(hide = true)]
+    Prefetch,
+}
+
+/// `workshop next`
+#[derive(Debug, Args)]
+pub struct NextArgs {
+    /// Move on from a stage that is not verified
+    #[arg(long)]
+    pub skip: bool,
+    /// The language to work in, where the course has several
+    #[arg(long, value_name = "NAME")]
+    pub track: Option<String>,
+    /// Do not build dependencies in the background
+    #[arg(long, env = "WORKSHOP_NO_PREFETCH", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_prefetch: bool,
+}
+
+/// A command that is about a stage.
+#[derive(Debug, Args)]
+pub struct StageArgs {
+    /// The stage; the one you are at when left out
+    pub stage: Option<String>,
+}
+
+/// `workshop solution`, `workshop diff`
+#[derive(Debug, Args)]
+pub struct SolutionArgs {
+    /// The stage; the one you are at when left out
+    pub stage: Option<String>,
+    /// Also when the stage is not passed yet
+    #[arg(long)]
+    pub spoil: bool,
+}
+
+/// `workshop verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The stage; the one you are at when left out
+    pub stage: Option<String>,
+    /// Every stage of the course
+    #[arg(long, conflicts_with = "stage")]
+    pub all: bool,
+    /// Play the solution in your place
+    #[arg(long)]
+    pub solution: bool,
+    /// Only this scenario
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
+    /// Only this pairing: who plays each role, as in you/reference
+    #[arg(long, value_name = "WHO/WHO")]
+    pub pairing: Option<String>,
+    /// Only over links of this condition
+    #[arg(long, value_name = "NAME")]
+    pub condition: Option<ConditionName>,
+    /// Every run N times, with a figure of how stable it is
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub repeat: u32,
+    /// Make the same random choices as an earlier verify
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// So many runs at a time
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub jobs: usize,
+    /// Show every failed run, and all of each
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// How to show the verdict
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+}
+
+/// A condition, by its name.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ConditionName {
+    /// Bytes go through as they come
+    Clear,
+    /// In pieces, each when the last was read
+    Fragmented,
+    /// Held back, and delivered together
+    Coalesced,
+    /// Each piece some time later
+    Delayed,
+}
+
+impl From<ConditionName> for Condition {
+    fn from(name: ConditionName) -> Condition {
+        match name {
+            ConditionName::Clear => Condition::Clear,
+            ConditionName::Fragmented => Condition::Fragmented,
+            ConditionName::Coalesced => Condition::Coalesced,
+            ConditionName::Delayed => Condition::Delayed,
+        }
+    }
+}
+
+/// `workshop run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The role to play
+    pub role: String,
+    /// The stage; the one you are at when left out
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+    /// Whose program plays it
+    #[arg(long = "as", value_name = "WHO", default_value = "you")]
+    pub party: PartyName,
+    /// Arguments for the program, after `--`
+    #[arg(last = true)]
+    pub args: Vec<String>,
+}
+
+/// Who plays a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PartyName {
+    /// Your program
+    You,
+    /// The solution's
+    Reference,
+}
+
+/// `workshop author`
+#[derive(Debug, Subcommand)]
+pub enum AuthorCommand {
+    /// Hold stages to the rules: templates fail, solutions pass, known mistakes are rejected
+    Check(CheckArgs),
+}
+
+/// `workshop author check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The stages; all of the course when left out
+    pub stages: Vec<String>,
+    /// Every run of the solution and of each mistake so many times
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub repeat: u32,
+    /// Keep every core busy meanwhile
+    #[arg(long)]
+    pub busy: bool,
+    /// Only this mistake
+    #[arg(long, value_name = "NAME")]
+    pub mistake: Option<String>,
+    /// Make the same random choices as an earlier check
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Keep what is built here from one check to the next
+    #[arg(long, value_name = "FOLDER", env = "WORKSHOP_AUTHOR_CACHE")]
+    pub cache: Option<PathBuf>,
+}

@@ -1,0 +1,236 @@
+//! The commands that lead a learner through the course.
+
+use std::fs;
+use std::path::Path;
+
+use colored::Colorize;
+
+use crate::cli::{NextArgs, SolutionArgs};
+use crate::course::Stage;
+use crate::error::{Error, Result};
+use crate::progress::State;
+use crate::report::{self, print, width, wrap};
+use crate::workspace::Workspace;
+
+/// Shows the next exercise; makes a workspace where there is none.
+pub fn next(course: Option<&Path>, args: &NextArgs) -> Result<bool> {
+    let here = super::here()?;
+    let made = !Workspace::exists(&here)?;
+    let workspace = if made {
+        Workspace::create(&here, super::open_course(course)?, args.track.as_deref())?
+    } else {
+        Workspace::find(&here, course)?
+    };
+    if made {
+        let about = workspace.catalog.course.about.trim();
+        print(&format!("{}\n", format!("Your workspace: {}", super::relative(&workspace.root)).bold()));
+        print(&wrap(about, width(), ""));
+    }
+    let stages = &workspace.catalog.course.stages;
+    let current = workspace.state.current.clone();
+    let verified = workspace.state.verified(&current);
+    if !verified && !args.skip {
+        if !made {
+            print(&format!(
+                "{}\n\n",
+                format!("{current} is not verified yet: here it is again (`workshop next --skip` moves on)").yellow()
+            ));
+        }
+        start_ahead(&workspace, args);
+        return show(&workspace, &current);
+    }
+    let following = following(&workspace.state, stages, &current);
+    State::update(&workspace.dot(), |state| {
+        if !verified {
+            state.stage(&current).skipped = true;
+        }
+        if let Some(next) = &following {
+            state.current.clone_from(next);
+        }
+    })?;
+    start_ahead(&workspace, args);
+    match following {
+        Some(next) => show(&workspace, &next),
+        None => the_end(&workspace),
+    }
+}
+
+/// The stage to go to: the next one that is not verified, from the current one on.
+fn following(state: &State, stages: &[String], current: &str) -> Option<String> {
+    let at = stages.iter().position(|stage| stage == current).map_or(0, |at| at + 1);
+    stages[at..].iter().find(|stage| !state.verified(stage)).cloned()
+}
+
+fn start_ahead(workspace: &Workspace, args: &NextArgs) {
+    if !args.no_prefetch {
+        super::prefetch::start(workspace);
+    }
+}
+
+/// The lesson, the files to edit, the command to try.
+fn show(workspace: &Workspace, stage: &str) -> Result<bool> {
+    let stage = workspace.catalog.stage(stage)?;
+    let stages = &workspace.catalog.course.stages;
+    let number = stages.iter().position(|name| *name == stage.name).map_or(0, |at| at + 1);
+    print(&format!("\n{}\n", format!("Stage {number} of {}: {}", stages.len(), stage.title).cyan().bold()));
+    print(&format!("{}\n", report::markdown(&workspace.catalog.stage_text(&stage.name, "lesson.md")?)));
+    print(&task(workspace, &stage)?);
+    Ok(true)
+}
+
+fn task(workspace: &Workspace, stage: &Stage) -> Result<String> {
+    let mut out = format!("{}\n", "Edit".bold());
+    for file in workspace.editable(&stage.name)? {
+        out.push_str(&format!("  {}\n", super::link(&workspace.root.join(file))));
+    }
+    out.push_str(&format!("{}\n  workshop verify\n", "Then try".bold()));
+    out.push_str(&format!("{}\n", "  workshop hint gives a hint; workshop run ROLE plays one peer by hand".dimmed()));
+    Ok(out)
+}
+
+fn the_end(workspace: &Workspace) -> Result<bool> {
+    let stages = &workspace.catalog.course.stages;
+    let open: Vec<&str> = stages.iter().filter(|stage| !workspace.state.verified(stage)).map(String::as_str).collect();
+    if open.is_empty() {
+        let all =
+            if stages.len() == 1 { "The one stage is".to_owned() } else { format!("All {} stages are", stages.len()) };
+        print(&format!("{}\n", format!("✓ {all} verified.").green().bold()));
+        print(&wrap(workspace.catalog.course.ending.trim(), width(), ""));
+    } else {
+        print(&format!("{}\n", "This was the last stage.".bold()));
+        print(&wrap(
+            &format!("Not verified yet: {}. `workshop verify {}` takes one up again.", open.join(", "), open[0]),
+            width(),
+            "",
+        ));
+    }
+    Ok(true)
+}
+
+/// The stages, and how far the learner is.
+pub fn list(course: Option<&Path>) -> Result<bool> {
+    let workspace = super::open_workspace(course)?;
+    let names = &workspace.catalog.course.stages;
+    let room = names.iter().map(String::len).max().unwrap_or(0);
+    print(&format!("{}\n", workspace.catalog.course.title.bold()));
+    for name in names {
+        let stage = workspace.catalog.stage(name)?;
+        let progress = workspace.state.stages.get(name);
+        let mark = match progress {
+            Some(progress) if progress.verified.is_some() => "✓ verified".green(),
+            _ if *name == workspace.state.current => "→ current".yellow(),
+            Some(progress) if progress.skipped => "○ skipped".normal(),
+            _ => "○ open".dimmed(),
+        };
+        print(&format!(
+            "  {name:room$}  {mark:<10}  {}\n",
+            crate::pattern::shorten(&stage.title, width().saturating_sub(room + 16).max(20))
+        ));
+    }
+    Ok(true)
+}
+
+/// The lesson again.
+pub fn lesson(course: Option<&Path>, named: Option<&str>) -> Result<bool> {
+    let workspace = super::open_workspace(course)?;
+    show(&workspace, &super::stage_name(&workspace, named)?)
+}
+
+/// One hint more: the next one that is for what failed last, or else the next one.
+pub fn hint(course: Option<&Path>, named: Option<&str>) -> Result<bool> {
+    let workspace = super::open_workspace(course)?;
+    let stage = workspace.catalog.stage(&super::stage_name(&workspace, named)?)?;
+    let mut text = String::new();
+    State::update(&workspace.dot(), |state| {
+        let progress = state.stage(&stage.name);
+        let fresh = |index: &usize| !progress.hints.contains(index);
+        let fits =
+            |index: &usize| progress.last_failure.as_ref().is_some_and(|id| stage.hints[*index].helps.contains(id));
+        let all = 0..stage.hints.len();
+        let chosen = all.clone().filter(fresh).find(fits).or_else(|| all.clone().find(fresh));
+        text = match chosen {
+            Some(index) => {
+                progress.hints.push(index);
+                format!(
+                    "{}\n{}",
+                    format!("Hint {} of {}", progress.hints.len(), stage.hints.len()).bold(),
+                    wrap(stage.hints[index].say.trim(), width(), "  ")
+                )
+            }
+            None if stage.hints.is_empty() => "This stage has no hints.\n".to_owned(),
+            None => {
+                let again = all.rev().find(fits).or(progress.hints.last().copied()).unwrap_or(0);
+                format!(
+                    "{}\n{}",
+                    "All hints are out; the one that fits best, again:".bold(),
+                    wrap(stage.hints[again].say.trim(), width(), "  ")
+                )
+            }
+        };
+    })?;
+    print(&text);
+    Ok(true)
+}
+
+/// A stage whose solution may be shown.
+fn spoilable(workspace: &Workspace, args: &SolutionArgs) -> Result<String> {
+    let stage = super::stage_name(workspace, args.stage.as_deref())?;
+    if workspace.state.verified(&stage) || args.spoil {
+        return Ok(stage);
+    }
+    Err(Error::new(format!("{stage} is not verified yet"))
+        .help("`--spoil` shows it all the same; `workshop hint` tells less"))
+}
+
+/// The solution's files.
+pub fn solution(course: Option<&Path>, args: &SolutionArgs) -> Result<bool> {
+    let workspace = super::open_workspace(course)?;
+    let stage = spoilable(&workspace, args)?;
+    let edited = workspace.editable(&stage)?;
+    for (name, bytes) in workspace.solution(&stage)? {
+        if edited.contains(&Path::new(&stage).join(&name)) {
+            print(&format!("{}\n{}\n", format!("── {stage}/{name} ──").bold(), String::from_utf8_lossy(&bytes)));
+        }
+    }
+    Ok(true)
+}
+
+/// The learner's files against the solution's.
+pub fn diff(course: Option<&Path>, args: &SolutionArgs) -> Result<bool> {
+    let workspace = super::open_workspace(course)?;
+    let stage = spoilable(&workspace, args)?;
+    let edited = workspace.editable(&stage)?;
+    let mut any = false;
+    for (name, bytes) in workspace.solution(&stage)? {
+        let file = Path::new(&stage).join(&name);
+        if !edited.contains(&file) {
+            continue;
+        }
+        let path = workspace.root.join(&file);
+        let mine = fs::read(&path).map_err(|error| Error::io("read", &path, &error))?;
+        let text = report::diff(
+            &format!("yours    {stage}/{name}"),
+            &String::from_utf8_lossy(&mine),
+            &format!("solution {stage}/{name}"),
+            &String::from_utf8_lossy(&bytes),
+        );
+        any |= !text.is_empty();
+        print(&text);
+    }
+    if !any {
+        print("Your files are the solution's.\n");
+    }
+    Ok(true)
+}
+
+/// The template again; what was there is kept.
+pub fn reset(course: Option<&Path>, named: Option<&str>) -> Result<bool> {
+    let workspace = super::open_workspace(course)?;
+    let stage = super::stage_name(&workspace, named)?;
+    let backup = workspace.reset(&stage)?;
+    print(&format!("{stage} is as it was at first.\n"));
+    if let Some(backup) = backup {
+        print(&format!("  what was there is kept in {}\n", super::relative(&backup)));
+    }
+    Ok(true)
+}

@@ -1,0 +1,199 @@
+//! A scenario: its transcript, its cast, what it is given, and how it is to be run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::checks::check_limit;
+use super::names::Names;
+use super::stage::{GivenFile, MAX_GIVEN, ScenarioFile};
+use super::{Condition, NOBODY, Pairing, Party, Role, Scenario};
+use crate::error::{Error, Result, suggest};
+use crate::pattern::{Pattern, Type};
+use crate::transcript::{self, Action, Expect, LinkName, Mention, RoleId, StepKind, Transcript};
+use crate::yaml::Source;
+
+/// Reads one scenario and checks it against its stage.
+pub(super) struct ScenarioReader<'s, 't> {
+    pub(super) raw: &'s ScenarioFile,
+    pub(super) roles: &'s [Role],
+    pub(super) path: String,
+    pub(super) source: &'s Source<'t>,
+}
+
+impl ScenarioReader<'_, '_> {
+    pub(super) fn read(&self, conditions: &[Condition], limit: u64) -> Result<Scenario> {
+        let transcript = self.transcript()?;
+        if let Some(own) = self.raw.limit {
+            check_limit(own, &self.at("limit"), self.source)?;
+        }
+        let scenario = Scenario {
+            name: self.raw.name.clone(),
+            about: self.raw.about.clone(),
+            text: self.raw.transcript.clone(),
+            cast: self.cast(&transcript)?,
+            given: self.given()?,
+            conditions: self.conditions(conditions)?,
+            pairings: Vec::new(),
+            limit: self.raw.limit.unwrap_or(limit),
+            transcript,
+        };
+        Names::new(&scenario, self).check()?;
+        let pairings = pairings(&scenario.cast, self.roles.len());
+        Ok(Scenario { pairings, ..scenario })
+    }
+
+    pub(super) fn at(&self, key: &str) -> String {
+        format!("{}.{key}", self.path)
+    }
+
+    fn transcript(&self) -> Result<Transcript> {
+        let (text, at) = (&self.raw.transcript, self.at("transcript"));
+        if !self.source.is_block(&at) {
+            let what = if text.trim().is_empty() { "is empty" } else { "is not a block" };
+            return Err(Error::new(format!("this transcript {what}"))
+                .at(self.source.place(&at))
+                .help("write it as `transcript: |`, with its lines below"));
+        }
+        Transcript::parse(text).map_err(|error| Error {
+            help: error.help,
+            ..Error::new(error.message).at(self.source.place_in_block(&at, error.line, error.column, error.len))
+        })
+    }
+
+    /// Which role of the stage plays each role of the transcript.
+    fn cast(&self, transcript: &Transcript) -> Result<Vec<usize>> {
+        let known: Vec<&str> = self.roles.iter().map(|role| role.name.as_str()).collect();
+        let find = |name: &str| known.iter().position(|known| *known == name);
+        for (extra, role) in &self.raw.also {
+            if find(role).is_none() || find(extra).is_some() || !transcript::is_name(extra) {
+                return Err(Error::new(format!("`{extra}: {role}` does not add a role"))
+                    .at(self.source.place(&self.at("also")))
+                    .help(format!(
+                        "write a new name and the role whose program it runs; {}",
+                        suggest(role, "roles", &known)
+                    )));
+            }
+        }
+        let cast = transcript.roles.iter().zip(&transcript.mentions).map(|(name, mention)| {
+            find(self.raw.also.get(name).unwrap_or(name)).ok_or_else(|| {
+                let Mention { line, column, len } = *mention;
+                Error::new(format!("this stage has no role `{name}`"))
+                    .at(self.source.place_in_block(&self.at("transcript"), line, column, len))
+                    .help(suggest(name, "roles", &known))
+            })
+        });
+        cast.collect()
+    }
+
+    fn given(&self) -> Result<BTreeMap<String, String>> {
+        /// More names than a person could tell apart.
+        const MAX_NAMES: usize = 16;
+        if self.raw.given.len() > MAX_NAMES {
+            return Err(Error::new(format!("{} names are given", self.raw.given.len()))
+                .at(self.source.place(&self.at("let")))
+                .help(format!("a scenario gives {MAX_NAMES} names at most")));
+        }
+        let mut given = BTreeMap::new();
+        for (name, value) in &self.raw.given {
+            let at = || self.source.place(&self.at(&format!("let.{name}")));
+            let text = match value {
+                GivenFile { text: Some(text), repeat: None, bytes: None } => text.clone(),
+                GivenFile { text: None, repeat: Some(unit), bytes: Some(bytes) }
+                    if !unit.is_empty() && *bytes <= MAX_GIVEN =>
+                {
+                    let mut text = unit.repeat(bytes.div_ceil(unit.len()));
+                    while text.len() > *bytes || !text.is_char_boundary(text.len()) {
+                        text.pop();
+                    }
+                    text
+                }
+                _ => {
+                    return Err(Error::new(format!("`{name}` has no value"))
+                        .at(at())
+                        .help(format!("write `{{text: …}}` or `{{repeat: …, bytes: N}}`, N up to {MAX_GIVEN}")));
+                }
+            };
+            if !transcript::is_name(name) || name == NOBODY || text.contains(['\n', '\r']) {
+                return Err(Error::new(format!("`{name}` can't be given so"))
+                    .at(at())
+                    .help("a name of lower-case letters, digits and `_`; a value of one line"));
+            }
+            given.insert(name.clone(), text);
+        }
+        Ok(given)
+    }
+
+    fn conditions(&self, all: &[Condition]) -> Result<Vec<Condition>> {
+        let (own, key) = match &self.raw.conditions {
+            Some(own) => (own.as_slice(), self.at("conditions")),
+            None => (all, "conditions".to_owned()),
+        };
+        let unique: BTreeSet<_> = own.iter().copied().collect();
+        if unique.is_empty() || unique.len() != own.len() {
+            return Err(Error::new("conditions are named once each, and at least one")
+                .at(self.source.place(&key))
+                .help("write some of `[clear, fragmented, coalesced, delayed]`"));
+        }
+        Ok(own.to_vec())
+    }
+}
+
+/// All `you` first, then each role alone in the learner's hands.
+pub(super) fn pairings(cast: &[usize], roles: usize) -> Vec<Pairing> {
+    let involved: BTreeSet<usize> = cast.iter().copied().collect();
+    let assign = |you: &dyn Fn(usize) -> bool| {
+        let party = |role| if you(role) { Party::You } else { Party::Reference };
+        Pairing((0..roles).map(|role| involved.contains(&role).then(|| party(role))).collect())
+    };
+    let mut pairings = vec![assign(&|_| true)];
+    if involved.len() > 1 {
+        pairings.extend(involved.iter().map(|alone| assign(&|role| role == *alone)));
+    }
+    pairings
+}
+
+/// A link that a scenario makes: a role is handed an address that another one printed.
+impl Scenario {
+    /// The arguments with which a start action starts its role.
+    pub fn args<'s>(&'s self, role: RoleId, own: Option<&'s Vec<Pattern>>, stage_roles: &'s [Role]) -> &'s [Pattern] {
+        own.map_or(&stage_roles[self.cast[role]].args, |own| own)
+    }
+
+    /// The role that prints each address, by the name of the capture.
+    pub fn addresses(&self) -> BTreeMap<&str, RoleId> {
+        let mut found = BTreeMap::new();
+        for step in &self.transcript.steps {
+            let StepKind::Expect(role, Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p)) = &step.kind
+            else {
+                continue;
+            };
+            for (name, ty, _) in p.names() {
+                if ty.is_some_and(Type::is_address) {
+                    found.entry(name).or_insert(*role);
+                }
+            }
+        }
+        found
+    }
+
+    /// The links that the scenario's starts and typed lines make.
+    pub fn links(&self, roles: &[Role]) -> Vec<LinkName> {
+        let addresses = self.addresses();
+        let mut links = Vec::new();
+        for (_, action) in self.transcript.actions() {
+            let (dialer, texts) = match action {
+                Action::Start(role, own) => (*role, self.args(*role, own.as_ref(), roles)),
+                Action::Type(role, text) => (*role, std::slice::from_ref(text)),
+                _ => continue,
+            };
+            for name in texts.iter().flat_map(Pattern::names).map(|(name, ..)| name) {
+                if let Some(listener) = addresses.get(name).filter(|listener| **listener != dialer) {
+                    let link = LinkName { dialer, listener: *listener };
+                    if !links.contains(&link) {
+                        links.push(link);
+                    }
+                }
+            }
+        }
+        links
+    }
+}

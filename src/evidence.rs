@@ -1,0 +1,243 @@
+//! What was seen in a run: what each role printed, and what went over each link.
+//!
+//! Evidence is gathered by the machinery and read by [`explain`](crate::explain) and the
+//! reports. It is made of values only, so that a run can be explained, shown or sent elsewhere
+//! long after its processes are gone.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::course::{Condition, Party};
+use crate::matcher::Ending;
+use crate::transcript::RoleId;
+
+/// All that was seen in one run. Times count from the start of the run.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    /// One for each role of the transcript, in its order.
+    pub lanes: Vec<Lane>,
+    /// One for each link that was made.
+    pub links: Vec<LinkEvidence>,
+    /// The lines that the runner typed.
+    pub typed: Vec<Typed>,
+    /// How long the run took.
+    pub took: Duration,
+}
+
+/// What one role showed.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    /// Its name in the transcript.
+    pub role: String,
+    /// Who played it.
+    pub party: Party,
+    /// The lines that it printed, in order.
+    pub lines: Vec<Printed>,
+    /// The beginning and the end of what it wrote to standard error.
+    pub stderr: Vec<u8>,
+    /// How it ended by itself; `None` when it was still up at the end, or never started.
+    pub ending: Option<Ending>,
+    /// It was started.
+    pub started: bool,
+    /// The runner ended its input.
+    pub input_ended: bool,
+    /// Bytes that were typed and never read, where the system can say.
+    pub unread_input: Option<usize>,
+}
+
+/// One line that a role printed.
+#[derive(Debug, Clone)]
+pub struct Printed {
+    /// Its bytes, without the newline.
+    pub bytes: Vec<u8>,
+    /// When it was read.
+    pub at: Duration,
+    /// False for a last line that the output ended without ending.
+    pub whole: bool,
+}
+
+impl Printed {
+    /// The text, when it is UTF-8.
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.bytes).ok()
+    }
+}
+
+/// A line that the runner typed into a role.
+#[derive(Debug, Clone)]
+pub struct Typed {
+    /// Into which role.
+    pub role: RoleId,
+    /// What.
+    pub text: String,
+    /// When.
+    pub at: Duration,
+    /// How many bytes had come from that role over all links at that time.
+    pub sent_before: u64,
+}
+
+/// What a link saw.
+#[derive(Debug, Clone)]
+pub struct LinkEvidence {
+    /// The role that dials.
+    pub dialer: RoleId,
+    /// The role that listens.
+    pub listener: RoleId,
+    /// How it treated what came through it.
+    pub condition: Condition,
+    /// Its connections, in the order in which they were made.
+    pub connections: Vec<Connection>,
+}
+
+/// One connection through a link.
+#[derive(Debug, Clone, Default)]
+pub struct Connection {
+    /// From the dialer to the listener.
+    pub there: Flow,
+    /// From the listener to the dialer.
+    pub back: Flow,
+    /// What happened, in order; the first [`MAX_MOMENTS`].
+    pub moments: Vec<Moment>,
+    /// When the runner cut it.
+    pub cut: Option<Duration>,
+}
+
+/// A role may print this much in a run, in bytes; more is a flood, and the end of the run.
+pub const MAX_PRINTED: usize = 1 << 20;
+
+/// And so many lines: each takes room of its own.
+pub const MAX_PRINTED_LINES: usize = 10_000;
+
+/// Of what a role printed in a failed run, at most so many bytes are kept once it is explained.
+pub const MAX_KEPT: usize = 160 * 1024;
+
+/// At most so many moments of a connection are kept.
+pub const MAX_MOMENTS: usize = 400;
+
+/// At most so many bytes of a moment are kept for display.
+pub const MAX_SAMPLE: usize = 64;
+
+/// One direction of a connection.
+#[derive(Debug, Clone, Default)]
+pub struct Flow {
+    /// Bytes that came from the sender.
+    pub came: u64,
+    /// Bytes that were delivered to the receiver.
+    pub delivered: u64,
+    /// Pieces in which they were delivered.
+    pub segments: u64,
+    /// The last byte that came, if any did.
+    pub last: Option<u8>,
+    /// When the sender said that it has said all (FIN).
+    pub fin: Option<Duration>,
+    /// When the receiver was told so.
+    pub fin_delivered: Option<Duration>,
+    /// When the sender reset the connection.
+    pub reset: Option<Duration>,
+    /// Bytes delivered to the receiver's system, but not read by the receiver at the end, where
+    /// the system can say.
+    pub unread: Option<u32>,
+}
+
+impl Flow {
+    /// Bytes that were delivered, an end of stream counted as one.
+    pub fn arrived(&self) -> u64 {
+        self.delivered + u64::from(self.fin_delivered.is_some())
+    }
+}
+
+impl Evidence {
+    /// Forgets all but how long the run took: nobody looks at the lines of a run that passed.
+    pub fn forget(&mut self) {
+        *self = Evidence { took: self.took, ..Evidence::default() };
+    }
+
+    /// Forgets lines beyond [`MAX_KEPT`] of each role, so that many failed runs fit in memory.
+    pub fn shorten(&mut self) {
+        for lane in &mut self.lanes {
+            let mut kept = 0;
+            lane.lines.retain(|line| {
+                kept += line.bytes.len() + 1;
+                kept <= MAX_KEPT
+            });
+            lane.lines.shrink_to_fit();
+        }
+    }
+}
+
+/// Something that happened on a connection.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    /// When.
+    pub at: Duration,
+    /// From the dialer to the listener?
+    pub there: bool,
+    /// What.
+    pub what: Happened,
+}
+
+/// What can happen on a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Happened {
+    /// The dialer's connection was accepted and the listener reached.
+    Opened,
+    /// Nobody listened (any more).
+    Refused,
+    /// So many bytes were delivered, in one or more pieces; the first of them.
+    Data {
+        /// How many.
+        bytes: u64,
+        /// In how many pieces.
+        pieces: u64,
+        /// The first of them.
+        sample: Vec<u8>,
+    },
+    /// The sender has said all (FIN).
+    Finished,
+    /// The sender reset the connection.
+    Reset,
+    /// The runner cut it.
+    Cut,
+}
+
+impl Connection {
+    /// Adds a moment; data that follows data in the same direction joins it.
+    pub fn note(&mut self, at: Duration, there: bool, what: Happened) {
+        if let (Some(last), Happened::Data { bytes, pieces, sample }) = (self.moments.last_mut(), &what)
+            && last.there == there
+            && let Happened::Data { bytes: all, pieces: count, sample: kept } = &mut last.what
+        {
+            *all += bytes;
+            *count += pieces;
+            let room = MAX_SAMPLE.saturating_sub(kept.len());
+            kept.extend(sample.iter().take(room));
+            return;
+        }
+        if self.moments.len() < MAX_MOMENTS {
+            self.moments.push(Moment { at, there, what });
+        }
+    }
+
+    /// The flow in one direction.
+    pub fn flow(&mut self, there: bool) -> &mut Flow {
+        if there { &mut self.there } else { &mut self.back }
+    }
+}
+
+impl Evidence {
+    /// Bytes that have come from a role over all links.
+    pub fn sent_by(&self, role: RoleId) -> u64 {
+        self.flows().filter(|(from, _, _)| *from == role).map(|(_, _, flow)| flow.came).sum()
+    }
+
+    /// Every flow with its sender and its receiver.
+    pub fn flows(&self) -> impl Iterator<Item = (RoleId, RoleId, &Flow)> {
+        self.links.iter().flat_map(|link| {
+            link.connections.iter().flat_map(|connection| {
+                [(link.dialer, link.listener, &connection.there), (link.listener, link.dialer, &connection.back)]
+            })
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! `workshop`: an interactive tutorial runner for network programming.
+//!
+//! A learner edits a template; `workshop verify` builds it, plays it against itself and against
+//! a reference, over links that fragment, coalesce, delay and cut, and tells the truth about it,
+//! with the reason. The modules are the nouns of that pipeline, in its order:
+//!
+//! ```text
+//! course YAML → stage → workspace (learner's files) → build → runs → verdict → report
+//!                                                       │
+//!              spawn roles · type · read lines · links · match · evidence
+//! ```
+//!
+//! **Vocabulary** (values, no input or output): [`error`], [`yaml`], [`course`], [`pattern`],
+//! [`transcript`], [`matcher`], [`evidence`], [`verdict`], [`explain`], [`event`].
+//! A [`course::Stage`] is read from YAML; its scenarios are [`transcript::Transcript`]s of
+//! [`pattern::Pattern`]s; [`matcher::Matcher`] follows a run through one; [`explain`] turns
+//! [`evidence`] into the reason of a [`verdict`].
+//!
+//! **Machinery** (touches the system): [`assets`] (where a course's files come from),
+//! [`progress`] and [`workspace`] (what a learner has), [`build`], [`process`] (a peer and all
+//! that it starts), [`stillness`] (what the kernel knows), [`link`] (the proxy between two
+//! peers), [`runs`] (one run from start to end).
+//!
+//! **Presentation**: [`report`] (terminal, JSON, JUnit).
+//!
+//! **Assembly**: [`verify`] (a stage end to end), [`author`] (is a stage fair and strict?),
+//! [`cli`] and [`commands`].
+//!
+//! Dependencies point up this list only: assembly → machinery and presentation → vocabulary.
+//! Machinery and presentation do not know each other. `tests/structure.rs` holds that.
+
+pub mod assets;
+pub mod author;
+pub mod build;
+pub mod cli;
+pub mod commands;
+pub mod course;
+pub mod error;
+pub mod event;
+pub mod evidence;
+pub mod explain;
+pub mod link;
+pub mod matcher;
+pub mod pattern;
+pub mod process;
+pub mod progress;
+pub mod report;
+pub mod runs;
+pub mod stillness;
+pub mod transcript;
+pub mod verdict;
+pub mod verify;
+pub mod workspace;
+pub mod yaml;

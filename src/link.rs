@@ -1,0 +1,382 @@
+//! The loopback proxy between a dialer and a listener.
+//!
+//! A link listens on a port of its own, connects each dialer through to the listener, and moves
+//! bytes both ways as its [`Condition`] says. It keeps evidence of all that it sees, and can be
+//! cut, stalled and healed.
+//!
+//! Each direction of a connection has a reader, which takes in whatever comes, and a writer,
+//! which decides when to deliver what. Nothing that a verdict depends on is left to the clock:
+//!
+//! - **fragmented** sends the next piece only when the receiver has read the last one; the
+//!   kernel says so ([`SocketTable`]). Where it does not (other systems than Linux), a pause of a
+//!   millisecond stands in, and the doctor says that fragments may merge there.
+//! - **coalesced** holds back until [`Link::release`]: the runner calls it when no peer can go on
+//!   without what is held.
+//! - **delayed** is the one that is made of time: [`DELAY`] for every piece.
+//! - a **cut** after a number of bytes waits until the bytes before it have been read.
+
+mod direction;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use self::direction::{Over, carry};
+use crate::course::Condition;
+use crate::evidence::{Connection, Flow, Happened, LinkEvidence};
+use crate::stillness::SocketTable;
+use crate::transcript::{LinkFault, LinkName};
+
+/// How long a delayed link keeps every piece.
+pub const DELAY: Duration = Duration::from_millis(25);
+
+/// A link between two roles.
+pub struct Link {
+    /// The roles at its ends.
+    pub name: LinkName,
+    /// Where the dialer dials.
+    pub address: SocketAddr,
+    shared: Arc<Shared>,
+    _accepting: JoinSet<()>,
+}
+
+/// What the tasks of a link share with the runner.
+struct Shared {
+    state: Mutex<State>,
+    /// Something changed that a writer may wait for.
+    changed: Notify,
+    condition: Condition,
+    target: SocketAddr,
+    sockets: Option<Arc<SocketTable>>,
+    start: Instant,
+    /// Counts whatever happens, so that the runner notices.
+    ticks: Arc<AtomicU64>,
+    seed: u64,
+}
+
+struct State {
+    evidence: LinkEvidence,
+    ends: Vec<Ends>,
+    stalled: bool,
+    cut: bool,
+    /// Cut when this many bytes in all have been delivered: (from the dialer?, how many).
+    cut_at: Option<(bool, u64)>,
+    /// Raised by each release of a coalesced link.
+    released: u64,
+}
+
+/// The two sockets of a connection, and what their writers are doing.
+#[derive(Clone)]
+struct Ends {
+    /// Our socket to the dialer, and to the listener.
+    dialer: (SocketAddr, SocketAddr),
+    listener: (SocketAddr, SocketAddr),
+    there: Doing,
+    back: Doing,
+    open: bool,
+}
+
+/// What a direction is doing, as far as it matters to who waits for stillness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    /// Nothing: it waits for the sender.
+    Nothing,
+    /// It moves bytes, or waits for the time to do so.
+    Moving,
+    /// It holds bytes back until it is released.
+    Holding,
+    /// It waits for the receiver to read.
+    AwaitingRead,
+    /// It is stalled, with bytes.
+    Stalled,
+}
+
+/// What all links of a run do, seen together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Quiet {
+    /// Bytes are on their way.
+    Moving,
+    /// Bytes are held back that a release would set free.
+    Holding,
+    /// Nothing will come out of this link before something is put in, or read from it.
+    Still,
+}
+
+impl Link {
+    /// Opens a link to `target`.
+    ///
+    /// # Errors
+    /// No port can be had on loopback.
+    pub async fn open(
+        name: LinkName,
+        target: SocketAddr,
+        condition: Condition,
+        sockets: Option<Arc<SocketTable>>,
+        clock: (Instant, Arc<AtomicU64>),
+        seed: u64,
+    ) -> io::Result<Link> {
+        let listener = TcpListener::bind((target.ip(), 0)).await?;
+        let address = listener.local_addr()?;
+        let evidence =
+            LinkEvidence { dialer: name.dialer, listener: name.listener, condition, connections: Vec::new() };
+        let state = State { evidence, ends: Vec::new(), stalled: false, cut: false, cut_at: None, released: 0 };
+        let (start, ticks) = clock;
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            condition,
+            target,
+            sockets,
+            start,
+            ticks,
+            seed,
+        });
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept(listener, Arc::clone(&shared)));
+        Ok(Link { name, address, shared, _accepting: accepting })
+    }
+
+    /// Where it leads.
+    pub fn target(&self) -> SocketAddr {
+        self.shared.target
+    }
+
+    /// A fault befalls the link now.
+    pub fn fault(&self, fault: LinkFault) {
+        let mut state = self.shared.lock();
+        match fault {
+            LinkFault::Cut => state.cut = true,
+            LinkFault::CutAfter { bytes, from } => {
+                let there = from == self.name.dialer;
+                let so_far: u64 = state.evidence.connections.iter_mut().map(|c| c.flow(there).delivered).sum();
+                state.cut_at = Some((there, so_far + bytes));
+            }
+            LinkFault::Stall => state.stalled = true,
+            LinkFault::Heal => {
+                state.stalled = false;
+                state.cut = false;
+                state.cut_at = None;
+            }
+        }
+        drop(state);
+        self.shared.changed();
+    }
+
+    /// Sets free what a coalesced link holds.
+    pub fn release(&self) {
+        self.shared.lock().released += 1;
+        self.shared.changed();
+    }
+
+    /// Is anything on its way?
+    pub fn quiet(&self) -> Quiet {
+        let state = self.shared.lock();
+        let mut quiet = Quiet::Still;
+        for (connection, ends) in state.evidence.connections.iter().zip(&state.ends).filter(|(_, ends)| ends.open) {
+            for doing in [ends.there, ends.back] {
+                quiet = quiet.min(match doing {
+                    Doing::Moving => Quiet::Moving,
+                    Doing::Holding => Quiet::Holding,
+                    Doing::Nothing | Doing::AwaitingRead | Doing::Stalled => Quiet::Still,
+                });
+            }
+            if self.shared.in_flight(connection, ends) {
+                return Quiet::Moving;
+            }
+        }
+        quiet
+    }
+
+    /// What the link has seen so far.
+    pub fn evidence(&self) -> LinkEvidence {
+        let state = self.shared.lock();
+        let mut evidence = state.evidence.clone();
+        if let Some(table) = &self.shared.sockets {
+            for (connection, ends) in evidence.connections.iter_mut().zip(&state.ends) {
+                // The listener reads what goes there; the dialer what comes back.
+                connection.there.unread = table.queues(ends.listener.1, ends.listener.0).map(|queues| queues.unread);
+                connection.back.unread = table.queues(ends.dialer.1, ends.dialer.0).map(|queues| queues.unread);
+            }
+        }
+        evidence
+    }
+
+    /// Bytes that have come from one end so far.
+    pub fn came(&self, from_dialer: bool) -> u64 {
+        self.shared.lock().evidence.connections.iter_mut().map(|connection| connection.flow(from_dialer).came).sum()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) {
+        self.ticks.fetch_add(1, Ordering::Relaxed);
+        self.changed.notify_waiters();
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Bytes that are on their way between a peer and the link: written by one, and not yet
+    /// where the other can read them, or not yet taken in by the link.
+    fn in_flight(&self, connection: &Connection, ends: &Ends) -> bool {
+        let Some(table) = &self.sockets else { return false };
+        let dialer =
+            Leg { ours: ends.dialer.0, theirs: ends.dialer.1, opened: true, delivered: connection.back.arrived() };
+        let listener = Leg {
+            ours: ends.listener.0,
+            theirs: ends.listener.1,
+            opened: false,
+            delivered: connection.there.arrived(),
+        };
+        dialer.in_flight(table) || listener.in_flight(table)
+    }
+
+    fn doing(&self, id: usize, there: bool, doing: Doing) {
+        let mut state = self.lock();
+        let ends = &mut state.ends[id];
+        let slot = if there { &mut ends.there } else { &mut ends.back };
+        if *slot != doing {
+            *slot = doing;
+            drop(state);
+            self.ticks.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A writer that waited for its sender has something to do now.
+    fn wake(&self, id: usize, there: bool) {
+        let idle = {
+            let state = self.lock();
+            let ends = &state.ends[id];
+            (if there { ends.there } else { ends.back }) == Doing::Nothing
+        };
+        if idle {
+            self.doing(id, there, Doing::Moving);
+        }
+    }
+
+    fn note(&self, id: usize, there: bool, what: Happened, also: impl FnOnce(&mut Flow, Duration)) {
+        let now = self.now();
+        let mut state = self.lock();
+        let connection = &mut state.evidence.connections[id];
+        also(connection.flow(there), now);
+        connection.note(now, there, what);
+        drop(state);
+        self.ticks.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// One TCP connection between a link and a peer.
+struct Leg {
+    ours: SocketAddr,
+    theirs: SocketAddr,
+    /// The peer opened it: its count of acknowledged bytes is one higher.
+    opened: bool,
+    /// Bytes that the link has written to it, an end of stream counted as one.
+    delivered: u64,
+}
+
+impl Leg {
+    fn in_flight(&self, table: &SocketTable) -> bool {
+        let (ours, theirs) = (table.queues(self.ours, self.theirs), table.queues(self.theirs, self.ours));
+        let to_take_in = ours.is_some_and(|queues| queues.unread > 0);
+        let to_us = ours.zip(theirs).is_some_and(|(ours, theirs)| {
+            let written = theirs.acked.saturating_sub(u64::from(self.opened)) + u64::from(theirs.unsent);
+            written > ours.received
+        });
+        // A peer that does not read what has arrived holds up what comes after it, for good.
+        let to_them = theirs.is_some_and(|queues| queues.received < self.delivered && queues.unread == 0);
+        to_take_in || to_us || to_them
+    }
+}
+
+/// Takes dialers, each to a connection of its own.
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((dialer, _)) = accepted else { continue };
+                connections.spawn(connect(dialer, Arc::clone(&shared)));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// One dialer, from its arrival to its end.
+async fn connect(dialer: TcpStream, shared: Arc<Shared>) {
+    let refused = shared.lock().cut;
+    let reached =
+        if refused { Err(io::ErrorKind::ConnectionRefused.into()) } else { TcpStream::connect(shared.target).await };
+    let now = shared.now();
+    let Ok(listener) = reached else {
+        let mut connection = Connection::default();
+        connection.note(now, true, Happened::Refused);
+        shared.lock().evidence.connections.push(connection);
+        // Keeps the two lists in step: a connection without ends.
+        let nowhere = (shared.target, shared.target);
+        shared.lock().ends.push(Ends {
+            dialer: nowhere,
+            listener: nowhere,
+            there: Doing::Nothing,
+            back: Doing::Nothing,
+            open: false,
+        });
+        shared.changed();
+        abort(&dialer);
+        return;
+    };
+    let _ = (dialer.set_nodelay(true), listener.set_nodelay(true));
+    let (Some(at_dialer), Some(at_listener)) = (addresses(&dialer), addresses(&listener)) else { return };
+    let id = {
+        let mut state = shared.lock();
+        let mut connection = Connection::default();
+        connection.note(now, true, Happened::Opened);
+        state.evidence.connections.push(connection);
+        state.ends.push(Ends {
+            dialer: at_dialer,
+            listener: at_listener,
+            there: Doing::Nothing,
+            back: Doing::Nothing,
+            open: true,
+        });
+        state.ends.len() - 1
+    };
+    shared.changed();
+    let how = carry(id, &dialer, &listener, &shared).await;
+    shared.lock().ends[id].open = false;
+    if how == Over::Cut {
+        let now = shared.now();
+        let mut state = shared.lock();
+        state.cut = true;
+        state.evidence.connections[id].cut = Some(now);
+        state.evidence.connections[id].note(now, true, Happened::Cut);
+    }
+    if how != Over::Finished {
+        abort(&dialer);
+        abort(&listener);
+    }
+    drop((dialer, listener));
+    shared.changed();
+}
+
+fn addresses(stream: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {
+    Some((stream.local_addr().ok()?, stream.peer_addr().ok()?))
+}
+
+/// Makes the coming close a reset.
+fn abort(stream: &TcpStream) {
+    let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}

@@ -1,0 +1,169 @@
+//! Does what the peers show fit the transcript?
+//!
+//! The matcher is a simulation of all ways in which the events so far can be explained. A
+//! `State` is one way: a position in every role's expectations, and the values captured. An
+//! event moves each state to its successors; the event is a difference when no state is left.
+//! No backtracking is needed afterwards, a wildcard can't steal the line that a later literal
+//! needs, and the captures of all roles are unified, whichever role prints its line first.
+//!
+//! Between two actions lines of different roles have no order, so an event of one role leaves
+//! the positions of the others alone. An expectation below an action can't be met before the
+//! action has happened: that is the `phase` of a step against the phase of the matcher.
+
+mod lanes;
+mod reading;
+mod ways;
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::pattern::Type;
+use crate::transcript::{Expect, RoleId, StepKind, Transcript};
+
+use lanes::{Lane, lanes, starts};
+use reading::{Names, Reading};
+use ways::{Move, Position, State, Ways};
+
+/// Captured values by name.
+pub type Captures = BTreeMap<String, String>;
+
+/// How a role ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// It returned, with this code.
+    Exit(i32),
+    /// A signal ended it.
+    Signal(i32),
+}
+
+/// An event that no way of reading the transcript explains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Nothing explains it.
+    Unexpected,
+    /// Nobody can tell: the transcript can be read in too many ways to follow them all, or there
+    /// are too many ways to split the line among the captures of a pattern.
+    Ambiguous,
+}
+
+/// Follows a run through its transcript.
+#[derive(Debug)]
+pub struct Matcher<'t> {
+    lanes: Vec<Lane<'t>>,
+    /// The role that each action starts, if it starts one.
+    starts: Vec<Option<RoleId>>,
+    names: Names<'t>,
+    ways: Ways<'t>,
+    phase: usize,
+}
+
+impl<'t> Matcher<'t> {
+    /// At the top of the transcript, with the values that are given from the start.
+    pub fn new(transcript: &'t Transcript, given: Captures) -> Self {
+        Matcher {
+            lanes: lanes(transcript),
+            starts: starts(transcript),
+            names: Names { types: declared_types(transcript), given, aliases: HashMap::new() },
+            ways: Ways::new(transcript.roles.len()),
+            phase: 0,
+        }
+    }
+
+    /// A role printed a line.
+    ///
+    /// # Errors
+    /// No expectation explains it, or that can't be told; the matcher stays as it was.
+    pub fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused> {
+        let mut reading = Reading::new(&self.names, role, text);
+        self.ways.advance(role, |state| reading.moves(&self.lanes[role], self.phase, state))
+    }
+
+    /// A role ended by itself.
+    ///
+    /// # Errors
+    /// The transcript does not let it end so, or not here.
+    pub fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused> {
+        let end = |state: &State<'t>| self.lanes[role].end(state.positions[role], self.phase, ending);
+        self.ways.advance(role, |state| Ok(end(state).into_iter().collect()))
+    }
+
+    /// Has every line above the next action been seen?
+    pub fn ready(&self) -> bool {
+        self.ways.iter().any(|state| missing(&self.lanes, self.phase, state).next().is_none())
+    }
+
+    /// The next action happens: what stands below it may be seen from now on.
+    pub fn act(&mut self) {
+        self.ways.keep(|state| missing(&self.lanes, self.phase, state).next().is_none());
+        if let Some(role) = self.starts.get(self.phase).copied().flatten() {
+            self.ways.put(role, self.lanes[role].below(self.phase));
+        }
+        self.phase += 1;
+    }
+
+    /// How many actions have happened.
+    pub fn phase(&self) -> usize {
+        self.phase
+    }
+
+    /// From now on a role knows a capture by another value.
+    pub fn alias(&mut self, role: RoleId, name: &str, value: String) {
+        self.names.aliases.entry(role).or_default().insert(name.to_owned(), value);
+    }
+
+    /// The value of a capture, as a role knows it.
+    pub fn value(&self, role: RoleId, name: &str) -> Option<&str> {
+        self.names.value(role, name, self.best())
+    }
+
+    /// What has been captured so far, as a role knows it.
+    pub fn captures_of(&self, role: RoleId) -> Captures {
+        let mut captures = self.captures();
+        captures.extend(self.names.aliases.get(&role).cloned().unwrap_or_default());
+        captures
+    }
+
+    /// What has been given and captured so far.
+    pub fn captures(&self) -> Captures {
+        let mut captures = self.names.given.clone();
+        let captured = self.best().captures.iter();
+        captures.extend(captured.map(|(name, value)| ((*name).to_owned(), value.text().to_owned())));
+        captures
+    }
+
+    /// The steps (as indices) that are awaited before the next action can happen.
+    pub fn awaited(&self) -> Vec<usize> {
+        let mut steps: Vec<_> = missing(&self.lanes, self.phase, self.best()).collect();
+        steps.sort_unstable();
+        steps
+    }
+
+    /// Of all ways to read the transcript the one that a person would see: that with the fewest
+    /// lines still missing, so with none when all was seen.
+    fn best(&self) -> &State<'t> {
+        let missing = |state: &&State<'t>| missing(&self.lanes, self.phase, state).count();
+        self.ways.iter().min_by_key(missing).expect("there is always a way")
+    }
+}
+
+/// What must still be seen in one way, before the next action can happen.
+fn missing(lanes: &[Lane<'_>], phase: usize, state: &State<'_>) -> impl Iterator<Item = usize> {
+    lanes.iter().zip(&state.positions).flat_map(move |(lane, from)| lane.awaited(*from, phase))
+}
+
+/// The type of each name, from where the transcript captures it first.
+pub fn declared_types(transcript: &Transcript) -> BTreeMap<&str, &Type> {
+    let mut types = BTreeMap::new();
+    for step in &transcript.steps {
+        if let StepKind::Expect(_, Expect::Line(pattern) | Expect::Unordered(pattern) | Expect::Optional(pattern)) =
+            &step.kind
+        {
+            for (name, ty, _) in pattern.names() {
+                if let Some(ty) = ty {
+                    types.entry(name).or_insert(ty);
+                }
+            }
+        }
+    }
+    types
+}

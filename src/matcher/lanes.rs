@@ -1,0 +1,130 @@
+//! What is expected of each role, as the matcher walks it.
+
+use super::{Ending, Move, Position};
+use crate::pattern::Pattern;
+use crate::transcript::{Action, Expect, RoleId, StepKind, Transcript};
+
+/// The expectations of one role, in order.
+#[derive(Debug, Default)]
+pub(super) struct Lane<'t>(Vec<Place<'t>>);
+
+#[derive(Debug)]
+pub(super) struct Place<'t> {
+    phase: usize,
+    /// The index of the step (of the first one of a group).
+    step: usize,
+    pub item: Item<'t>,
+}
+
+#[derive(Debug)]
+pub(super) enum Item<'t> {
+    /// Lines in any order; a line with `|` is a group of one.
+    Group(Vec<Line<'t>>),
+    Optional(Line<'t>),
+    Elided,
+    Exit(i32),
+    Running,
+}
+
+#[derive(Debug)]
+pub(super) struct Line<'t> {
+    pub step: usize,
+    pub pattern: &'t Pattern,
+    /// The nearest member above it in its group that accepts the same lines. It is taken first:
+    /// sixteen equal lines are one way to read the transcript, not one for each set of them.
+    twin: Option<usize>,
+}
+
+/// One lane for each role.
+pub(super) fn lanes(transcript: &Transcript) -> Vec<Lane<'_>> {
+    let mut lanes: Vec<_> = transcript.roles.iter().map(|_| Lane::default()).collect();
+    for (step, what) in transcript.steps.iter().enumerate() {
+        let StepKind::Expect(role, expect) = &what.kind else { continue };
+        let Lane(places) = &mut lanes[*role];
+        let line = |pattern| Line { step, pattern, twin: None };
+        let item = match expect {
+            Expect::Unordered(pattern) => {
+                if let Some(group) = open_group(transcript, places.last_mut(), what.phase) {
+                    let twin = group.iter().rposition(|other| other.pattern.is_like(pattern));
+                    group.push(Line { twin, ..line(pattern) });
+                    continue;
+                }
+                Item::Group(vec![line(pattern)])
+            }
+            Expect::Line(pattern) => Item::Group(vec![line(pattern)]),
+            Expect::Optional(pattern) => Item::Optional(line(pattern)),
+            Expect::Elided => Item::Elided,
+            Expect::Exit(code) => Item::Exit(*code),
+            Expect::Running => Item::Running,
+        };
+        places.push(Place { phase: what.phase, step, item });
+    }
+    lanes
+}
+
+/// The group that a line with `~` joins: that of the `~` before it, with no action in between.
+fn open_group<'p, 't>(
+    transcript: &Transcript,
+    last: Option<&'p mut Place<'t>>,
+    phase: usize,
+) -> Option<&'p mut Vec<Line<'t>>> {
+    let place = last.filter(|place| place.phase == phase)?;
+    let StepKind::Expect(_, Expect::Unordered(_)) = transcript.steps[place.step].kind else { return None };
+    if let Item::Group(lines) = &mut place.item { Some(lines) } else { None }
+}
+
+/// The role that each action starts, if it starts one.
+pub(super) fn starts(transcript: &Transcript) -> Vec<Option<RoleId>> {
+    let started = |action: &Action| if let Action::Start(role, _) = action { Some(*role) } else { None };
+    transcript.actions().map(|(_, action)| started(action)).collect()
+}
+
+impl<'t> Lane<'t> {
+    /// What may be seen next, before the action that ends this phase.
+    pub fn due(&self, from: Position, phase: usize) -> impl Iterator<Item = &Place<'t>> {
+        self.0[from.next..].iter().take_while(move |place| place.phase <= phase)
+    }
+
+    /// The steps that must still be seen before that action.
+    pub fn awaited(&self, from: Position, phase: usize) -> impl Iterator<Item = usize> {
+        let taken = std::iter::once(from.taken).chain(std::iter::repeat(0));
+        self.due(from, phase).zip(taken).flat_map(|(place, taken)| place.awaited(taken))
+    }
+
+    /// Where the role's ending leads to, if it may end so and here.
+    pub fn end(&self, from: Position, phase: usize, ending: Ending) -> Option<Move<'t>> {
+        let (skipped, place) = self.due(from, phase).enumerate().find(|(_, place)| !place.is_free())?;
+        let fits = matches!(place.item, Item::Exit(code) if ending == Ending::Exit(code));
+        fits.then(|| Move::to(Position::at(from.next + skipped + 1)))
+    }
+
+    /// The first place below an action.
+    pub fn below(&self, action: usize) -> Position {
+        Position::at(self.0.partition_point(|place| place.phase <= action))
+    }
+}
+
+impl Place<'_> {
+    /// May it be missing?
+    pub fn is_free(&self) -> bool {
+        matches!(self.item, Item::Optional(_) | Item::Elided)
+    }
+
+    fn awaited(&self, taken: u32) -> impl Iterator<Item = usize> {
+        let lines = if let Item::Group(lines) = &self.item { lines.as_slice() } else { &[] };
+        let missing = lines.iter().enumerate().filter(move |(at, _)| taken & (1 << at) == 0);
+        let ending = matches!(self.item, Item::Exit(_)).then_some(self.step);
+        missing.map(|(_, line)| line.step).chain(ending)
+    }
+}
+
+/// The members of a group that a line may be, when some have been seen; each with what has been
+/// seen then, or `None` when that is the whole group.
+pub(super) fn open<'g, 't>(group: &'g [Line<'t>], taken: u32) -> impl Iterator<Item = (&'g Line<'t>, Option<u32>)> {
+    let is_taken = move |at: usize| taken & (1 << at) != 0;
+    let open = group.iter().enumerate().filter(move |(at, line)| !is_taken(*at) && line.twin.is_none_or(is_taken));
+    open.map(move |(at, line)| {
+        let taken = taken | (1 << at);
+        (line, (taken.count_ones() as usize != group.len()).then_some(taken))
+    })
+}

@@ -1,0 +1,172 @@
+//! The ways to read the transcript that are left: [`State`]s, and how an event moves them.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{Hash, Hasher};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Refused;
+use crate::transcript::RoleId;
+
+/// More ways than this to read a transcript: its author is told to make it clearer.
+const MAX_STATES: usize = 2048;
+
+/// One way to explain what was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct State<'t> {
+    /// For each role.
+    pub positions: Vec<Position>,
+    pub captures: Arc<BTreeMap<&'t str, Value>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Position {
+    pub next: usize,
+    /// The members of the group at `next` that have been seen, as bits.
+    pub taken: u32,
+}
+
+impl Position {
+    pub fn at(next: usize) -> Position {
+        Position { next, taken: 0 }
+    }
+}
+
+/// A captured value: a slice of its line, so that a thousand ways share what a peer printed.
+#[derive(Debug, Clone)]
+pub(super) struct Value {
+    line: Arc<str>,
+    at: Range<usize>,
+    /// Of the text. Ways are compared with each other at every line, and a value may be 64 KiB.
+    hash: u64,
+}
+
+impl Value {
+    pub fn new(line: &Arc<str>, at: Range<usize>) -> Value {
+        let mut hasher = DefaultHasher::new();
+        line[at.clone()].hash(&mut hasher);
+        Value { line: Arc::clone(line), at, hash: hasher.finish() }
+    }
+
+    pub fn text(&self) -> &str {
+        &self.line[self.at.clone()]
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Value) -> bool {
+        let (one, two) = (self.text(), other.text());
+        self.hash == other.hash && (std::ptr::eq(one, two) || one == two)
+    }
+}
+
+impl Eq for Value {}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+/// The values that a line adds.
+pub(super) type Added<'t> = Arc<[(&'t str, Value)]>;
+
+/// What an event does to one way: where its role is then, and what has been captured.
+#[derive(Debug)]
+pub(super) struct Move<'t> {
+    pub to: Position,
+    pub added: Option<Added<'t>>,
+}
+
+impl Move<'_> {
+    pub fn to(to: Position) -> Self {
+        Move { to, added: None }
+    }
+}
+
+impl<'t> State<'t> {
+    fn go(&mut self, role: RoleId, step: &Move<'t>) {
+        self.positions[role] = step.to;
+        if let Some(added) = step.added.as_deref().filter(|added| !added.is_empty()) {
+            Arc::make_mut(&mut self.captures).extend(added.iter().cloned());
+        }
+    }
+}
+
+/// All of them; there is always one.
+#[derive(Debug)]
+pub(super) struct Ways<'t>(Vec<Arc<State<'t>>>);
+
+impl<'t> Ways<'t> {
+    /// Every role at its first expectation, and nothing captured.
+    pub fn new(roles: usize) -> Self {
+        Ways(vec![Arc::new(State { positions: vec![Position::at(0); roles], captures: Arc::default() })])
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &State<'t>> {
+        self.0.iter().map(|state| &**state)
+    }
+
+    /// An event of a role: each way goes where it can. All stay as they were when none can.
+    pub fn advance(
+        &mut self,
+        role: RoleId,
+        mut moves: impl FnMut(&State<'t>) -> Result<Vec<Move<'t>>, Refused>,
+    ) -> Result<(), Refused> {
+        // The usual case: one way before, one after. Thousands of captures need no copy then.
+        if let [state] = self.0.as_mut_slice()
+            && let [only] = moves(state)?.as_slice()
+        {
+            Arc::make_mut(state).go(role, only);
+            return Ok(());
+        }
+        let mut next = Next::default();
+        for state in &self.0 {
+            for step in moves(state)? {
+                let mut state = State::clone(state);
+                state.go(role, &step);
+                next.add(Arc::new(state))?;
+            }
+        }
+        if next.states.is_empty() {
+            return Err(Refused::Unexpected);
+        }
+        self.0 = next.states;
+        Ok(())
+    }
+
+    /// The ways that fit go on, unless none does.
+    pub fn keep(&mut self, fits: impl Fn(&State<'t>) -> bool) {
+        if self.iter().any(&fits) {
+            self.0.retain(|state| fits(state));
+        }
+    }
+
+    /// Wherever a role was, it is here now.
+    pub fn put(&mut self, role: RoleId, at: Position) {
+        let mut next = Next::default();
+        for mut state in self.0.drain(..) {
+            Arc::make_mut(&mut state).positions[role] = at;
+            // Not more than there were.
+            _ = next.add(state);
+        }
+        self.0 = next.states;
+    }
+}
+
+/// Ways that are found, each once, in the order in which they are.
+#[derive(Default)]
+struct Next<'t> {
+    states: Vec<Arc<State<'t>>>,
+    known: HashSet<Arc<State<'t>>>,
+}
+
+impl<'t> Next<'t> {
+    fn add(&mut self, state: Arc<State<'t>>) -> Result<(), Refused> {
+        if self.known.insert(Arc::clone(&state)) {
+            self.states.push(state);
+        }
+        if self.states.len() > MAX_STATES { Err(Refused::Ambiguous) } else { Ok(()) }
+    }
+}

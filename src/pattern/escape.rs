@@ -1,0 +1,96 @@
+//! What a learner's program printed, made safe to show.
+
+use std::fmt::Write;
+
+/// What somebody printed, safe for a terminal, and so that different bytes look different.
+///
+/// Printable Unicode is kept. A backslash starts an escape, so one that was printed is doubled:
+///
+/// | printed | shown |
+/// | --- | --- |
+/// | backslash | `\\` |
+/// | newline, carriage return, tab, NUL | `\n` `\r` `\t` `\0` |
+/// | another ASCII control character | `\x1b`, two digits |
+/// | a byte that is no UTF-8 | `\xff`, two digits |
+/// | a C1 control, white space that is not a plain space, an invisible or bidirectional format character | `\u{202e}` |
+pub fn escape(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            escape_char(c, &mut shown);
+        }
+        for byte in chunk.invalid() {
+            _ = write!(shown, "\\x{byte:02x}"); // writing to a String cannot fail
+        }
+    }
+    shown
+}
+
+fn escape_char(c: char, shown: &mut String) {
+    match c {
+        '\\' => shown.push_str("\\\\"),
+        '\n' => shown.push_str("\\n"),
+        '\r' => shown.push_str("\\r"),
+        '\t' => shown.push_str("\\t"),
+        '\0' => shown.push_str("\\0"),
+        ' '..='~' => shown.push(c),
+        _ if c.is_ascii() => _ = write!(shown, "\\x{:02x}", u32::from(c)),
+        _ if c.is_control() || c.is_whitespace() || is_invisible(c) => {
+            _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
+        }
+        _ => shown.push(c),
+    }
+}
+
+/// Format characters (Unicode's category Cf), and letters that are drawn as nothing.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
+        | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// At most `width` chars of a text: of a longer one the start, the size of all of it and the end,
+/// as in `start… (65,536 bytes) …end`; only the start where there is no room for that.
+///
+/// No char is split. An escape may be, so shorten what was printed before it is escaped.
+pub fn shorten(text: &str, width: usize) -> String {
+    if text.chars().nth(width).is_none() {
+        return text.to_owned();
+    }
+    let middle = format!("… ({} bytes) …", thousands(text.len()));
+    match width.checked_sub(middle.chars().count()) {
+        Some(kept @ 2..) => {
+            let (start, end) = (byte(text, kept.div_ceil(2)), &text[byte_from_end(text, kept / 2)..]);
+            format!("{}{middle}{end}", &text[..start])
+        }
+        _ if width == 0 => String::new(),
+        _ => format!("{}…", &text[..byte(text, width - 1)]),
+    }
+}
+
+/// Where the char with this index starts.
+fn byte(text: &str, index: usize) -> usize {
+    text.char_indices().nth(index).map_or(text.len(), |(at, _)| at)
+}
+
+/// Where the last `count` chars start; `count` is not 0.
+fn byte_from_end(text: &str, count: usize) -> usize {
+    text.char_indices().rev().nth(count - 1).map_or(0, |(at, _)| at)
+}
+
+/// 65536 as `65,536`.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,405 @@
+//! A peer's process: spawned in a group of its own, listened to, and ended with all it started.
+//!
+//! One task owns the child and is the only place that waits for it. It turns what happens into
+//! [`PeerEvent`]s: lines as they come, and one ending after the last of them. Whatever becomes of
+//! the run (success, failure, a panic, Ctrl-C), dropping the [`Peer`] ends the group at once.
+
+pub mod strays;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::evidence::{MAX_PRINTED, MAX_PRINTED_LINES};
+use crate::matcher::Ending;
+use crate::transcript::RoleId;
+
+/// Of standard error the first and the last so many bytes are kept.
+pub const KEPT_STDERR: usize = 16 * 1024;
+
+/// Between asking a peer to end (TERM) and ending it (KILL); it is drained meanwhile.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// After a peer has exited, whoever still holds its output has this long to let go of it.
+pub const LEAK_GRACE: Duration = Duration::from_millis(500);
+
+/// How to start a peer.
+#[derive(Debug, Clone)]
+pub struct PeerCommand {
+    /// The program and its first arguments.
+    pub run: Vec<String>,
+    /// Set in its environment.
+    pub env: BTreeMap<String, String>,
+    /// Its working directory.
+    pub dir: PathBuf,
+}
+
+/// Something that a peer did.
+#[derive(Debug)]
+pub enum PeerEvent {
+    /// It printed a line; `whole` is false for a last one without a newline.
+    Line {
+        /// Without the newline.
+        bytes: Vec<u8>,
+        /// It was ended by a newline.
+        whole: bool,
+    },
+    /// It printed more than [`MAX_PRINTED`] or [`MAX_PRINTED_LINES`]; the rest is read and thrown away.
+    Flood,
+    /// It is gone, and all that it printed has been told. The last event.
+    Ended {
+        /// How.
+        ending: Ending,
+        /// What it wrote to standard error.
+        stderr: Vec<u8>,
+        /// Another process still held its output [`LEAK_GRACE`] after its end.
+        leaked: bool,
+    },
+}
+
+/// A running peer.
+pub struct Peer {
+    /// Its process id.
+    pub id: u32,
+    stdin: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+    exited: Arc<AtomicBool>,
+    /// What is typed and not yet read, where the system can say.
+    #[cfg(unix)]
+    pipe: Option<std::os::fd::OwnedFd>,
+}
+
+impl Peer {
+    /// Starts a peer; its events go to `events`, with its role.
+    ///
+    /// # Errors
+    /// The program can't be started.
+    pub fn spawn(
+        command: &PeerCommand,
+        args: &[String],
+        role: RoleId,
+        events: mpsc::UnboundedSender<(RoleId, PeerEvent)>,
+    ) -> io::Result<Peer> {
+        let mut child = spawn_peer(command, args)?;
+        let id = child.0.id().ok_or_else(|| io::Error::other("the process has no id"))?;
+        let streams = (child.0.stdin().take(), child.0.stdout().take(), child.0.stderr().take());
+        let (Some(stdin), Some(stdout), Some(stderr)) = streams else {
+            return Err(io::Error::other("the process has no pipes"));
+        };
+        #[cfg(unix)]
+        let pipe = std::os::fd::AsFd::as_fd(&stdin).try_clone_to_owned().ok();
+        let (typed, to_type) = mpsc::unbounded_channel();
+        let (stop, stopped) = oneshot::channel();
+        let exited = Arc::new(AtomicBool::new(false));
+        let listener =
+            Listener { role, events, exited: Arc::clone(&exited), stdout: Lines::default(), stderr: Ends::default() };
+        let task = tokio::spawn(async move {
+            tokio::join!(type_in(stdin, to_type), listener.listen(child, stdout, stderr, stopped));
+        });
+        Ok(Peer {
+            id,
+            stdin: Some(typed),
+            stop: Some(stop),
+            task,
+            exited,
+            #[cfg(unix)]
+            pipe,
+        })
+    }
+
+    /// Types a line. What a peer never reads waits in the runner; a peer that is gone loses it.
+    pub fn type_line(&self, text: &str) {
+        if let Some(stdin) = &self.stdin {
+            let _ = stdin.send(format!("{text}\n").into_bytes());
+        }
+    }
+
+    /// Ends the input, once all that was typed is in it.
+    pub fn end_input(&mut self) {
+        self.stdin = None;
+        // The descriptor kept for looking would keep the pipe open.
+        #[cfg(unix)]
+        {
+            self.pipe = None;
+        }
+    }
+
+    /// Bytes typed that the peer has not read.
+    #[cfg(unix)]
+    pub fn unread_input(&self) -> Option<usize> {
+        crate::stillness::unread_in_pipe(std::os::fd::AsFd::as_fd(self.pipe.as_ref()?))
+    }
+
+    /// Bytes typed that the peer has not read: not known here.
+    #[cfg(not(unix))]
+    pub fn unread_input(&self) -> Option<usize> {
+        None
+    }
+
+    /// It has exited, and its [`PeerEvent::Ended`] is on its way: at the latest when whoever still
+    /// holds its output has had its time.
+    pub fn is_ending(&self) -> bool {
+        self.exited.load(Ordering::Relaxed)
+    }
+
+    /// Asks it to end, then ends it. Its [`PeerEvent::Ended`] tells when it is gone.
+    pub fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+
+    /// Ends it without a warning; nothing more is heard of it. Returns when it is gone.
+    pub async fn kill(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // The task owns the group; dropping it ends the group.
+        self.task.abort();
+    }
+}
+
+/// A child and its group. Dropped, it takes the whole group with it.
+pub struct Group(Box<dyn ChildWrapper>);
+
+impl Group {
+    /// Starts a program as the first of a group of its own.
+    ///
+    /// # Errors
+    /// It can't be started.
+    pub fn spawn(command: Command) -> io::Result<Group> {
+        let mut wrapped = CommandWrap::from(command);
+        #[cfg(unix)]
+        wrapped.wrap(process_wrap::tokio::ProcessGroup::leader());
+        #[cfg(windows)]
+        wrapped.wrap(process_wrap::tokio::JobObject);
+        wrapped.spawn().map(Group)
+    }
+
+    /// The stream that it writes errors to, once, where that is a pipe.
+    pub fn stderr(&mut self) -> Option<ChildStderr> {
+        self.0.stderr().take()
+    }
+
+    /// Waits until the first process of the group has exited. May be cancelled and called again.
+    ///
+    /// # Errors
+    /// The system does not let us wait.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        // The wrapper's own `wait` would also wait for the rest of the group.
+        self.0.inner_mut().wait().await
+    }
+
+    /// Ends every process of the group that is left.
+    fn sweep(&mut self) {
+        let _ = self.0.start_kill();
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.sweep();
+    }
+}
+
+fn spawn_peer(command: &PeerCommand, args: &[String]) -> io::Result<Group> {
+    let (program, first) = command.run.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
+    let mut spawned = Command::new(program);
+    spawned.args(first).args(args).envs(&command.env).current_dir(&command.dir);
+    spawned.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Group::spawn(spawned)
+}
+
+/// Writes what is typed; ends the input when there will be no more.
+async fn type_in(mut stdin: ChildStdin, mut to_type: mpsc::UnboundedReceiver<Vec<u8>>) {
+    while let Some(bytes) = to_type.recv().await {
+        // A peer that has closed its input has its reasons; the transcript will tell.
+        if stdin.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Turns what a child does into events.
+struct Listener {
+    role: RoleId,
+    events: mpsc::UnboundedSender<(RoleId, PeerEvent)>,
+    exited: Arc<AtomicBool>,
+    stdout: Lines,
+    stderr: Ends,
+}
+
+impl Listener {
+    /// The one loop that a child has, from its start until nothing of it is left.
+    async fn listen(mut self, mut child: Group, stdout: ChildStdout, stderr: ChildStderr, stop: oneshot::Receiver<()>) {
+        let (mut stdout, mut stderr) = (Some(stdout), Some(stderr));
+        let (mut out, mut err) = (vec![0; 16 * 1024], vec![0; 4 * 1024]);
+        let mut status: Option<io::Result<ExitStatus>> = None;
+        let mut stop = Some(stop);
+        // Armed by `stop`, and again by the exit.
+        let deadline = tokio::time::sleep(Duration::MAX);
+        tokio::pin!(deadline);
+        let mut leaked = false;
+        while status.is_none() || stdout.is_some() || stderr.is_some() {
+            tokio::select! {
+                read = read(&mut stdout, &mut out), if stdout.is_some() => match read {
+                    0 => stdout = None,
+                    count => self.printed(&out[..count]),
+                },
+                read = read(&mut stderr, &mut err), if stderr.is_some() => match read {
+                    0 => stderr = None,
+                    count => self.stderr.push(&err[..count]),
+                },
+                exited = child.wait(), if status.is_none() => {
+                    status = Some(exited);
+                    self.exited.store(true, Ordering::Relaxed);
+                    deadline.as_mut().reset(tokio::time::Instant::now() + LEAK_GRACE);
+                }
+                asked = async { stop.as_mut().expect("checked").await }, if stop.is_some() && status.is_none() => {
+                    stop = None;
+                    if asked.is_ok() {
+                        terminate(&mut child);
+                        deadline.as_mut().reset(tokio::time::Instant::now() + GRACE);
+                    }
+                }
+                () = &mut deadline => {
+                    child.sweep();
+                    if status.is_some() {
+                        leaked = true;
+                        break;
+                    }
+                    deadline.as_mut().reset(tokio::time::Instant::now() + Duration::from_secs(86_400));
+                }
+            }
+        }
+        // What the peer started and left behind, quietly, goes with it.
+        drop(child);
+        self.ended(status, leaked);
+    }
+
+    fn printed(&mut self, bytes: &[u8]) {
+        let flooded = self.stdout.flooded;
+        for line in self.stdout.push(bytes) {
+            let _ = self.events.send((self.role, PeerEvent::Line { bytes: line, whole: true }));
+        }
+        if self.stdout.flooded && !flooded {
+            let _ = self.events.send((self.role, PeerEvent::Flood));
+        }
+    }
+
+    fn ended(mut self, status: Option<io::Result<ExitStatus>>, leaked: bool) {
+        let rest = std::mem::take(&mut self.stdout.rest);
+        if !rest.is_empty() && !self.stdout.flooded {
+            let _ = self.events.send((self.role, PeerEvent::Line { bytes: rest, whole: false }));
+        }
+        let ending = match status {
+            Some(Ok(status)) => ending(status),
+            _ => Ending::Exit(-1),
+        };
+        let _ = self.events.send((self.role, PeerEvent::Ended { ending, stderr: self.stderr.finish(), leaked }));
+    }
+}
+
+/// Reads from a stream that may be gone; an error is an end.
+async fn read(stream: &mut Option<impl tokio::io::AsyncRead + Unpin>, buffer: &mut [u8]) -> usize {
+    match stream {
+        Some(stream) => stream.read(buffer).await.unwrap_or(0),
+        None => 0,
+    }
+}
+
+#[cfg(unix)]
+fn terminate(child: &mut Group) {
+    const SIGTERM: i32 = 15;
+    let _ = child.0.signal(SIGTERM);
+}
+
+#[cfg(not(unix))]
+fn terminate(child: &mut Group) {
+    child.sweep();
+}
+
+#[cfg(unix)]
+fn ending(status: ExitStatus) -> Ending {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal().map_or_else(|| Ending::Exit(status.code().unwrap_or(-1)), Ending::Signal)
+}
+
+#[cfg(not(unix))]
+fn ending(status: ExitStatus) -> Ending {
+    Ending::Exit(status.code().unwrap_or(-1))
+}
+
+/// Splits what comes into lines, up to a limit.
+#[derive(Default)]
+struct Lines {
+    rest: Vec<u8>,
+    total: usize,
+    count: usize,
+    flooded: bool,
+}
+
+impl Lines {
+    fn push(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        self.total = self.total.saturating_add(bytes.len());
+        if self.flooded || self.total > MAX_PRINTED {
+            self.flooded = true;
+            self.rest = Vec::new();
+            return Vec::new();
+        }
+        self.rest.extend_from_slice(bytes);
+        let Some(last) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
+        let rest = self.rest.split_off(last + 1);
+        let whole = std::mem::replace(&mut self.rest, rest);
+        let lines: Vec<Vec<u8>> = whole[..last].split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        self.count += lines.len();
+        self.flooded = self.count > MAX_PRINTED_LINES;
+        lines
+    }
+}
+
+/// Keeps the beginning and the end of a stream.
+#[derive(Default)]
+struct Ends {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    dropped: usize,
+}
+
+impl Ends {
+    fn push(&mut self, bytes: &[u8]) {
+        let room = KEPT_STDERR - self.head.len();
+        let (head, tail) = bytes.split_at(room.min(bytes.len()));
+        self.head.extend_from_slice(head);
+        self.tail.extend_from_slice(tail);
+        if self.tail.len() > 2 * KEPT_STDERR {
+            let drop = self.tail.len() - KEPT_STDERR;
+            self.tail.drain(..drop);
+            self.dropped += drop;
+        }
+    }
+
+    fn finish(self) -> Vec<u8> {
+        let mut all = self.head;
+        if self.dropped > 0 {
+            all.extend_from_slice(format!("\n… {} bytes left out …\n", self.dropped).as_bytes());
+        }
+        all.extend(self.tail);
+        all
+    }
+}

@@ -1,0 +1,171 @@
+//! What a learner has done so far: `.workshop/state.json`.
+//!
+//! Keyed by the names of stages. Written beside the old file, synced, and renamed over it: who
+//! is killed at any moment leaves either the old state or the new one. Changes are made under a
+//! lock, so that two commands at once lose nothing.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The version of the format; a newer one is refused, and left alone.
+const FORMAT: u32 = 1;
+
+const STATE: &str = "state.json";
+
+/// The state of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// The version of the format.
+    pub format: u32,
+    /// The course's name.
+    pub course: String,
+    /// The folder of the course; none for the built-in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course_path: Option<std::path::PathBuf>,
+    /// The track.
+    pub track: String,
+    /// The stage that is being worked on.
+    pub current: String,
+    /// The stages that were skipped or verified, by name.
+    #[serde(default)]
+    pub stages: BTreeMap<String, Progress>,
+}
+
+/// What was done in one stage.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Seconds since 1970 at which it was verified first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<u64>,
+    /// Moved on from without being verified.
+    #[serde(default)]
+    pub skipped: bool,
+    /// The hints that were shown, by their index, in the order in which they were.
+    #[serde(default)]
+    pub hints: Vec<usize>,
+    /// The explanation that was shown last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<String>,
+}
+
+impl State {
+    /// A fresh one.
+    pub fn new(course: &str, course_path: Option<std::path::PathBuf>, track: &str, current: &str) -> State {
+        State {
+            format: FORMAT,
+            course: course.to_owned(),
+            course_path,
+            track: track.to_owned(),
+            current: current.to_owned(),
+            stages: BTreeMap::new(),
+        }
+    }
+
+    /// Was this stage verified?
+    pub fn verified(&self, stage: &str) -> bool {
+        self.stages.get(stage).is_some_and(|progress| progress.verified.is_some())
+    }
+
+    /// The progress in a stage, made when there is none.
+    pub fn stage(&mut self, name: &str) -> &mut Progress {
+        self.stages.entry(name.to_owned()).or_default()
+    }
+
+    /// Reads the state from a `.workshop` folder.
+    ///
+    /// # Errors
+    /// It can't be read, or a newer runner wrote it.
+    pub fn load(dir: &Path) -> Result<State> {
+        let path = dir.join(STATE);
+        let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
+        let damaged = |cause: &dyn std::fmt::Display| {
+            Error::new(format!("{} is damaged", path.display()))
+                .because(cause)
+                .help("your exercises are not in it, only which stages are done: move it away, and `workshop next` begins a new one")
+        };
+        let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
+        match value.get("format").and_then(serde_json::Value::as_u64) {
+            Some(format) if format > u64::from(FORMAT) => {
+                Err(Error::new(format!("{} was written by a newer workshop", path.display()))
+                    .help("install that version again: `cargo install`"))
+            }
+            _ => serde_json::from_value(value).map_err(|error| damaged(&error)),
+        }
+    }
+
+    /// Writes the state, whole or not at all.
+    ///
+    /// # Errors
+    /// It can't be written; the old one is left as it was.
+    pub fn save(&self, dir: &Path) -> Result<()> {
+        let path = dir.join(STATE);
+        let mut text = serde_json::to_string_pretty(self)
+            .map_err(|error| Error::new("the state can't be written as JSON").because(error))?;
+        text.push('\n');
+        write_whole(&path, text.as_bytes())
+    }
+
+    /// Changes the state under the lock.
+    ///
+    /// # Errors
+    /// It can't be read or written.
+    pub fn update(dir: &Path, change: impl FnOnce(&mut State)) -> Result<State> {
+        with_lock(
+            dir,
+            "state.lock",
+            || {},
+            || {
+                let mut state = State::load(dir)?;
+                let before = state.clone();
+                change(&mut state);
+                if state != before {
+                    state.save(dir)?;
+                }
+                Ok(state)
+            },
+        )
+    }
+}
+
+/// Writes a file beside its place, syncs it, and renames it into place.
+///
+/// # Errors
+/// It can't be written; an old file is left as it was.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let fail = |error: std::io::Error| Error::io("write", path, &error);
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(dir).map_err(fail)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
+    file.persist(path).map_err(|error| fail(error.error))?;
+    // The rename itself is safe once the folder is.
+    #[cfg(unix)]
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(fail)?;
+    Ok(())
+}
+
+/// Does something while nobody else does it; `busy` is called when there is a wait.
+///
+/// # Errors
+/// The lock can't be taken, or what is done fails.
+pub fn with_lock<T>(dir: &Path, name: &str, busy: impl FnOnce(), work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let path = dir.join(name);
+    let fail = |error: std::io::Error| Error::io("lock", &path, &error);
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
+    let mut lock = fd_lock::RwLock::new(file);
+    if let Ok(guard) = lock.try_write() {
+        let result = work();
+        drop(guard);
+        return result;
+    }
+    busy();
+    let guard = lock.write().map_err(fail)?;
+    let result = work();
+    drop(guard);
+    result
+}

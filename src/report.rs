@@ -1,0 +1,137 @@
+//! Shows events and errors: on a terminal, as JSON lines, as JUnit XML.
+//!
+//! Only this module and `main` print. The verdict goes to standard output; progress and errors
+//! go to standard error.
+
+mod json;
+mod junit;
+mod lesson;
+mod run;
+mod text;
+
+use std::io::IsTerminal;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use crate::error::Error;
+use crate::event::Reporter;
+
+pub use json::Json;
+pub use junit::Junit;
+pub use lesson::{diff, markdown};
+pub use text::Text;
+
+/// How a verdict is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One event a line; see docs/json.md.
+    Json,
+    /// JUnit XML, at the end.
+    Junit,
+}
+
+impl Format {
+    /// The reporter of this format.
+    pub fn reporter(self, verbose: bool) -> Box<dyn Reporter> {
+        match self {
+            Format::Text => Box::new(Text::new(verbose)),
+            Format::Json => Box::new(Json),
+            Format::Junit => Box::new(Junit::default()),
+        }
+    }
+}
+
+/// Colour or none, once for the whole program: `NO_COLOR`, a pipe and a dumb terminal mean none.
+pub fn choose_colour() {
+    let no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let force = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    colored::control::set_override(!no && (force || (std::io::stdout().is_terminal() && !dumb)));
+}
+
+/// Is output in colour?
+pub fn colour() -> bool {
+    colored::control::SHOULD_COLORIZE.should_colorize()
+}
+
+/// The width of what is printed: the terminal's, or `COLUMNS`, or 80; at most 100, as longer
+/// lines are hard to read.
+pub fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let width = columns
+        .unwrap_or_else(|| if std::io::stdout().is_terminal() { usize::from(termimad::terminal_size().0) } else { 80 });
+    width.clamp(20, 100)
+}
+
+/// Prints lines; a reader that has gone away is not an error.
+pub fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    // The work goes on, and the exit code tells the verdict, whether or not somebody still reads.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Tells something that is no part of the result, on standard error.
+pub fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+/// An error, with the line that it is about.
+pub fn error(error: &Error) {
+    eprintln!("{}", render_error(error, colour() && std::io::stderr().is_terminal()));
+}
+
+/// An error as text.
+pub fn render_error(error: &Error, colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let mut group = match &error.place {
+        None => annotate_snippets::Group::with_title(Level::ERROR.primary_title(error.message.as_str())),
+        Some(place) => {
+            let byte =
+                |column: usize| place.source.char_indices().nth(column).map_or(place.source.len(), |(byte, _)| byte);
+            let start = byte(place.column.saturating_sub(1));
+            let end = byte(place.column.saturating_sub(1) + place.len).max(start);
+            Level::ERROR.primary_title(error.message.as_str()).element(
+                Snippet::source(place.source.as_str())
+                    .line_start(place.line)
+                    .path(place.file.as_str())
+                    .annotation(AnnotationKind::Primary.span(start..end)),
+            )
+        }
+    };
+    for cause in &error.causes {
+        group = group.element(Level::NOTE.message(cause.as_str()));
+    }
+    if let Some(help) = &error.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    renderer.render(&[group]).clone()
+}
+
+/// Breaks text into lines of a width, each with an indent. A blank line separates paragraphs;
+/// within one, the line breaks of the source mean nothing.
+pub fn wrap(text: &str, width: usize, indent: &str) -> String {
+    let room = width.saturating_sub(indent.chars().count()).max(16);
+    let paragraphs: Vec<String> = text.split("\n\n").map(|paragraph| wrap_paragraph(paragraph, room, indent)).collect();
+    paragraphs.join("\n")
+}
+
+fn wrap_paragraph(text: &str, room: usize, indent: &str) -> String {
+    let mut out = String::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
+            out.push_str(&format!("{indent}{line}\n"));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    out.push_str(&format!("{indent}{line}\n"));
+    out
+}

@@ -1,0 +1,71 @@
+//! One event a line, for other programs. The format is documented in docs/json.md.
+
+use serde_json::{Value, json};
+
+use super::print;
+use crate::course::Party;
+use crate::event::{Event, Reporter};
+use crate::verdict::Run;
+
+/// The version of the format: raised when something is changed or removed, not when something
+/// is added.
+const VERSION: u32 = 1;
+
+/// Prints events as JSON lines.
+pub struct Json;
+
+impl Reporter for Json {
+    fn tell(&mut self, event: &Event<'_>) {
+        for value in values(event) {
+            print(&format!("{value}\n"));
+        }
+    }
+}
+
+fn values(event: &Event<'_>) -> Vec<Value> {
+    match event {
+        Event::Verifying { stage, seed, runs } => vec![
+            json!({"event": "verify", "version": VERSION, "runner": env!("CARGO_PKG_VERSION"), "stage": stage.name, "seed": seed, "runs": runs}),
+        ],
+        Event::Built { stage, party, took } => {
+            vec![
+                json!({"event": "built", "version": VERSION, "stage": stage, "party": party.name(), "fresh": took.is_none(), "ms": took.map_or(0, |took| took.as_millis())}),
+            ]
+        }
+        Event::NotBuilt { stage, party, output } => vec![
+            json!({"event": "not-built", "version": VERSION, "stage": stage, "party": party.name(), "output": output}),
+        ],
+        Event::StageOver { stage, verdict } => {
+            let mut values: Vec<Value> = verdict.runs.iter().map(|run| self::run(&stage.name, run)).collect();
+            let reason = verdict.shown().map(|(_, failed)| &failed.because);
+            values.push(json!({
+                "event": "stage", "version": VERSION, "stage": stage.name, "passed": verdict.passed(),
+                "runs": verdict.runs.len(), "failed": verdict.failed().count(), "left_out": verdict.left_out, "ms": verdict.took.as_millis(), "reason": reason,
+            }));
+            values
+        }
+        Event::Over { passed } => vec![json!({"event": "over", "version": VERSION, "passed": passed})],
+        Event::Waiting(_) | Event::Building { .. } | Event::BuildLine(_) | Event::RunOver { .. } => Vec::new(),
+    }
+}
+
+fn run(stage: &str, run: &Run) -> Value {
+    let lanes: Vec<Value> = run
+        .evidence
+        .lanes
+        .iter()
+        .map(|lane| {
+            let lines: Vec<String> = lane.lines.iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect();
+            json!({"role": lane.role, "party": lane.party.name(), "lines": lines, "ending": lane.ending, "stderr": String::from_utf8_lossy(&lane.stderr)})
+        })
+        .collect();
+    let mut value = json!({
+        "event": "run", "version": VERSION, "stage": stage, "scenario": run.id.scenario, "pairing": run.id.pairing.0.iter().flatten().copied().map(Party::name).collect::<Vec<_>>(),
+        "condition": run.id.condition.name(), "repeat": run.id.repeat, "seed": run.id.seed, "passed": run.passed(), "ms": run.evidence.took.as_millis(),
+    });
+    if let Some(failed) = &run.failure {
+        value["reason"] = json!(failed.because);
+        value["lanes"] = json!(lanes);
+    }
+    value
+}

@@ -1,0 +1,180 @@
+//! One failed run: what each role printed against what was expected, and the wire's story.
+
+use colored::Colorize;
+use similar::{Algorithm, ChangeTag, capture_diff_slices};
+
+use crate::course::Scenario;
+use crate::evidence::{Evidence, Happened, Lane, LinkEvidence};
+use crate::explain::{stderr_lines, told};
+use crate::matcher::{Captures, Ending};
+use crate::pattern::{Known, Pattern, Type, escape, shorten};
+use crate::transcript::{Expect, RoleId};
+use crate::verdict::{Failed, Run};
+
+/// So many lines of a role are shown around its first difference.
+const CONTEXT: usize = 3;
+
+/// So many lines of a role, of standard error, or moments of a wire are shown.
+const MAX_LINES: usize = 10;
+
+/// What a failed run looked like, as indented text.
+pub fn show(run: &Run, failed: &Failed, scenario: &Scenario, width: usize, verbose: bool) -> String {
+    let mut out = String::new();
+    for role in 0..run.evidence.lanes.len() {
+        out.push_str(&lane(run, failed, scenario, role, width, verbose));
+    }
+    for link in &run.evidence.links {
+        out.push_str(&wire(&run.evidence, link, width, verbose));
+    }
+    out
+}
+
+/// One line of a lane, as it is compared and as it is shown.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Shown(String);
+
+fn lane(run: &Run, failed: &Failed, scenario: &Scenario, role: RoleId, width: usize, verbose: bool) -> String {
+    let lane = &run.evidence.lanes[role];
+    if !lane.started {
+        return String::new();
+    }
+    let expected = expected(failed, scenario, role, &run.captures[role]);
+    let mut printed: Vec<Shown> =
+        lane.lines.iter().map(|line| align(&line.bytes, &expected, &run.captures[role], scenario)).collect();
+    if let Some(ending) = lane.ending {
+        printed.push(Shown(match ending {
+            Ending::Exit(code) => format!("(exit {code})"),
+            Ending::Signal(_) => format!("({})", told(ending)),
+        }));
+    }
+    let wanted: Vec<Shown> = expected.iter().map(|(text, _)| Shown(text.clone())).collect();
+    let mut out = format!("  {} {}\n", lane.role.bold(), format!("({})", lane.party.name()).dimmed());
+    out.push_str(&difference(&wanted, &printed, width, verbose));
+    let stderr = stderr_lines(lane);
+    if !stderr.is_empty() {
+        out.push_str(&format!("    {}\n", "standard error:".dimmed()));
+        out.push_str(&tail(&stderr, width, verbose));
+    }
+    out
+}
+
+/// What was to be seen of a role so far: as text, with its pattern where it is a line.
+fn expected<'s>(
+    failed: &Failed,
+    scenario: &'s Scenario,
+    role: RoleId,
+    captures: &Captures,
+) -> Vec<(String, Option<&'s Pattern>)> {
+    let due = scenario.transcript.expected(role).filter(|(step, _)| step.phase <= failed.phase);
+    due.filter_map(|(_, expect)| match expect {
+        Expect::Line(pattern) | Expect::Unordered(pattern) => {
+            Some((escape(pattern.fill(&|name| captures.get(name).cloned()).as_bytes()), Some(pattern)))
+        }
+        Expect::Exit(code) => Some((format!("(exit {code})"), None)),
+        Expect::Optional(_) | Expect::Elided | Expect::Running => None,
+    })
+    .collect()
+}
+
+/// A printed line; one that a pattern accepts looks like what the pattern expects, so that a
+/// matched wildcard is never shown as a difference.
+fn align(bytes: &[u8], expected: &[(String, Option<&Pattern>)], captures: &Captures, scenario: &Scenario) -> Shown {
+    let types = crate::matcher::declared_types(&scenario.transcript);
+    let known = |name: &str| match captures.get(name) {
+        Some(value) => Known::Value(value),
+        None => Known::Type(types.get(name).copied().unwrap_or(&Type::Text)),
+    };
+    let text = std::str::from_utf8(bytes).ok();
+    let accepted = text.and_then(|text| {
+        expected.iter().find(|(_, pattern)| pattern.is_some_and(|pattern| pattern.captures(text, &known).is_some()))
+    });
+    Shown(accepted.map_or_else(|| escape(bytes), |(text, _)| text.clone()))
+}
+
+fn difference(wanted: &[Shown], printed: &[Shown], width: usize, verbose: bool) -> String {
+    let room = width.saturating_sub(8);
+    let mut lines = Vec::new();
+    for op in capture_diff_slices(Algorithm::Myers, wanted, printed) {
+        for change in op.iter_changes(wanted, printed) {
+            let text = shorten(&change.value().0, room);
+            lines.push(match change.tag() {
+                ChangeTag::Equal => (false, format!("      {text}\n")),
+                ChangeTag::Delete => (true, format!("    {} {}\n", "-".red(), visible(&text).red())),
+                ChangeTag::Insert => (true, format!("    {} {}\n", "+".green(), visible(&text).green())),
+            });
+        }
+    }
+    if lines.is_empty() {
+        return format!("    {}\n", "(nothing)".dimmed());
+    }
+    let first = lines.iter().position(|(differs, _)| *differs).unwrap_or(lines.len().saturating_sub(MAX_LINES));
+    let start = if verbose { 0 } else { first.saturating_sub(CONTEXT) };
+    let end = if verbose { lines.len() } else { lines.len().min(start + MAX_LINES) };
+    let mut out = String::new();
+    if start > 0 {
+        out.push_str(&format!("      {}\n", format!("… {start} lines as expected").dimmed()));
+    }
+    lines[start..end].iter().for_each(|(_, line)| out.push_str(line));
+    if end < lines.len() {
+        out.push_str(&format!("      {}\n", format!("… {} more (--verbose shows all)", lines.len() - end).dimmed()));
+    }
+    out
+}
+
+/// Spaces at the end of a line that differs, as dots.
+fn visible(text: &str) -> String {
+    let kept = text.trim_end_matches(' ');
+    format!("{kept}{}", "·".repeat(text.len() - kept.len()))
+}
+
+fn tail(lines: &[String], width: usize, verbose: bool) -> String {
+    let start = if verbose { 0 } else { lines.len().saturating_sub(MAX_LINES) };
+    lines[start..]
+        .iter()
+        .map(|line| super::wrap(&shorten(line, 3 * width), width, "      "))
+        .collect::<String>()
+        .dimmed()
+        .to_string()
+}
+
+/// What went over a link.
+fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -> String {
+    let lanes = &evidence.lanes;
+    let name = |role: RoleId| lanes.get(role).map_or("?", |lane: &Lane| lane.role.as_str());
+    let title = format!("the wire, {}", link.condition.name());
+    let mut out = format!("  {}\n", title.bold());
+    if link.connections.is_empty() {
+        out.push_str(&format!(
+            "    {}\n",
+            format!("{} never connected to {}", name(link.dialer), name(link.listener)).dimmed()
+        ));
+    }
+    for connection in &link.connections {
+        let count = if verbose { connection.moments.len() } else { MAX_LINES };
+        for moment in connection.moments.iter().take(count) {
+            let (from, to) = if moment.there { (link.dialer, link.listener) } else { (link.listener, link.dialer) };
+            let arrow = format!("{} → {}", name(from), name(to));
+            let what = match &moment.what {
+                Happened::Opened => "connected".to_owned(),
+                Happened::Refused => "nobody listens".to_owned(),
+                Happened::Finished => "end of the stream (FIN)".to_owned(),
+                Happened::Reset => "reset".to_owned(),
+                Happened::Cut => "cut by the scenario".to_owned(),
+                Happened::Data { bytes, pieces, sample } => data(*bytes, *pieces, sample),
+            };
+            let line = format!("{:7.3} s  {arrow}  {what}", moment.at.as_secs_f64());
+            out.push_str(&format!("    {}\n", shorten(&line, width.saturating_sub(4)).dimmed()));
+        }
+        if connection.moments.len() > count {
+            out.push_str(&format!("    {}\n", format!("… {} more", connection.moments.len() - count).dimmed()));
+        }
+    }
+    out
+}
+
+fn data(bytes: u64, pieces: u64, sample: &[u8]) -> String {
+    let size = if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
+    let pieces = if pieces > 1 { format!(" in {pieces} pieces") } else { String::new() };
+    let more = if bytes > sample.len() as u64 { "…" } else { "" };
+    format!("{size}{pieces} «{}{more}»", escape(sample))
+}

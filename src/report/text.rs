@@ -1,0 +1,230 @@
+//! For people: what is being done while it is done, and the verdict.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use colored::Colorize;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{print, run, width, wrap};
+use crate::course::{Party, Stage};
+use crate::event::{Event, Reporter};
+use crate::pattern::{escape, shorten};
+use crate::verdict::{Failed, Run, StageVerdict};
+
+/// The reporter for a terminal, or a pipe that a person reads later.
+pub struct Text {
+    verbose: bool,
+    /// On a terminal only.
+    bar: Option<ProgressBar>,
+    seed: u64,
+}
+
+impl Text {
+    /// `verbose` shows every failed run, and all of each.
+    pub fn new(verbose: bool) -> Self {
+        Text { verbose, bar: None, seed: 0 }
+    }
+
+    fn progress(&mut self, message: String) {
+        if !std::io::stderr().is_terminal() {
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::new_spinner().with_style(
+                ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        bar.set_message(message);
+    }
+
+    fn done(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Reporter for Text {
+    fn tell(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Waiting(Some(why)) => self.progress((*why).to_owned()),
+            Event::Waiting(None) => self.done(),
+            Event::Building { stage, party } => self.progress(format!("{stage}: building {}", whose(*party))),
+            Event::BuildLine(line) => {
+                let line = line.trim();
+                if !line.is_empty() && self.bar.is_some() {
+                    self.progress(shorten(&escape(strip_colour(line).as_bytes()), width().saturating_sub(16)));
+                }
+            }
+            Event::Built { .. } => self.done(),
+            Event::NotBuilt { stage, party, output } => {
+                self.done();
+                print(&not_built(stage, *party, output));
+            }
+            Event::Verifying { stage, seed, runs } => {
+                self.seed = *seed;
+                if *runs > 1 {
+                    self.progress(format!("{}: {runs} runs", stage.name));
+                }
+            }
+            Event::RunOver { done, total, .. } => {
+                if self.bar.is_some() && done.is_multiple_of(8) {
+                    self.progress(format!("{done} of {total} runs"));
+                }
+            }
+            Event::StageOver { stage, verdict } => {
+                self.done();
+                print(&self.verdict(stage, verdict));
+            }
+            Event::Over { .. } => self.done(),
+        }
+    }
+}
+
+impl Text {
+    fn verdict(&self, stage: &Stage, verdict: &StageVerdict) -> String {
+        let total = verdict.runs.len();
+        let failed = verdict.failed().count();
+        let seconds = verdict.took.as_secs_f64();
+        let mut out = String::new();
+        if let Some((run, how)) = verdict.shown() {
+            out.push_str(&self.failure(stage, verdict, run, how));
+            out.push_str(&stability(verdict));
+            if verdict.left_out > 0 {
+                let line = format!("  {} runs were left out: the failed ones took long enough\n", verdict.left_out);
+                out.push_str(&line.dimmed().to_string());
+            }
+            let line =
+                format!("✗ {}: {failed} of {total} runs failed, in {seconds:.2} s (seed {})", stage.name, self.seed);
+            out.push_str(&format!("{}\n", line.red().bold()));
+        } else {
+            out.push_str(&format!(
+                "{}\n",
+                format!("✓ {}: all {total} runs passed, in {seconds:.2} s", stage.name).green().bold()
+            ));
+            out.push_str(&wrap(&what_was_played(verdict), width(), "  "));
+        }
+        out
+    }
+
+    fn failure(&self, stage: &Stage, verdict: &StageVerdict, shown: &Run, how: &Failed) -> String {
+        let mut out = String::new();
+        for (run, failed) in verdict.failed().filter(|(run, _)| self.verbose || run.id == shown.id) {
+            let Ok(scenario) = stage.scenario(&run.id.scenario) else { continue };
+            out.push_str(&format!("{} {}\n", "✗".red().bold(), run.id.to_string().bold()));
+            out.push_str(&wrap(&scenario.about, width(), "  "));
+            out.push('\n');
+            out.push_str(&wrap(&failed.because.say, width(), "  "));
+            out.push('\n');
+            out.push_str(&run::show(run, failed, scenario, width(), self.verbose));
+            out.push('\n');
+        }
+        if !self.verbose {
+            out.push_str(&others(verdict, how));
+        }
+        out
+    }
+}
+
+/// Which other runs failed, and why, in a few lines.
+fn others(verdict: &StageVerdict, shown: &Failed) -> String {
+    let mut reasons: BTreeMap<&str, (usize, &Run)> = BTreeMap::new();
+    for (run, failed) in verdict.failed() {
+        reasons.entry(&failed.because.id).or_insert((0, run)).0 += 1;
+    }
+    if let Some((count, _)) = reasons.get_mut(shown.because.id.as_str()) {
+        *count -= 1;
+    }
+    let mut out = String::new();
+    for (id, (count, run)) in reasons.iter().filter(|(_, (count, _))| *count > 0) {
+        let same = *id == shown.because.id;
+        let line = if same {
+            format!("{count} more failed for the same reason ({id})")
+        } else {
+            format!("{count} failed otherwise ({id}), first: {}", run.id)
+        };
+        out.push_str(&wrap(&line, width(), "  ").dimmed().to_string());
+    }
+    out
+}
+
+/// With repeats: how stable each run is, and what the failed ones have in common.
+fn stability(verdict: &StageVerdict) -> String {
+    let repeats = verdict.runs.iter().map(|run| run.id.repeat).max().map_or(1, |last| last + 1);
+    if repeats < 2 {
+        return String::new();
+    }
+    let whole = (0..repeats)
+        .filter(|repeat| verdict.runs.iter().filter(|run| run.id.repeat == *repeat).all(Run::passed))
+        .count();
+    let mut out = format!("  {whole} of {repeats} repeats passed whole.\n");
+    let mut shared: Vec<String> = Vec::new();
+    let failed: Vec<&Run> = verdict.failed().map(|(run, _)| run).collect();
+    let common = |of: &dyn Fn(&Run) -> String| {
+        let first = failed.first().map(|run| of(run))?;
+        failed.iter().all(|run| of(run) == first).then_some(first)
+    };
+    shared.extend(common(&|run| run.id.scenario.clone()).map(|name| format!("scenario {name}")));
+    shared.extend(common(&|run| run.id.condition.name().to_owned()).map(|name| format!("condition {name}")));
+    shared.extend(common(&|run| run.id.pairing.to_string()).map(|name| format!("pairing {name}")));
+    shared.extend(
+        common(&|run| run.failure.as_ref().map(|failed| failed.because.id.clone()).unwrap_or_default())
+            .map(|id| format!("reason {id}")),
+    );
+    let common = if shared.is_empty() { "nothing".to_owned() } else { shared.join(", ") };
+    out.push_str(&format!("  The failed runs have in common: {common}.\n"));
+    out
+}
+
+fn what_was_played(verdict: &StageVerdict) -> String {
+    let distinct = |of: &dyn Fn(&Run) -> String| {
+        let mut names: Vec<String> = Vec::new();
+        for run in &verdict.runs {
+            let name = of(run);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    };
+    let repeats = verdict.runs.iter().map(|run| run.id.repeat).max().unwrap_or(0) + 1;
+    let times = if repeats > 1 { format!(", {repeats} times each") } else { String::new() };
+    format!(
+        "scenarios {}; pairings {}; links {}{times}",
+        distinct(&|run| run.id.scenario.clone()).join(", "),
+        distinct(&|run| run.id.pairing.to_string()).join(", "),
+        distinct(&|run| run.id.condition.name().to_owned()).join(", "),
+    )
+}
+
+fn not_built(stage: &str, party: Party, output: &str) -> String {
+    let title = match party {
+        Party::You => format!("✗ {stage} does not build yet"),
+        Party::Reference => format!("✗ the reference of {stage} does not build"),
+    };
+    format!("{}\n{}\n", output.trim_end(), title.red().bold())
+}
+
+fn whose(party: Party) -> &'static str {
+    match party {
+        Party::You => "your programs",
+        Party::Reference => "the reference",
+    }
+}
+
+/// Build tools colour their lines; a progress message has colours of its own.
+fn strip_colour(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(start) = rest.find('\u{1b}') {
+        out.push_str(&rest[..start]);
+        let after = &rest[start..];
+        rest = after.find('m').map_or("", |end| &after[end + 1..]);
+    }
+    out + rest
+}

@@ -1,0 +1,496 @@
+//! Runs: plays a scenario with real processes over links, and says what did not fit.
+//!
+//! A run never waits for time to pass. It waits for an event of a peer, and an action happens as
+//! soon as every line above it has been seen. Between events the runner asks the system what the
+//! peers are doing ([`stillness`](crate::stillness)):
+//!
+//! - all peers asleep, and a coalesced link holds bytes: it is released;
+//! - all peers asleep, nothing on its way, and no timer that could go off before the time limit:
+//!   nobody will ever do anything again, so the run is over now, and not at the limit;
+//! - a peer whose connection is over burns processor time: it spins.
+//!
+//! Where the system does not say, links are released after a pause, and the time limit is what
+//! ends a run that hangs.
+
+mod address;
+mod patience;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant as Clock};
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use self::address::{Address, Nobody};
+use self::patience::{Judgement, Patience};
+use crate::course::{Condition, NOBODY, Party, Scenario, Stage};
+use crate::evidence::{Evidence, Lane, Printed, Typed};
+use crate::link::{Link, Quiet};
+use crate::matcher::{Captures, Matcher, Refused};
+use crate::pattern::Pattern;
+use crate::process::{Peer, PeerCommand, PeerEvent, strays};
+use crate::stillness::{Activity, SocketTable, Watch};
+use crate::transcript::{Action, LinkFault, LinkName, RoleId};
+use crate::verdict::{Failure, RunId};
+
+/// The shortest and the longest pause between two looks at what the peers are doing.
+const LOOK: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
+
+/// Who knows how to start a peer.
+pub trait Programs {
+    /// The command that plays a role of the stage for a party.
+    fn command(&self, party: Party, role: &str) -> PeerCommand;
+}
+
+/// What a run needs to know.
+pub struct Plan<'c> {
+    /// Its stage.
+    pub stage: &'c Stage,
+    /// Its scenario, one of the stage's.
+    pub scenario: &'c Scenario,
+    /// Which run it is.
+    pub id: RunId,
+}
+
+/// A run as it was seen, before anybody has thought about why.
+pub struct Seen {
+    /// What did not fit, unless it passed.
+    pub failure: Option<Failure>,
+    /// The steps that were awaited when it failed.
+    pub awaited: Vec<usize>,
+    /// How many actions had happened.
+    pub phase: usize,
+    /// All that was seen.
+    pub evidence: Evidence,
+    /// What was captured, as each role of the transcript knows it.
+    pub captures: Vec<Captures>,
+}
+
+/// Plays one run to its end. When the future is dropped, nothing of the run is left.
+pub async fn play(plan: &Plan<'_>, programs: &dyn Programs, sockets: Option<Arc<SocketTable>>) -> Seen {
+    let nobody = Nobody::new();
+    let mut given: Captures = plan.scenario.given.clone();
+    given.insert(NOBODY.to_owned(), nobody.address.to_string());
+    strays::adopt();
+    let mut stage = Player::new(plan, programs, sockets, given);
+    let limit = Duration::from_secs(plan.scenario.limit);
+    let result = tokio::time::timeout(limit, stage.perform()).await;
+    let failure = result.unwrap_or(Err(Failure::TimeLimit(plan.scenario.limit))).err();
+    stage.finish(failure).await
+}
+
+/// An event, and the role that it comes from.
+type FromPeer = (RoleId, PeerEvent);
+
+/// The state of a run while it is played.
+struct Player<'c> {
+    plan: &'c Plan<'c>,
+    programs: &'c dyn Programs,
+    sockets: Option<Arc<SocketTable>>,
+    matcher: Matcher<'c>,
+    peers: Vec<Option<(Peer, Watch)>>,
+    links: Vec<Link>,
+    /// What has befallen links so far.
+    faults: Vec<(LinkFault, Option<LinkName>)>,
+    lanes: Vec<Lane>,
+    typed: Vec<Typed>,
+    events: (mpsc::UnboundedSender<FromPeer>, mpsc::UnboundedReceiver<FromPeer>),
+    start: Instant,
+    end: Clock,
+    /// Raised by links whenever something happens on them.
+    ticks: Arc<AtomicU64>,
+    /// A difference has been found: whatever else comes is evidence, and nothing is done any more.
+    aftermath: bool,
+}
+
+/// What a look at the peers and the links shows.
+#[derive(Debug, PartialEq, Eq)]
+enum Look {
+    /// Somebody is doing something.
+    Busy,
+    /// All peers sleep; a link holds bytes back.
+    Holding,
+    /// All peers sleep, and nothing is on its way. `mark` is the same as long as it lasts.
+    Still { mark: u64, for_good: bool },
+    /// The system does not say.
+    Blind,
+}
+
+impl<'c> Player<'c> {
+    fn new(plan: &'c Plan<'c>, programs: &'c dyn Programs, sockets: Option<Arc<SocketTable>>, given: Captures) -> Self {
+        let transcript = &plan.scenario.transcript;
+        let lane = |(id, role): (usize, &String)| Lane {
+            role: role.clone(),
+            party: plan.id.pairing.0[plan.scenario.cast[id]].unwrap_or(Party::Reference),
+            lines: Vec::new(),
+            stderr: Vec::new(),
+            ending: None,
+            started: false,
+            input_ended: false,
+            unread_input: None,
+        };
+        Player {
+            plan,
+            programs,
+            sockets,
+            matcher: Matcher::new(transcript, given),
+            peers: transcript.roles.iter().map(|_| None).collect(),
+            links: Vec::new(),
+            faults: Vec::new(),
+            lanes: transcript.roles.iter().enumerate().map(lane).collect(),
+            typed: Vec::new(),
+            events: mpsc::unbounded_channel(),
+            start: Instant::now(),
+            end: Clock::now() + Duration::from_secs(plan.scenario.limit),
+            ticks: Arc::default(),
+            aftermath: false,
+        }
+    }
+
+    /// The transcript, from the first action to the last line.
+    async fn perform(&mut self) -> Result<(), Failure> {
+        let plan = self.plan;
+        let mut actions = plan.scenario.transcript.actions();
+        loop {
+            self.take_waiting()?;
+            if !self.matcher.ready() {
+                self.next_event().await?;
+                continue;
+            }
+            match actions.next() {
+                Some((_, action)) => {
+                    self.matcher.act();
+                    self.act(action).await?;
+                }
+                None => return self.settle().await,
+            }
+        }
+    }
+
+    /// Takes the events that have already come, so that a line that came before an action is
+    /// never taken for one that came after it.
+    fn take_waiting(&mut self) -> Result<(), Failure> {
+        while let Ok((role, event)) = self.events.1.try_recv() {
+            self.take(role, event)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, role: RoleId, event: PeerEvent) -> Result<(), Failure> {
+        match event {
+            PeerEvent::Line { bytes, whole } => {
+                let line = Printed { bytes, at: self.start.elapsed(), whole };
+                let index = self.lanes[role].lines.len();
+                self.lanes[role].lines.push(line);
+                let line = &self.lanes[role].lines[index];
+                let result = match line.text().filter(|_| line.whole) {
+                    Some(text) if !self.aftermath => self.matcher.line(role, text),
+                    _ => Err(Refused::Unexpected),
+                };
+                result.map_err(|refused| match refused {
+                    Refused::Unexpected => Failure::Line(role, index),
+                    Refused::Ambiguous => Failure::Ambiguous(role),
+                })
+            }
+            PeerEvent::Flood => Err(Failure::Flood(role)),
+            PeerEvent::Ended { ending, stderr, leaked } => {
+                self.lanes[role].ending = Some(ending);
+                self.lanes[role].stderr.extend(stderr);
+                self.peers[role] = None;
+                if leaked {
+                    return Err(Failure::Leaked(role));
+                }
+                if self.aftermath {
+                    return Ok(());
+                }
+                self.matcher.ended(role, ending).map_err(|_| Failure::Ended(role, ending))
+            }
+        }
+    }
+
+    async fn act(&mut self, action: &'c Action) -> Result<(), Failure> {
+        match action {
+            Action::Start(role, own) => {
+                let patterns = self.plan.scenario.args(*role, own.as_ref(), &self.plan.stage.roles);
+                let mut args = Vec::with_capacity(patterns.len());
+                for pattern in patterns {
+                    args.push(self.write(*role, pattern).await?);
+                }
+                self.spawn(*role, &args)
+            }
+            Action::Type(role, pattern) => {
+                let text = self.write(*role, pattern).await?;
+                let sent_before = self.sent_by(*role);
+                if let Some((peer, _)) = &self.peers[*role] {
+                    peer.type_line(&text);
+                }
+                self.typed.push(Typed { role: *role, text, at: self.start.elapsed(), sent_before });
+                Ok(())
+            }
+            Action::EndInput(role) => {
+                self.lanes[*role].input_ended = true;
+                if let Some((peer, _)) = &mut self.peers[*role] {
+                    peer.end_input();
+                }
+                Ok(())
+            }
+            Action::Kill(role) => {
+                if let Some((peer, _)) = self.peers[*role].take() {
+                    peer.kill().await;
+                }
+                Ok(())
+            }
+            Action::Link(fault, name) => {
+                self.fault(*fault, *name);
+                Ok(())
+            }
+        }
+    }
+
+    fn spawn(&mut self, role: RoleId, args: &[String]) -> Result<(), Failure> {
+        let name = &self.plan.stage.roles[self.plan.scenario.cast[role]].name;
+        let mut command = self.programs.command(self.lanes[role].party, name);
+        command.env.insert(strays::MARK.to_owned(), strays::mark());
+        let peer = Peer::spawn(&command, args, role, self.events.0.clone())
+            .map_err(|error| Failure::NotStarted(role, format!("{}: {error}", command.run.join(" "))))?;
+        let watch = Watch::new(peer.id);
+        let lane = &mut self.lanes[role];
+        (lane.started, lane.ending, lane.input_ended) = (true, None, false);
+        self.peers[role] = Some((peer, watch));
+        Ok(())
+    }
+
+    /// A fault befalls the links of a name, those that are made later too.
+    fn fault(&mut self, fault: LinkFault, name: Option<LinkName>) {
+        self.faults.push((fault, name));
+        for link in self.links.iter().filter(|link| name.is_none_or(|name| name == link.name)) {
+            link.fault(fault);
+        }
+    }
+
+    fn sent_by(&self, role: RoleId) -> u64 {
+        let came = |link: &Link| match (link.name.dialer == role, link.name.listener == role) {
+            (true, _) => link.came(true),
+            (_, true) => link.came(false),
+            _ => 0,
+        };
+        self.links.iter().map(came).sum()
+    }
+
+    /// A text that the runner hands to a role: every address of another role becomes a link's.
+    async fn write(&mut self, role: RoleId, pattern: &Pattern) -> Result<String, Failure> {
+        let addresses = self.plan.scenario.addresses();
+        for (name, ..) in pattern.names() {
+            let Some(listener) = addresses.get(name).copied().filter(|listener| *listener != role) else { continue };
+            let Some(value) = self.matcher.value(listener, name).map(str::to_owned) else { continue };
+            let handed = self
+                .link_to(LinkName { dialer: role, listener }, &value)
+                .await
+                .map_err(|error| Failure::NotStarted(role, error.to_string()))?;
+            self.matcher.alias(role, name, handed);
+        }
+        Ok(pattern.fill(&|name| self.matcher.value(role, name).map(str::to_owned)))
+    }
+
+    /// The address of a link, in the form of the address that it leads to.
+    async fn link_to(&mut self, name: LinkName, value: &str) -> std::io::Result<String> {
+        let address = Address::read(value)
+            .ok_or_else(|| std::io::Error::other(format!("`{value}` has no TCP port on loopback")))?;
+        if let Some(link) = self.links.iter().find(|link| link.name == name && link.target() == address.socket) {
+            return Ok(address.with_port(link.address.port()));
+        }
+        let link = Link::open(
+            name,
+            address.socket,
+            self.plan.id.condition,
+            self.sockets.clone(),
+            (self.start, Arc::clone(&self.ticks)),
+            self.plan.id.seed ^ (self.links.len() as u64).rotate_left(32),
+        )
+        .await?;
+        let handed = address.with_port(link.address.port());
+        for (fault, _) in self.faults.iter().filter(|(_, named)| named.is_none_or(|named| named == name)) {
+            link.fault(*fault);
+        }
+        self.links.push(link);
+        Ok(handed)
+    }
+
+    /// Waits until a peer does something, or nobody ever will.
+    async fn next_event(&mut self) -> Result<(), Failure> {
+        let mut watch = Patience::new(self);
+        loop {
+            tokio::select! {
+                biased;
+                event = self.events.1.recv() => {
+                    let Some((role, event)) = event else { return Ok(()) };
+                    return self.take(role, event);
+                }
+                () = tokio::time::sleep(watch.pause) => {
+                    let look = self.look();
+                    match watch.consider(self, &look) {
+                        Judgement::Wait => {}
+                        Judgement::Release => self.links.iter().for_each(Link::release),
+                        Judgement::Stuck => return Err(Failure::Stuck),
+                        Judgement::Spins(role) => return Err(Failure::Spinning(role)),
+                    }
+                }
+            }
+        }
+    }
+
+    /// What are the peers and the links doing? The links are asked first, then all peers, then
+    /// all again: where nothing has changed in between, there was a common instant of rest.
+    fn look(&mut self) -> Look {
+        let before = self.quiet();
+        if self.sockets.is_none() && !self.links.is_empty() {
+            // What is on its way can't be seen here: nobody can be said to wait in vain.
+            return if before == Quiet::Moving { Look::Busy } else { Look::Blind };
+        }
+        if before == Quiet::Moving {
+            return Look::Busy;
+        }
+        let (first, second) = (self.asleep(), self.asleep());
+        match (first, second) {
+            (Err(look), _) | (_, Err(look)) => look,
+            (Ok(first), Ok(second)) if first.0 != second.0 => Look::Busy,
+            (Ok((mark, for_good)), Ok(_)) => match before.min(self.quiet()) {
+                Quiet::Moving => Look::Busy,
+                Quiet::Holding => Look::Holding,
+                Quiet::Still => Look::Still { mark, for_good },
+            },
+        }
+    }
+
+    /// Before the first look at a wait: where a link holds bytes back, peers that sleep are what
+    /// is waited for; elsewhere most waits are over before anybody needs to look.
+    fn first_pause(&self) -> Duration {
+        if self.plan.id.condition == Condition::Coalesced { LOOK.0 } else { LOOK.0 * 4 }
+    }
+
+    fn quiet(&self) -> Quiet {
+        self.links.iter().map(Link::quiet).min().unwrap_or(Quiet::Still)
+    }
+
+    /// When all peers sleep: a mark that changes when one has run, and whether none can wake by
+    /// itself before the time limit.
+    fn asleep(&mut self) -> Result<(u64, bool), Look> {
+        let mut mark = DefaultHasher::new();
+        self.ticks.load(Ordering::Relaxed).hash(&mut mark);
+        let mut for_good = true;
+        for (peer, watch) in self.peers.iter_mut().flatten() {
+            match watch.activity() {
+                _ if peer.is_ending() => return Err(Look::Busy),
+                Activity::Unknown => return Err(Look::Blind),
+                // Gone: its ending is on its way.
+                Activity::Busy | Activity::Gone => return Err(Look::Busy),
+                Activity::Asleep { wakes, mark: own } => {
+                    (peer.id, own).hash(&mut mark);
+                    for_good &= wakes.is_none_or(|wakes| wakes > self.end);
+                }
+            }
+        }
+        Ok((mark.finish(), for_good))
+    }
+
+    /// A peer whose connections are all over, by its index: it has nothing to wait for but its input.
+    fn told_of_the_end(&self, role: RoleId) -> bool {
+        let evidence: Vec<_> = self.links.iter().map(Link::evidence).collect();
+        let mut flows =
+            evidence.iter().flat_map(|link| link.connections.iter().map(move |connection| (link, connection)));
+        flows.any(|(link, connection)| {
+            connection.cut.is_some()
+                || (link.dialer == role && connection.back.fin_delivered.is_some())
+                || (link.listener == role && connection.there.fin_delivered.is_some())
+        })
+    }
+
+    /// Every line has been seen. Roles that are to be running still are, and say nothing more.
+    async fn settle(&mut self) -> Result<(), Failure> {
+        /// A peer that is always busy is not waited for.
+        const BUSY_LOOKS: u32 = 12;
+        let mut pause = LOOK.0;
+        for _ in 0..BUSY_LOOKS {
+            if self.peers.iter().all(Option::is_none) {
+                break;
+            }
+            match self.look() {
+                Look::Still { .. } => break,
+                Look::Holding => self.links.iter().for_each(Link::release),
+                Look::Busy | Look::Blind => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOOK.1);
+            self.take_waiting()?;
+        }
+        self.take_waiting()
+    }
+
+    /// Gathers what is still to come after a difference, then ends all peers.
+    async fn finish(mut self, failure: Option<Failure>) -> Seen {
+        let (awaited, phase) = (self.matcher.awaited(), self.matcher.phase());
+        let captures = (0..self.lanes.len()).map(|role| self.matcher.captures_of(role)).collect();
+        if matches!(failure, Some(Failure::Line(..) | Failure::Ended(..) | Failure::NotStarted(..))) {
+            self.gather().await;
+        }
+        let mut evidence = Evidence {
+            links: self.links.iter().map(Link::evidence).collect(),
+            typed: std::mem::take(&mut self.typed),
+            took: self.start.elapsed(),
+            ..Evidence::default()
+        };
+        let endings: Vec<_> = self.lanes.iter().map(|lane| lane.ending).collect();
+        for (lane, peer) in self.lanes.iter_mut().zip(&mut self.peers) {
+            if let Some((peer, _)) = peer {
+                lane.unread_input = peer.unread_input();
+                peer.stop();
+            }
+        }
+        // What the peers print from here on, they print because they are ended.
+        self.aftermath = true;
+        let lines: Vec<_> = self.lanes.iter().map(|lane| lane.lines.len()).collect();
+        while self.peers.iter().any(Option::is_some) {
+            let Some((role, event)) = self.events.1.recv().await else { break };
+            let _ = self.take(role, event);
+        }
+        for ((lane, count), ending) in self.lanes.iter_mut().zip(lines).zip(endings) {
+            lane.lines.truncate(count);
+            lane.ending = ending;
+        }
+        evidence.lanes = self.lanes;
+        Seen { failure, awaited, phase, evidence, captures }
+    }
+
+    /// After a difference: whatever the peers still do by themselves belongs to the picture.
+    async fn gather(&mut self) {
+        self.aftermath = true;
+        let mut pause = LOOK.0;
+        let mut last = None;
+        while self.peers.iter().any(Option::is_some) && Clock::now() < self.end {
+            tokio::select! {
+                biased;
+                event = self.events.1.recv() => {
+                    let Some((role, event)) = event else { return };
+                    if matches!(self.take(role, event), Err(Failure::Flood(_) | Failure::Leaked(_))) {
+                        return;
+                    }
+                    (pause, last) = (LOOK.0, None);
+                }
+                () = tokio::time::sleep(pause) => {
+                    let look = self.look();
+                    match look {
+                        Look::Holding => self.links.iter().for_each(Link::release),
+                        Look::Still { mark, .. } if last == Some(mark) => return,
+                        Look::Still { mark, .. } => last = Some(mark),
+                        // Whoever is busy all the time, or can't be seen, has had its chance.
+                        Look::Busy | Look::Blind if pause >= LOOK.1 * 8 => return,
+                        Look::Busy | Look::Blind => {}
+                    }
+                    pause *= 2;
+                }
+            }
+        }
+    }
+}

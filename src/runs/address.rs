@@ -1,0 +1,57 @@
+//! Addresses: as roles print them, and the one at which nobody listens.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// An address as a role prints it, in one of the forms that are captured.
+pub(super) struct Address<'v> {
+    pub(super) text: &'v str,
+    pub(super) socket: SocketAddr,
+    /// Where the port stands in the text.
+    pub(super) port: std::ops::Range<usize>,
+}
+
+impl<'v> Address<'v> {
+    /// A socket address, a multiaddr with a TCP part, or a bare port; on loopback only.
+    pub(super) fn read(text: &'v str) -> Option<Self> {
+        let (ip, start, digits) = if let Some(at) = text.find("/tcp/") {
+            let ip = text[..at].strip_prefix("/ip4/").or_else(|| text[..at].strip_prefix("/ip6/"))?;
+            let digits = &text[at + 5..];
+            (ip.parse().ok()?, at + 5, digits.split('/').next().unwrap_or(digits))
+        } else if let Ok(socket) = text.parse::<SocketAddr>() {
+            let digits = text.rsplit(':').next().unwrap_or("");
+            (socket.ip(), text.len() - digits.len(), digits)
+        } else {
+            (Ipv4Addr::LOCALHOST.into(), 0, text)
+        };
+        let ip = match ip {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        let port: u16 = digits.parse().ok()?;
+        ip.is_loopback().then(|| Address { text, socket: (ip, port).into(), port: start..start + digits.len() })
+    }
+
+    pub(super) fn with_port(&self, port: u16) -> String {
+        format!("{}{port}{}", &self.text[..self.port.start], &self.text[self.port.end..])
+    }
+}
+
+/// An address at which nobody listens, and nobody else can: bound, and never listening.
+pub(super) struct Nobody {
+    pub(super) address: SocketAddr,
+    pub(super) _socket: Option<socket2::Socket>,
+}
+
+impl Nobody {
+    pub(super) fn new() -> Self {
+        let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).ok();
+        let bound = socket.as_ref().and_then(|socket| {
+            socket.bind(&any.into()).ok()?;
+            socket.local_addr().ok()?.as_socket()
+        });
+        // Port 1 stands in where no socket can be had; nobody listens there either.
+        Nobody { address: bound.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 1).into()), _socket: socket }
+    }
+}

@@ -1,0 +1,96 @@
+//! Does waiting still make sense? From look to look, the answer to what a run may wait for.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::{LOOK, Look, Player};
+use crate::transcript::RoleId;
+
+/// So many looks in a row must show the same stillness before a run is called stuck.
+const SURE: u32 = 4;
+
+/// Processor time that a peer may use, while nothing happens, after its connection is over.
+const SPIN: Duration = Duration::from_millis(150);
+
+/// Where the system does not say what peers do: a link is released after so many idle looks.
+const BLIND_LOOKS: u32 = 5;
+
+/// What to do after a look.
+pub(super) enum Judgement {
+    Wait,
+    Release,
+    Stuck,
+    Spins(RoleId),
+}
+
+/// Decides, from look to look, whether waiting still makes sense.
+pub(super) struct Patience {
+    pub(super) pause: Duration,
+    ticks: u64,
+    still: Option<(u64, u32)>,
+    blind: u32,
+    cpu: Vec<Option<Duration>>,
+}
+
+impl Patience {
+    pub(super) fn new(player: &Player<'_>) -> Self {
+        Patience {
+            pause: player.first_pause(),
+            ticks: player.ticks.load(Ordering::Relaxed),
+            still: None,
+            blind: 0,
+            cpu: vec![None; player.peers.len()],
+        }
+    }
+
+    pub(super) fn consider(&mut self, player: &Player<'_>, look: &Look) -> Judgement {
+        let ticks = player.ticks.load(Ordering::Relaxed);
+        if ticks != self.ticks {
+            *self = Patience::new(player);
+        }
+        self.pause = (self.pause * 2).min(LOOK.1);
+        match look {
+            Look::Still { mark, for_good: true } => {
+                let count = self.still.filter(|(before, _)| before == mark).map_or(1, |(_, count)| count + 1);
+                self.still = Some((*mark, count));
+                if count >= SURE && !player.peers.iter().flatten().any(|(_, watch)| watch.may_have_hidden_timers()) {
+                    return Judgement::Stuck;
+                }
+            }
+            Look::Still { .. } => self.still = None,
+            Look::Holding => {
+                self.pause = LOOK.0;
+                return Judgement::Release;
+            }
+            Look::Blind => {
+                self.blind += 1;
+                if self.blind >= BLIND_LOOKS {
+                    self.blind = 0;
+                    return Judgement::Release;
+                }
+            }
+            Look::Busy => {
+                self.still = None;
+                return self.spins(player);
+            }
+        }
+        Judgement::Wait
+    }
+
+    fn spins(&mut self, player: &Player<'_>) -> Judgement {
+        if self.pause < LOOK.1 {
+            return Judgement::Wait;
+        }
+        for (role, peer) in player.peers.iter().enumerate() {
+            let Some(used) = peer.as_ref().and_then(|(peer, _)| crate::stillness::cpu_time(peer.id)) else { continue };
+            match self.cpu[role] {
+                None => self.cpu[role] = Some(used),
+                Some(before) if used.saturating_sub(before) > SPIN && player.told_of_the_end(role) => {
+                    return Judgement::Spins(role);
+                }
+                Some(_) => {}
+            }
+        }
+        Judgement::Wait
+    }
+}

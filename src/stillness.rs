@@ -1,0 +1,259 @@
+//! The operating system's word on whether anything is still going on.
+//!
+//! A runner that never waits by the clock has two questions about the peers
+//! it has spawned, and only the kernel can answer them:
+//!
+//! 1. Has the receiver read every byte that was sent? ([`SocketTable`])
+//! 2. Can this process do anything at all, before a given instant, unless
+//!    something from outside reaches it? ([`Watch`])
+//!
+//! Linux answers both. Elsewhere everything here exists, and says that it
+//! does not know.
+//!
+//! # When a process is asleep
+//!
+//! State `S` in `/proc/PID/task/TID/stat` is not enough. A thread sets that
+//! state *before* it looks a last time for work, and may be preempted right
+//! there: it shows `S`, its switch counters stand still, and yet it sits in
+//! the run queue with a byte to handle. Two readings a while apart agree, and
+//! are wrong. What is enough is `/proc/PID/task/TID/syscall`: to print it the
+//! kernel has to see the thread *switched out and off the run queue*;
+//! otherwise it prints `running`. So a thread counts as asleep when
+//!
+//! * its `syscall` file has once proved it switched out, and
+//! * its state is `S` (or stopped) now, and
+//! * its count of switches onto a CPU (`schedstat`, third number), read after
+//!   the state, has not changed since the proof: it has not run in between,
+//!   so the state is not that of a thread about to fall asleep *again*.
+//!
+//! Nor is `syscall` enough without the state: a thread that has been woken but
+//! waits for another CPU to take notice (`TASK_WAKING`) is switched out, is in
+//! no run queue, and is printed as if it slept; only its state is `R`.
+//!
+//! A sleeping thread neither forks nor clones. Hence, once all known threads
+//! are proved asleep, the lists of threads and children can be read at leisure
+//! and are complete if all threads then *still* sleep. The claim
+//! [`Activity::Asleep`] is: *there was one instant during this call at which
+//! every thread slept*. All that the caller did before the call had already
+//! made its wakeups by then.
+//!
+//! For several processes at once: check all, then all again; if no mark has
+//! changed, all of them slept at one common instant between the rounds.
+//!
+//! # When it would wake by itself
+//!
+//! The same file has the system call and its arguments, so it tells whether
+//! the wait has a timeout (which may have to be fetched from the process's
+//! memory). [`Activity::Asleep::wakes`] is never later than the true wake. An
+//! absolute timeout gives it exactly. A relative one runs from the start of
+//! the wait, which nobody records; so it counts from the last instant known to
+//! lie before: the thread's creation, or the last check which saw it in
+//! *another* wait. A thread which loops over a constant relative timeout is
+//! indistinguishable from one long wait, so there the answer tends to "now".
+//! Anything not understood counts as "may wake now".
+//!
+//! Not seen are timers that are set up elsewhere than in the call that waits:
+//!
+//! * `timerfd`, POSIX timers, `io_uring`: see
+//!   [`Watch::may_have_hidden_timers`].
+//! * `alarm`/`setitimer`: Linux does not show them (the field in `stat` is always 0). A process
+//!   that catches their signal counts as one that may have hidden timers.
+//! * The kernel's own: TCP keepalive and retransmission, `VTIME` of terminals.
+//!
+//! Socket timeouts (`SO_RCVTIMEO`, as set by Rust's `set_read_timeout`) are
+//! seen.
+//!
+//! # Where a wakeup may still be on its way
+//!
+//! Who writes to a pipe, a Unix socket or a futex has made the reader runnable
+//! when the call returns. Not so with loopback TCP: delivery is a soft
+//! interrupt, mostly served within the sender's own call but, under load,
+//! left to `ksoftirqd`. Then the byte is nowhere near its receiver, and the
+//! receiver honestly asleep. The same holds for terminals (a kernel worker).
+//! So a caller that wants to know that nothing moves checks its sockets too,
+//! from the sender to the receiver, and before the processes:
+//!
+//! * sent by us: the peer's [`Queues::received`] equals what we wrote, and its
+//!   [`Queues::unread`] is 0. Or our own [`Queues::unsent`] is 0; but that
+//!   waits for the acknowledgement, which Linux *delays by 40 ms* unless data
+//!   flows the other way. Sufficient, therefore, but not necessary.
+//! * sent by the peer: likewise with the roles exchanged; the peer's own
+//!   [`Queues::acked`]` + `[`Queues::unsent`] is what it has written.
+//!
+//! # Limits
+//!
+//! A descendant is found through its parent, at the first check that finds
+//! the latter asleep ([`Activity::Busy`] is cheap, it looks no further). One
+//! whose parent died before that belongs to `init` and is out of sight: a
+//! daemon, forked twice, or the child of a peer that was killed while busy.
+//! One that was found stays known, whatever becomes of its parent. Peers are taken to share our network
+//! and time namespaces. A [`Watch`] holds two file descriptors per thread and
+//! one per process.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// The kernel's queues of one TCP socket, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queues {
+    /// Arrived in order, not yet read by the socket's owner. An end of stream
+    /// that has arrived but not yet been read counts as one byte.
+    pub unread: u32,
+    /// Written by the socket's owner, not yet acknowledged by the other side's
+    /// kernel (which may take 40 ms for that). A pending end of stream counts
+    /// as one byte.
+    pub unsent: u32,
+    /// Arrived in order since the connection exists; an end of stream counts
+    /// as one byte.
+    pub received: u64,
+    /// Acknowledged by the other side since the connection exists; one more
+    /// if this side opened the connection, and one more for an end of stream.
+    pub acked: u64,
+}
+
+/// What a process and all of its descendants are doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// Some thread runs, is about to run, or is in uninterruptible sleep.
+    Busy,
+    /// At one instant during the call every thread of every process slept.
+    Asleep {
+        /// The earliest instant at which one may wake by itself, never later
+        /// than it really does; the instant of the call if it may be any
+        /// time. `None` when all wait for something from outside only.
+        wakes: Option<Instant>,
+        /// Changes whenever any thread has run, or a process or thread has
+        /// appeared or vanished in between.
+        mark: u64,
+    },
+    /// The process does not exist or is a zombie, and no known descendant
+    /// lives.
+    Gone,
+    /// The system does not say (other OS, `/proc` hidden).
+    Unknown,
+}
+
+/// A reusable handle on the system's table of TCP sockets.
+#[derive(Debug)]
+pub struct SocketTable(imp::Table);
+
+impl SocketTable {
+    /// `None` where the system does not say (other OS, or a sandbox denies
+    /// it). Tries a real look-up once.
+    #[must_use]
+    pub fn open() -> Option<Self> {
+        imp::Table::open().map(Self)
+    }
+
+    /// The queues of the connected socket whose own address is `local` and
+    /// whose peer is `remote`; `None` when there is no such socket (any more).
+    ///
+    /// Finds IPv4 connections of IPv6 sockets (`::ffff:127.0.0.1`) as well,
+    /// under either way to write their addresses.
+    #[must_use]
+    pub fn queues(&self, local: SocketAddr, remote: SocketAddr) -> Option<Queues> {
+        self.0.queues(local, remote)
+    }
+}
+
+/// Observes one process and all of its descendants.
+///
+/// It remembers what it has seen of each thread: that makes checks cheap, and
+/// relative timeouts useful.
+#[derive(Debug)]
+pub struct Watch(imp::Tree);
+
+impl Watch {
+    /// A watch on the process `pid`. Best created before the process is
+    /// reaped, as its number may be given to a stranger afterwards.
+    #[must_use]
+    pub fn new(pid: u32) -> Self {
+        Self(imp::Tree::new(pid))
+    }
+
+    /// What the process and its descendants are doing.
+    pub fn activity(&mut self) -> Activity {
+        self.0.activity()
+    }
+
+    /// Whether, of the processes seen by the last [`activity`](Self::activity),
+    /// any has an armed `timerfd`, a POSIX timer, an `io_uring` or a handler for `SIGALRM`, all of which
+    /// may end a wait that has no timeout of its own. True also when it cannot
+    /// be known, as before the first check. Reads the list of open files: not for tight loops.
+    #[must_use]
+    pub fn may_have_hidden_timers(&self) -> bool {
+        self.0.may_have_hidden_timers()
+    }
+}
+
+/// CPU time that the process and its living or reaped descendants have used
+/// so far (user and system), in steps of 10 ms. `None` if unknown.
+#[must_use]
+pub fn cpu_time(pid: u32) -> Option<Duration> {
+    imp::cpu_time(pid)
+}
+
+/// Bytes in a pipe that nobody has read yet; on Linux for either end.
+#[cfg(unix)]
+#[must_use]
+pub fn unread_in_pipe(fd: std::os::fd::BorrowedFd<'_>) -> Option<usize> {
+    usize::try_from(rustix::io::ioctl_fionread(fd).ok()?).ok()
+}
+
+/// Systems that do not say.
+#[cfg(not(target_os = "linux"))]
+mod imp {
+    use super::{Activity, Duration, Queues, SocketAddr};
+
+    #[derive(Debug)]
+    pub enum Table {}
+
+    impl Table {
+        pub fn open() -> Option<Self> {
+            None
+        }
+
+        pub fn queues(&self, _: SocketAddr, _: SocketAddr) -> Option<Queues> {
+            match *self {}
+        }
+    }
+
+    #[derive(Debug)]
+    pub struct Tree;
+
+    impl Tree {
+        pub fn new(_: u32) -> Self {
+            Self
+        }
+
+        pub fn activity(&mut self) -> Activity {
+            Activity::Unknown
+        }
+
+        pub fn may_have_hidden_timers(&self) -> bool {
+            true
+        }
+    }
+
+    pub fn cpu_time(_: u32) -> Option<Duration> {
+        None
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod imp {
+    pub use super::sockets::Table;
+    pub use super::tasks::{Tree, cpu_time};
+}
+
+#[cfg(target_os = "linux")]
+mod sockets;
+
+#[cfg(target_os = "linux")]
+mod tasks;
+
+#[cfg(target_os = "linux")]
+mod waits;
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

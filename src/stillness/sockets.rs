@@ -1,0 +1,145 @@
+//! Exact look-ups in the socket table, through `NETLINK_SOCK_DIAG`.
+
+use super::Queues;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
+
+/// Length of `struct nlmsghdr`.
+const HEADER: usize = 16;
+/// Length of `struct inet_diag_req_v2`.
+const REQUEST: usize = 56;
+/// Length of `struct inet_diag_msg`.
+const ANSWER: usize = 72;
+/// Type of both request and answer.
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+/// Attribute with `struct tcp_info`.
+const INET_DIAG_INFO: u16 = 2;
+/// Offsets in `struct tcp_info`.
+const BYTES_ACKED: usize = 120;
+const BYTES_RECEIVED: usize = 128;
+
+#[derive(Debug)]
+pub struct Table {
+    socket: OwnedFd,
+    /// Number of the last request. Held during an exchange, so that
+    /// threads do not take each other's answers.
+    sequence: Mutex<u32>,
+}
+
+impl Table {
+    pub fn open() -> Option<Self> {
+        let socket = rustix::net::socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            Some(netlink::SOCK_DIAG),
+        );
+        let table = Self { socket: socket.ok()?, sequence: Mutex::new(0) };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+        let probe = TcpStream::connect(listener.local_addr().ok()?).ok()?;
+        table.queues(probe.local_addr().ok()?, probe.peer_addr().ok()?)?;
+        Some(table)
+    }
+
+    pub fn queues(&self, local: SocketAddr, remote: SocketAddr) -> Option<Queues> {
+        let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
+        *sequence = sequence.wrapping_add(1);
+        let request = request(*sequence, local, remote)?;
+        rustix::net::send(&self.socket, &request, SendFlags::DONTWAIT).ok()?;
+        let mut buffer = [0; 1024];
+        loop {
+            // The kernel answers within `send`: there is nothing to wait for.
+            let received = rustix::net::recv(&self.socket, &mut buffer, RecvFlags::DONTWAIT);
+            let (length, _) = received.ok()?;
+            let answer = buffer.get(..length)?;
+            if number::<4>(answer, 8).map(u32::from_ne_bytes)? == *sequence {
+                return parse(answer, remote);
+            }
+        }
+    }
+}
+
+/// The request for one socket, by its two addresses.
+fn request(sequence: u32, local: SocketAddr, remote: SocketAddr) -> Option<[u8; HEADER + REQUEST]> {
+    let (family, source, destination) = match (local.ip().to_canonical(), remote.ip().to_canonical()) {
+        // Finds v4-mapped IPv6 sockets, too: they share the hash table.
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            (AddressFamily::INET, padded(source.octets()), padded(destination.octets()))
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => (AddressFamily::INET6, source.octets(), destination.octets()),
+        _ => return None,
+    };
+    let interface = match local {
+        SocketAddr::V6(local) => local.scope_id(),
+        SocketAddr::V4(_) => 0,
+    };
+    let mut bytes = [0; HEADER + REQUEST];
+    let mut rest = bytes.as_mut_slice();
+    let mut put = |field: &[u8]| {
+        let (head, tail) = std::mem::take(&mut rest).split_at_mut(field.len());
+        head.copy_from_slice(field);
+        rest = tail;
+    };
+    // nlmsghdr: length, type, flags (NLM_F_REQUEST), sequence, port.
+    put(&u32::try_from(HEADER + REQUEST).ok()?.to_ne_bytes());
+    put(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    put(&1_u16.to_ne_bytes());
+    put(&sequence.to_ne_bytes());
+    put(&[0; 4]);
+    // inet_diag_req_v2: family, protocol (TCP), extensions, padding, states.
+    put(&[u8::try_from(family.as_raw()).ok()?, 6, 1 << (INET_DIAG_INFO - 1), 0]);
+    put(&u32::MAX.to_ne_bytes());
+    // inet_diag_sockid: ports, addresses, interface, cookie (none).
+    put(&local.port().to_be_bytes());
+    put(&remote.port().to_be_bytes());
+    put(&source);
+    put(&destination);
+    put(&interface.to_ne_bytes());
+    put(&[0xff; 8]);
+    Some(bytes)
+}
+
+fn padded(address: [u8; 4]) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&address);
+    bytes
+}
+
+fn parse(answer: &[u8], remote: SocketAddr) -> Option<Queues> {
+    if number(answer, 4).map(u16::from_ne_bytes)? != SOCK_DIAG_BY_FAMILY {
+        return None;
+    }
+    let message = answer.get(HEADER..)?;
+    // Without a connection the kernel falls back to a listener on the port.
+    let same_peer = number(message, 6).map(u16::from_be_bytes)? == remote.port();
+    // ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING
+    let connected = matches!(message.get(1)?, 1 | 4 | 5 | 8 | 9 | 11);
+    if !(same_peer && connected) {
+        return None;
+    }
+    let info = attribute(message.get(ANSWER..)?, INET_DIAG_INFO)?;
+    Some(Queues {
+        unread: number(message, 56).map(u32::from_ne_bytes)?,
+        unsent: number(message, 60).map(u32::from_ne_bytes)?,
+        received: number(info, BYTES_RECEIVED).map(u64::from_ne_bytes)?,
+        acked: number(info, BYTES_ACKED).map(u64::from_ne_bytes)?,
+    })
+}
+
+/// The content of the first attribute of this kind.
+fn attribute(mut attributes: &[u8], kind: u16) -> Option<&[u8]> {
+    loop {
+        let length = usize::from(number(attributes, 0).map(u16::from_ne_bytes)?);
+        if number(attributes, 2).map(u16::from_ne_bytes)? == kind {
+            return attributes.get(4..length);
+        }
+        attributes = attributes.get(length.max(4).next_multiple_of(4)..)?;
+    }
+}
+
+/// The bytes of a number at this place.
+fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..at + N)?.try_into().ok()
+}

@@ -1,0 +1,496 @@
+//! Processes and threads, through `/proc`.
+
+use super::Activity;
+use super::waits::{Call, Wake};
+use rustix::fs::{Mode, OFlags, RawDir, SeekFrom};
+use rustix::io::Errno;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// Length of the kernel's clock tick, as shown to user space on every
+/// architecture that Rust's std supports.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Why a check ends early.
+#[derive(Debug)]
+pub enum Stop {
+    Busy,
+    Unknown,
+}
+
+impl From<Errno> for Stop {
+    fn from(_: Errno) -> Self {
+        Self::Unknown
+    }
+}
+
+/// A process and its descendants, as far as known.
+#[derive(Debug)]
+pub struct Tree {
+    root: u32,
+    processes: Vec<Process>,
+}
+
+impl Tree {
+    pub const fn new(root: u32) -> Self {
+        Self { root, processes: Vec::new() }
+    }
+
+    pub fn activity(&mut self) -> Activity {
+        let now = Instant::now();
+        if !self.processes.is_empty()
+            && let Some(asleep) = self.still_asleep(now)
+        {
+            return asleep;
+        }
+        match self.settle(now) {
+            Ok(()) if self.processes.iter().all(Process::is_dead) => self.gone(),
+            Ok(()) => self.still_asleep(now).unwrap_or(Activity::Busy),
+            Err(Stop::Busy) => Activity::Busy,
+            Err(Stop::Unknown) => Activity::Unknown,
+        }
+    }
+
+    /// No process was found: is that because there is none?
+    fn gone(&self) -> Activity {
+        let known = !self.processes.is_empty();
+        let exists = || {
+            let pid = i32::try_from(self.root).ok().and_then(rustix::process::Pid::from_raw);
+            pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(Errno::SRCH))
+        };
+        if known || !exists() { Activity::Gone } else { Activity::Unknown }
+    }
+
+    /// If every known thread has been proved asleep and has not run since.
+    fn still_asleep(&mut self, now: Instant) -> Option<Activity> {
+        let mut mark = DefaultHasher::new();
+        let mut wakes: Option<Instant> = None;
+        let mut alive = false;
+        for process in &mut self.processes {
+            for thread in &mut process.threads {
+                if matches!(thread.rest, Rest::Dead) {
+                    continue;
+                }
+                if !thread.still_asleep(now) {
+                    return None;
+                }
+                alive = true;
+                (thread.tid, thread.start, thread.runs).hash(&mut mark);
+                let own = thread.wakes(now);
+                wakes = wakes.into_iter().chain(own).min();
+            }
+        }
+        alive.then(|| Activity::Asleep { wakes, mark: mark.finish() })
+    }
+
+    /// Finds all threads and proves each of them asleep.
+    fn settle(&mut self, now: Instant) -> Result<(), Stop> {
+        self.processes.retain(|process| !process.is_dead() || process.exists());
+        if self.processes.is_empty() {
+            self.add(self.root)?;
+        }
+        let mut next = 0;
+        while next < self.processes.len() {
+            self.processes[next].settle(now)?;
+            if self.processes[next].moved {
+                for child in self.processes[next].children()? {
+                    self.add(child)?;
+                }
+                self.processes[next].moved = false;
+            }
+            next += 1;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, pid: u32) -> Result<(), Stop> {
+        if !self.processes.iter().any(|known| known.pid == pid) {
+            self.processes.extend(Process::open(pid)?);
+        }
+        Ok(())
+    }
+
+    pub fn may_have_hidden_timers(&self) -> bool {
+        let timers = |process: &Process| has_timers(process.pid).unwrap_or(true);
+        let mut living = self.processes.iter().filter(|process| !process.is_dead());
+        self.processes.is_empty() || living.any(timers)
+    }
+}
+
+#[derive(Debug)]
+struct Process {
+    pid: u32,
+    /// `/proc/PID/task`. Refers to this very process, whoever may get its
+    /// number later.
+    tasks: OwnedFd,
+    threads: Vec<Thread>,
+    /// Some thread has run since threads and children were last listed.
+    moved: bool,
+}
+
+impl Process {
+    fn open(pid: u32) -> Result<Option<Self>, Stop> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let tasks = rustix::fs::open(format!("/proc/{pid}/task"), flags, Mode::empty());
+        let new = |tasks| Self { pid, tasks, threads: Vec::new(), moved: true };
+        Ok(unless_vanished(tasks)?.map(new))
+    }
+
+    fn exists(&self) -> bool {
+        list(&self.tasks).is_ok_and(|tids| !tids.is_empty())
+    }
+
+    fn is_dead(&self) -> bool {
+        self.threads.iter().all(|thread| matches!(thread.rest, Rest::Dead))
+    }
+
+    /// Proves all threads asleep, those included which have appeared.
+    fn settle(&mut self, now: Instant) -> Result<(), Stop> {
+        // More rounds mean that threads keep appearing.
+        for _ in 0..4 {
+            let mut kept = Vec::with_capacity(self.threads.len());
+            let mut outcome = Ok(());
+            for mut thread in self.threads.drain(..) {
+                let looked = match outcome {
+                    Ok(()) => thread.prove(self.pid, &self.tasks, now),
+                    Err(_) => Ok(Look::Same),
+                };
+                self.moved |= !matches!(looked, Ok(Look::Same));
+                match looked {
+                    Ok(Look::Vanished) => continue,
+                    Ok(_) => {}
+                    Err(stop) => outcome = Err(stop),
+                }
+                kept.push(thread);
+            }
+            self.threads = kept;
+            outcome?;
+            if !self.moved || !self.list_threads(now)? {
+                return Ok(());
+            }
+        }
+        Err(Stop::Busy)
+    }
+
+    /// Whether there was any new one.
+    fn list_threads(&mut self, now: Instant) -> Result<bool, Stop> {
+        let known = self.threads.len();
+        for tid in unless_vanished(list(&self.tasks))?.unwrap_or_default() {
+            if !self.threads.iter().any(|thread| thread.tid == tid) {
+                self.threads.extend(Thread::open(&self.tasks, tid, now)?);
+            }
+        }
+        Ok(self.threads.len() > known)
+    }
+
+    fn children(&self) -> Result<Vec<u32>, Stop> {
+        let mut all = Vec::new();
+        for thread in &self.threads {
+            children(&self.tasks, thread.tid, &mut all)?;
+        }
+        Ok(all)
+    }
+}
+
+/// How a thread was last seen.
+#[derive(Debug)]
+enum Rest {
+    /// Not asleep, or not proved so.
+    Awake,
+    Asleep(Wake),
+    Dead,
+}
+
+/// What a closer look at a thread has shown.
+enum Look {
+    Same,
+    Changed,
+    Vanished,
+}
+
+#[derive(Debug)]
+struct Thread {
+    tid: u32,
+    /// In clock ticks since boot.
+    start: u64,
+    /// Its `stat` file.
+    stat: OwnedFd,
+    /// Its `schedstat` file.
+    schedstat: OwnedFd,
+    /// How often it has been switched onto a CPU.
+    runs: u64,
+    rest: Rest,
+    /// The present wait began after this.
+    since: Instant,
+    /// The wait in which the thread was last seen, and when.
+    seen: Option<(Call, Instant)>,
+    /// A later, but uncertain, lower bound for the wait's begin.
+    perhaps: Option<Instant>,
+}
+
+impl Thread {
+    fn open(tasks: &OwnedFd, tid: u32, now: Instant) -> Result<Option<Self>, Stop> {
+        let files = open(tasks, tid, "stat").and_then(|stat| Ok((stat, open(tasks, tid, "schedstat")?)));
+        let Some((file, schedstat)) = unless_vanished(files)? else {
+            return Ok(None);
+        };
+        let Some(stat) = unless_vanished(Stat::read(&file))? else {
+            return Ok(None);
+        };
+        let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let boot = Duration::try_from(boot).map_err(|_| Stop::Unknown)?;
+        // The start is rounded down, so the age is rounded up.
+        let age = boot.saturating_sub(ticks(stat.start));
+        Ok(Some(Self {
+            tid,
+            start: stat.start,
+            stat: file,
+            schedstat,
+            runs: 0,
+            rest: Rest::Awake,
+            since: now.checked_sub(age).ok_or(Stop::Unknown)?,
+            seen: None,
+            perhaps: None,
+        }))
+    }
+
+    /// Whether it has not run since it was proved asleep, and is not
+    /// going to. First the state, then the counter.
+    fn still_asleep(&mut self, now: Instant) -> bool {
+        let still = matches!(self.rest, Rest::Asleep(_))
+            && Stat::read(&self.stat).is_ok_and(|stat| stat.is_asleep())
+            && self.count_runs().is_ok_and(|runs| runs == self.runs);
+        if still && let Some((_, at)) = &mut self.seen {
+            *at = now;
+        }
+        still
+    }
+
+    /// Looks closely. That it is asleep holds only if a later
+    /// [`still_asleep`](Self::still_asleep) says so.
+    fn prove(&mut self, pid: u32, tasks: &OwnedFd, now: Instant) -> Result<Look, Stop> {
+        let Some(runs) = unless_vanished(self.count_runs())? else {
+            return Ok(Look::Vanished);
+        };
+        let dead = matches!(self.rest, Rest::Dead);
+        if runs == self.runs && (dead || self.still_asleep(now)) {
+            return Ok(Look::Same);
+        }
+        self.rest = Rest::Awake;
+        self.runs = runs;
+        // The proof that it is switched out; after the counter.
+        let call = self.call(tasks);
+        let Some(stat) = unless_vanished(Stat::read(&self.stat))? else {
+            return Ok(Look::Vanished);
+        };
+        self.rest = match (stat.state, call) {
+            (b'Z' | b'X', _) => Rest::Dead,
+            (b'S' | b'T' | b't', Err(_)) => {
+                self.seen = None;
+                Rest::Asleep(Wake::AnyTime)
+            }
+            // Nothing but a signal gets it going.
+            (b'T' | b't', Ok(Some(_))) => {
+                self.seen = None;
+                Rest::Asleep(Wake::Never)
+            }
+            (b'S', Ok(Some(mut call))) => {
+                let wake = call.wake(pid, |address| self.read_memory(tasks, address));
+                self.date(call, wake, now);
+                Rest::Asleep(wake)
+            }
+            _ => return Err(Stop::Busy),
+        };
+        Ok(Look::Changed)
+    }
+
+    /// Narrows down the begin of the present wait.
+    ///
+    /// A thread may be switched in and out again within one call (woken
+    /// in vain, or preempted on its way to sleep), so only a different
+    /// wait is certainly a new one; or the same, if the old one must be
+    /// over by now.
+    fn date(&mut self, call: Call, wake: Wake, now: Instant) {
+        if let Some((old, at)) = self.seen.take() {
+            let over = match wake {
+                // Timers may be late, by up to 0.1 s for long timeouts.
+                Wake::After(timeout) => timeout.saturating_add(timeout / 8).saturating_add(TICK * 20),
+                _ => Duration::MAX,
+            };
+            let perhaps = *self.perhaps.get_or_insert(at);
+            if old != call {
+                (self.since, self.perhaps) = (at, None);
+            } else if now.saturating_duration_since(perhaps) > over {
+                (self.since, self.perhaps) = (perhaps, None);
+            }
+        }
+        self.seen = Some((call, now));
+    }
+
+    /// When it may wake by itself, if asleep.
+    fn wakes(&self, now: Instant) -> Option<Instant> {
+        match &self.rest {
+            Rest::Asleep(wake) => wake.instant(self.since, now),
+            Rest::Awake | Rest::Dead => None,
+        }
+    }
+
+    /// The call in which it sleeps; `None` if it does not sleep.
+    fn call(&self, tasks: &OwnedFd) -> rustix::io::Result<Option<Call>> {
+        let mut buffer = [0; 256];
+        let line = read(&open(tasks, self.tid, "syscall")?, &mut buffer)?;
+        Ok(Call::parse(line))
+    }
+
+    fn count_runs(&self) -> rustix::io::Result<u64> {
+        let mut buffer = [0; 128];
+        let line = read(&self.schedstat, &mut buffer)?;
+        line.split(u8::is_ascii_whitespace).nth(2).and_then(decimal).ok_or(Errno::INVAL)
+    }
+
+    fn read_memory(&self, tasks: &OwnedFd, address: u64) -> Option<[u8; 16]> {
+        let memory = open(tasks, self.tid, "mem").ok()?;
+        let mut bytes = [0; 16];
+        let length = rustix::io::pread(&memory, &mut bytes, address).ok()?;
+        (length == bytes.len()).then_some(bytes)
+    }
+}
+
+/// What is of interest in a `stat` file.
+struct Stat {
+    state: u8,
+    start: u64,
+    /// In clock ticks: own, and of reaped children.
+    cpu: u64,
+}
+
+impl Stat {
+    fn read(file: &OwnedFd) -> rustix::io::Result<Self> {
+        let mut buffer = [0; 1024];
+        let line = read(file, &mut buffer)?;
+        Self::parse(line).ok_or(Errno::INVAL)
+    }
+
+    fn parse(line: &[u8]) -> Option<Self> {
+        // The name may contain anything, even parentheses.
+        let name_end = line.iter().rposition(|&byte| byte == b')')?;
+        let mut fields = line.get(name_end + 2..)?.split(u8::is_ascii_whitespace);
+        let state = *fields.next()?.first()?;
+        // utime, stime, cutime, cstime are fields 14 to 17; starttime is 22.
+        let mut fields = fields.skip(10);
+        let cpu = fields.by_ref().take(4).filter_map(decimal).sum();
+        Some(Self { state, start: fields.nth(4).and_then(decimal)?, cpu })
+    }
+
+    const fn is_asleep(&self) -> bool {
+        matches!(self.state, b'S' | b'T' | b't')
+    }
+}
+
+pub fn cpu_time(pid: u32) -> Option<Duration> {
+    let mut total = ticks(Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)?.cpu);
+    let Some(process) = Process::open(pid).ok()? else {
+        return Some(total);
+    };
+    let mut descendants = Vec::new();
+    for tid in list(&process.tasks).unwrap_or_default() {
+        children(&process.tasks, tid, &mut descendants).ok()?;
+    }
+    for child in descendants {
+        // One that has just ended counts no more, or with its parent.
+        total += cpu_time(child).unwrap_or_default();
+    }
+    Some(total)
+}
+
+/// Whether the process has timers beside the call in which it waits.
+fn has_timers(pid: u32) -> io::Result<bool> {
+    if catches_alarms(&fs::read_to_string(format!("/proc/{pid}/status"))?) {
+        return Ok(true);
+    }
+    if !fs::read(format!("/proc/{pid}/timers"))?.is_empty() {
+        return Ok(true);
+    }
+    for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
+        let entry = entry?;
+        let target = fs::read_link(entry.path())?;
+        if target.as_os_str() == "anon_inode:[io_uring]" {
+            return Ok(true);
+        }
+        if target.as_os_str() == "anon_inode:[timerfd]" {
+            let number = entry.file_name();
+            let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", number.display()))?;
+            if !info.contains("it_value: (0, 0)") {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// `alarm` and `setitimer` leave no trace but the handler for their signal.
+fn catches_alarms(status: &str) -> bool {
+    const SIGALRM: u32 = 14;
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    caught.is_none_or(|mask| mask & (1 << (SIGALRM - 1)) != 0)
+}
+
+fn ticks(count: u64) -> Duration {
+    TICK.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// `None` if the error says that the task does not exist any more.
+fn unless_vanished<T>(result: rustix::io::Result<T>) -> Result<Option<T>, Stop> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Errno::NOENT | Errno::SRCH) => Ok(None),
+        Err(_) => Err(Stop::Unknown),
+    }
+}
+
+fn open(tasks: &OwnedFd, tid: u32, name: &str) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::openat(tasks, format!("{tid}/{name}"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+}
+
+fn read<'a>(file: &OwnedFd, buffer: &'a mut [u8]) -> rustix::io::Result<&'a [u8]> {
+    let length = rustix::io::pread(file, &mut *buffer, 0)?;
+    Ok(&buffer[..length])
+}
+
+/// Appends a thread's children.
+fn children(tasks: &OwnedFd, tid: u32, all: &mut Vec<u32>) -> Result<(), Stop> {
+    let file = match open(tasks, tid, "children") {
+        // Either the thread is gone, or the kernel has no such files.
+        Err(Errno::NOENT) if open(tasks, tid, "stat").is_ok() => return Err(Stop::Unknown),
+        file => unless_vanished(file)?,
+    };
+    let Some(file) = file else { return Ok(()) };
+    let mut text = Vec::new();
+    if io::Read::read_to_end(&mut fs::File::from(file), &mut text).is_ok() {
+        let pids = text.split(u8::is_ascii_whitespace).filter_map(decimal);
+        all.extend(pids.filter_map(|pid| u32::try_from(pid).ok()));
+    }
+    Ok(())
+}
+
+/// The numbers that are names in this directory.
+fn list(directory: &OwnedFd) -> rustix::io::Result<Vec<u32>> {
+    rustix::fs::seek(directory, SeekFrom::Start(0))?;
+    let mut buffer = [MaybeUninit::uninit(); 2048];
+    let mut entries = RawDir::new(directory.as_fd(), &mut buffer);
+    let mut all = Vec::new();
+    while let Some(entry) = entries.next() {
+        let number = decimal(entry?.file_name().to_bytes());
+        all.extend(number.and_then(|number| u32::try_from(number).ok()));
+    }
+    Ok(all)
+}
+
+pub fn decimal(digits: &[u8]) -> Option<u64> {
+    str::from_utf8(digits).ok()?.parse().ok()
+}

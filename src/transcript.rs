@@ -1,0 +1,193 @@
+//! The script *and* the expected output of a scenario, in one text.
+//!
+//! A transcript reads like two terminals side by side, top to bottom:
+//!
+//! ```text
+//! $ a                                  # start a role
+//! a | listening on {addr:address}      # a line that it prints
+//! $ b                                  # its arguments, from the stage, name {addr}
+//! b < hello                            # a line typed into it; ^D ends the input
+//! a | hello
+//! b = exit 0                           # how it ends
+//! ```
+//!
+//! This module is the grammar, and the checks that need nothing but the text. What a line
+//! *matches* is the business of [`pattern`](crate::pattern); whether what the peers printed
+//! *fits* is that of [`matcher`](crate::matcher). The grammar in full is in `docs/transcript.md`.
+
+mod grammar;
+mod lives;
+
+use std::fmt;
+
+use crate::pattern::Pattern;
+
+/// Position of a role (an instance that can be started) in [`Transcript::roles`].
+pub type RoleId = usize;
+
+/// A parsed transcript.
+#[derive(Debug, Clone)]
+pub struct Transcript {
+    /// The roles that it names, in the order of their first mention.
+    pub roles: Vec<String>,
+    /// Where each of them is named first.
+    pub mentions: Vec<Mention>,
+    /// Its lines, comments and blank ones left out.
+    pub steps: Vec<Step>,
+}
+
+/// A part of a transcript's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mention {
+    /// Line in the transcript, counted from 0.
+    pub line: usize,
+    /// Column in characters, counted from 0.
+    pub column: usize,
+    /// Length in characters; at least 1.
+    pub len: usize,
+}
+
+/// One line of a transcript.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The line in the transcript, counted from 0.
+    pub line: usize,
+    /// How many actions stand above this line.
+    pub phase: usize,
+    /// Where each of its patterns begins, as a column in characters, counted from 0.
+    pub columns: Vec<usize>,
+    /// What the line says.
+    pub kind: StepKind,
+}
+
+/// What one line says: something to do, or something to see.
+#[derive(Debug, Clone)]
+pub enum StepKind {
+    /// Done by the runner, as soon as every line above has been seen.
+    Act(Action),
+    /// Seen by the runner.
+    Expect(RoleId, Expect),
+}
+
+/// What the runner does to the peers and their links.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// `$ role [args]`: start it, with the stage's arguments unless some are written here.
+    Start(RoleId, Option<Vec<Pattern>>),
+    /// `role < text`: type a line.
+    Type(RoleId, Pattern),
+    /// `role < ^D`: end the input.
+    EndInput(RoleId),
+    /// `! kill role`: end it without a warning.
+    Kill(RoleId),
+    /// `! cut link …`, `! stall link …`, `! heal link …`.
+    Link(LinkFault, Option<LinkName>),
+}
+
+/// A link by the roles at its ends: `b-a` is the one that `b` dials to reach `a`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkName {
+    /// The role that dials.
+    pub dialer: RoleId,
+    /// The role that listens.
+    pub listener: RoleId,
+}
+
+/// What befalls a link at a point of the transcript.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkFault {
+    /// Reset its connections now, and refuse new ones until it heals.
+    Cut,
+    /// Reset them as soon as so many more bytes of a role have come through.
+    CutAfter {
+        /// Bytes, counted from this point on.
+        bytes: u64,
+        /// The role whose bytes are counted.
+        from: RoleId,
+    },
+    /// Accept everything, deliver nothing.
+    Stall,
+    /// Back to normal.
+    Heal,
+}
+
+/// What a role is expected to show.
+#[derive(Debug, Clone)]
+pub enum Expect {
+    /// `|`: this line, next.
+    Line(Pattern),
+    /// `~`: this line, among its neighbours in any order.
+    Unordered(Pattern),
+    /// `?`: this line, or nothing.
+    Optional(Pattern),
+    /// `| ...`: any number of any lines.
+    Elided,
+    /// `= exit N`.
+    Exit(i32),
+    /// `= running`: still up at the end.
+    Running,
+}
+
+/// What is wrong with a transcript, and where in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TranscriptError {
+    /// Line in the transcript, counted from 0.
+    pub line: usize,
+    /// Column in characters, counted from 0.
+    pub column: usize,
+    /// Length in characters of what is meant.
+    pub len: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+impl TranscriptError {
+    fn new(at: Mention, message: impl Into<String>, help: impl Into<String>) -> TranscriptError {
+        let Mention { line, column, len } = at;
+        TranscriptError { line, column, len, message: message.into(), help: Some(help.into()) }
+    }
+}
+
+impl fmt::Display for TranscriptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: {}", self.line + 1, self.column + 1, self.message)
+    }
+}
+
+impl Transcript {
+    /// Reads a transcript. Never panics, whatever the text.
+    ///
+    /// # Errors
+    /// The first line that is not in the grammar, or that can't be carried out in its place: a
+    /// role that is typed into before it is started, or whose ending is never said.
+    pub fn parse(text: &str) -> Result<Transcript, TranscriptError> {
+        let lines: Vec<&str> = text.lines().collect();
+        let transcript = grammar::read(&lines)?;
+        lives::check(&transcript, &lines)?;
+        Ok(transcript)
+    }
+
+    /// The actions, in their order.
+    pub fn actions(&self) -> impl Iterator<Item = (&Step, &Action)> {
+        self.steps.iter().filter_map(|step| match &step.kind {
+            StepKind::Act(action) => Some((step, action)),
+            StepKind::Expect(..) => None,
+        })
+    }
+
+    /// What is expected of one role, in order.
+    pub fn expected(&self, role: RoleId) -> impl Iterator<Item = (&Step, &Expect)> {
+        self.steps.iter().filter_map(move |step| match &step.kind {
+            StepKind::Expect(who, expect) if *who == role => Some((step, expect)),
+            _ => None,
+        })
+    }
+}
+
+/// Role names: also used as the names of programs and in the names of links.
+pub fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}

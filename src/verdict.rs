@@ -1,0 +1,144 @@
+//! What a run, and a stage, came to.
+//!
+//! A verdict is about the learner's program and nothing else. It is a value: it can be shown,
+//! written as JSON, stored, merged with others, long after the run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::course::{Condition, Pairing};
+use crate::evidence::Evidence;
+use crate::matcher::{Captures, Ending};
+use crate::transcript::RoleId;
+
+/// Which run: one scenario × pairing × condition, the `repeat`-th time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunId {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Who plays.
+    pub pairing: Pairing,
+    /// Over which link.
+    pub condition: Condition,
+    /// Counted from 0.
+    pub repeat: u32,
+    /// The seed of the run's random choices.
+    pub seed: u64,
+}
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} · {} · {}", self.scenario, self.pairing, self.condition.name())
+    }
+}
+
+/// A run that is over.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Which.
+    pub id: RunId,
+    /// `None` when it passed.
+    pub failure: Option<Failed>,
+    /// All that was seen.
+    pub evidence: Evidence,
+    /// What was captured, as each role of the transcript knows it.
+    pub captures: Vec<Captures>,
+}
+
+impl Run {
+    /// Did it pass?
+    pub fn passed(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    /// Forgets what was seen: nobody looks at it in a run that passed, nor in the hundredth that
+    /// failed.
+    pub fn forget(&mut self) {
+        self.evidence.forget();
+        self.captures.clear();
+    }
+}
+
+/// A failed run: how, and why.
+#[derive(Debug, Clone)]
+pub struct Failed {
+    /// What did not fit the transcript.
+    pub how: Failure,
+    /// The steps (as indices) that were awaited when it failed.
+    pub awaited: Vec<usize>,
+    /// How many actions had happened.
+    pub phase: usize,
+    /// The most likely reason.
+    pub because: Explanation,
+}
+
+/// What did not fit the transcript.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// A role printed a line (by index) that nothing explains.
+    Line(RoleId, usize),
+    /// A role ended as the transcript does not let it.
+    Ended(RoleId, Ending),
+    /// Every peer waits for something that nobody will do.
+    Stuck,
+    /// The time limit, in seconds.
+    TimeLimit(u64),
+    /// A role printed more than it may.
+    Flood(RoleId),
+    /// A role burns processor time, with nothing to do.
+    Spinning(RoleId),
+    /// A role left a process behind that holds its output.
+    Leaked(RoleId),
+    /// A role could not be started.
+    NotStarted(RoleId, String),
+    /// The transcript can be read in too many ways: its author's fault.
+    Ambiguous(RoleId),
+}
+
+/// Why a run failed, in words for the learner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Its name, as mistakes and hints use it.
+    pub id: String,
+    /// What was seen and what it means.
+    pub say: String,
+    /// `file:line` where a program says it crashed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+}
+
+/// What a stage came to.
+#[derive(Debug, Clone)]
+pub struct StageVerdict {
+    /// Which stage.
+    pub stage: String,
+    /// Every run, in the order of the plan.
+    pub runs: Vec<Run>,
+    /// Runs that were left out, because too many before them took too long to fail.
+    pub left_out: usize,
+    /// How long all of it took.
+    pub took: std::time::Duration,
+}
+
+impl Failure {
+    /// Did it take long to find out? Every such run costs the learner the same wait again.
+    pub fn was_slow(&self) -> bool {
+        matches!(self, Failure::TimeLimit(_) | Failure::Spinning(_) | Failure::Flood(_) | Failure::Leaked(_))
+    }
+}
+
+impl StageVerdict {
+    /// Did every run pass?
+    pub fn passed(&self) -> bool {
+        !self.runs.is_empty() && self.runs.iter().all(Run::passed)
+    }
+
+    /// The failed runs.
+    pub fn failed(&self) -> impl Iterator<Item = (&Run, &Failed)> {
+        self.runs.iter().filter_map(|run| run.failure.as_ref().map(|failed| (run, failed)))
+    }
+
+    /// The failed run to show: the first in the order of the plan, which goes from simple to hard.
+    pub fn shown(&self) -> Option<(&Run, &Failed)> {
+        self.failed().next()
+    }
+}

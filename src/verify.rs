@@ -1,0 +1,251 @@
+//! One stage, from its packages to its verdict.
+
+use std::cell::Cell;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Notify;
+
+use crate::build::{Built, Outcome, Package};
+use crate::course::{Condition, Pairing, Stage, Track};
+use crate::error::{Error, Result, suggest};
+use crate::event::{Event, Reporter};
+use crate::explain::{Case, compare_pairings, explain};
+use crate::runs::{Plan, Seen, play};
+use crate::stillness::SocketTable;
+use crate::verdict::{Failed, Run, RunId, StageVerdict};
+
+/// Which runs of a stage.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Only this scenario.
+    pub scenario: Option<String>,
+    /// Only this pairing, as in `you/reference`.
+    pub pairing: Option<String>,
+    /// Only this condition.
+    pub condition: Option<Condition>,
+    /// Every run so many times; at least once.
+    pub repeat: u32,
+    /// Every random choice follows from it.
+    pub seed: u64,
+    /// So many runs at a time; chosen from the number of cores when 0.
+    pub jobs: usize,
+}
+
+/// What came of trying to verify a stage.
+pub enum Verified {
+    /// All runs are over.
+    Verdict(StageVerdict),
+    /// The learner's package can't be built.
+    NotBuilt,
+}
+
+/// Builds both parties' packages and plays the runs.
+///
+/// # Errors
+/// The selection selects nothing, or the reference can't be built.
+pub async fn verify(
+    stage: &Stage,
+    built: &Built<'_>,
+    selection: &Selection,
+    reporter: &mut dyn Reporter,
+) -> Result<Verified> {
+    let plans = plan(stage, selection)?;
+    if !build(built.track, &built.you, reporter).await? {
+        return Ok(Verified::NotBuilt);
+    }
+    let needs_reference = plans.iter().any(|plan| plan.id.pairing.0.contains(&Some(crate::course::Party::Reference)));
+    if needs_reference && !build(built.track, &built.reference, reporter).await? {
+        return Err(Error::new(format!("the reference of `{}` can't be built", stage.name))
+            .help("`workshop doctor` looks at what a build needs"));
+    }
+    let verdict = play_all(stage, built, &plans, selection, reporter).await;
+    reporter.tell(&Event::StageOver { stage, verdict: &verdict });
+    Ok(Verified::Verdict(verdict))
+}
+
+/// Builds one package; false when it can't be built.
+///
+/// # Errors
+/// The build tool can't be started.
+pub async fn build(track: &Track, package: &Package, reporter: &mut dyn Reporter) -> Result<bool> {
+    let (stage, party) = (package.stage.as_str(), package.party);
+    reporter.tell(&Event::Building { stage, party });
+    match package.build(track, &mut |line| reporter.tell(&Event::BuildLine(line))).await? {
+        Outcome::Fresh => reporter.tell(&Event::Built { stage, party, took: None }),
+        Outcome::Built { took, .. } => reporter.tell(&Event::Built { stage, party, took: Some(took) }),
+        Outcome::Failed(output) => {
+            reporter.tell(&Event::NotBuilt { stage, party, output: &output });
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The runs, from simple to hard: scenarios in the author's order, conditions and pairings too.
+fn plan<'s>(stage: &'s Stage, selection: &Selection) -> Result<Vec<Plan<'s>>> {
+    if let Some(name) = &selection.scenario {
+        stage.scenario(name)?;
+    }
+    let mut plans = Vec::new();
+    for repeat in 0..selection.repeat.max(1) {
+        for scenario in
+            stage.scenarios.iter().filter(|s| selection.scenario.as_ref().is_none_or(|name| *name == s.name))
+        {
+            for condition in scenario.conditions.iter().filter(|c| selection.condition.is_none_or(|only| only == **c)) {
+                for pairing in scenario
+                    .pairings
+                    .iter()
+                    .filter(|p| selection.pairing.as_ref().is_none_or(|only| *only == p.to_string()))
+                {
+                    let mut id = RunId {
+                        scenario: scenario.name.clone(),
+                        pairing: pairing.clone(),
+                        condition: *condition,
+                        repeat,
+                        seed: 0,
+                    };
+                    id.seed = seed_of(selection.seed, &id);
+                    plans.push(Plan { stage, scenario, id });
+                }
+            }
+        }
+    }
+    if plans.is_empty() {
+        return Err(nothing_selected(stage, selection));
+    }
+    Ok(plans)
+}
+
+fn nothing_selected(stage: &Stage, selection: &Selection) -> Error {
+    let chosen: Vec<_> =
+        stage.scenarios.iter().filter(|s| selection.scenario.as_ref().is_none_or(|name| *name == s.name)).collect();
+    let mut pairings: Vec<String> = chosen.iter().flat_map(|s| s.pairings.iter().map(Pairing::to_string)).collect();
+    let mut conditions: Vec<&str> = chosen.iter().flat_map(|s| s.conditions.iter().map(|c| c.name())).collect();
+    conditions.sort_unstable();
+    conditions.dedup();
+    pairings.sort();
+    pairings.dedup();
+    let known: Vec<&str> = pairings.iter().map(String::as_str).collect();
+    match &selection.pairing {
+        Some(pairing) if !pairings.contains(pairing) => {
+            Error::new(format!("there is no pairing `{pairing}` here")).help(suggest(pairing, "pairings", &known))
+        }
+        _ => Error::new("no run is left by these choices").help(format!(
+            "the conditions here are {}; the pairings are {}",
+            conditions.join(", "),
+            known.join(", ")
+        )),
+    }
+}
+
+/// The seed of one run: the same for the same run, whatever else is selected.
+fn seed_of(seed: u64, id: &RunId) -> u64 {
+    let mut hash = DefaultHasher::new();
+    (seed, &id.scenario, &id.pairing, id.condition, id.repeat).hash(&mut hash);
+    // Any reader of JSON keeps 53 bits.
+    hash.finish() >> 11
+}
+
+/// After so many runs that took long to fail, the rest is left out, those at work included: the
+/// verdict is clear, and every other such run would cost the learner the same wait again.
+const SLOW_ENOUGH: usize = 3;
+
+/// Of so many failed runs the evidence is kept; of more of them, only the verdict.
+const SHOWN: usize = 100;
+
+/// Plays all runs, as many at a time as the machine carries. Verdicts do not depend on that.
+async fn play_all(
+    stage: &Stage,
+    built: &Built<'_>,
+    plans: &[Plan<'_>],
+    selection: &Selection,
+    reporter: &mut dyn Reporter,
+) -> StageVerdict {
+    reporter.tell(&Event::Verifying { stage, seed: selection.seed, runs: plans.len() });
+    let start = Instant::now();
+    let sockets = SocketTable::open().map(Arc::new);
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let jobs = if selection.jobs > 0 { selection.jobs } else { cores * 2 };
+    let mut runs: Vec<Option<Run>> = plans.iter().map(|_| None).collect();
+    // Delayed runs mostly wait: they go beside the others, and first.
+    let (mut waiting, mut working): (Vec<_>, Vec<_>) =
+        (0..plans.len()).rev().partition(|index| plans[*index].id.condition == Condition::Delayed);
+    let repeats: Vec<(Cell<usize>, Notify)> = (0..selection.repeat.max(1)).map(|_| Default::default()).collect();
+    let mut playing = FuturesUnordered::new();
+    let (mut at_work, mut delayed, mut done) = (0, 0, 0);
+    loop {
+        for (queue, count, most) in [(&mut waiting, &mut delayed, jobs * 2), (&mut working, &mut at_work, jobs)] {
+            while *count < most
+                && let Some(index) = queue.pop()
+            {
+                let (slow, enough) = &repeats[plans[index].id.repeat as usize];
+                if slow.get() < SLOW_ENOUGH {
+                    *count += 1;
+                    let playing_one = play_one(&plans[index], built, sockets.clone());
+                    playing.push(async move {
+                        tokio::select! {
+                            run = playing_one => (index, Some(run)),
+                            () = enough.notified() => (index, None),
+                        }
+                    });
+                }
+            }
+        }
+        let Some((index, run)) = playing.next().await else { break };
+        let id = &plans[index].id;
+        let count = if id.condition == Condition::Delayed { &mut delayed } else { &mut at_work };
+        *count -= 1;
+        done += 1;
+        let Some(run) = run else { continue };
+        reporter.tell(&Event::RunOver { run: &run, done, total: plans.len() });
+        if run.failure.as_ref().is_some_and(|failed| failed.how.was_slow()) {
+            let (slow, enough) = &repeats[id.repeat as usize];
+            slow.set(slow.get() + 1);
+            if slow.get() == SLOW_ENOUGH {
+                enough.notify_waiters();
+            }
+        }
+        runs[index] = Some(run);
+        forget_beyond(&mut runs);
+    }
+    let left_out = runs.iter().filter(|run| run.is_none()).count();
+    let mut runs: Vec<Run> = runs.into_iter().flatten().collect();
+    compare_pairings(&mut runs);
+    StageVerdict { stage: stage.name.clone(), runs, left_out, took: start.elapsed() }
+}
+
+/// Keeps the evidence of the first [`SHOWN`] failed runs in the order of the plan.
+fn forget_beyond(runs: &mut [Option<Run>]) {
+    let mut kept = runs.iter_mut().flatten().filter(|run| !run.passed() && !run.evidence.lanes.is_empty());
+    if let Some(run) = kept.nth(SHOWN) {
+        run.forget();
+    }
+}
+
+async fn play_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketTable>>) -> Run {
+    let Seen { failure, awaited, phase, evidence, captures } = play(plan, built, sockets).await;
+    let failure = failure.map(|how| {
+        let case = Case {
+            stage: plan.stage,
+            scenario: plan.scenario,
+            track: built.track,
+            failure: &how,
+            awaited: &awaited,
+            phase,
+            evidence: &evidence,
+            captures: &captures,
+        };
+        let because = explain(&case);
+        Failed { how, awaited, phase, because }
+    });
+    let mut run = Run { id: plan.id.clone(), failure, evidence, captures };
+    if run.passed() {
+        run.forget();
+    } else {
+        run.evidence.shorten();
+    }
+    run
+}

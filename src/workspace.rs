@@ -1,0 +1,246 @@
+//! A learner's workspace: their files, and beside them the `.workshop` folder.
+//!
+//! ```text
+//! p2p-workshop/            named after the course
+//!   Cargo.toml …           whatever the track's templates have at their top
+//!   duplex-tcp/            one package a stage, the learner's
+//!   .workshop/
+//!     state.json           progress
+//!     reference/           the solutions, as the course has them
+//!     out/ cache/          what is built
+//!     backups/             what `workshop reset` replaced
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::assets::{Catalog, File, Origin};
+use crate::course::{Party, Track};
+use crate::error::{Error, Result};
+use crate::progress::{State, write_whole};
+
+/// The folder that makes a folder a workspace.
+const DOT: &str = ".workshop";
+
+/// A workspace and its course.
+pub struct Workspace {
+    /// Its folder.
+    pub root: PathBuf,
+    /// Its course.
+    pub catalog: Catalog,
+    /// Its state when it was opened.
+    pub state: State,
+}
+
+impl Workspace {
+    /// Finds the workspace that `from` is in, or that is directly below it, and opens it.
+    /// `course` is used where a workspace has to be told apart from others, or none is recorded.
+    ///
+    /// # Errors
+    /// There is none, or several, or its state or its course can't be read.
+    pub fn find(from: &Path, course: Option<&Path>) -> Result<Workspace> {
+        let found = locate(from)?;
+        let root = found.ok_or_else(|| {
+            Error::new("there is no workspace here").help("`workshop next` makes one in the current folder; inside of it, or directly above, every command finds it")
+        })?;
+        Workspace::open(root, course)
+    }
+
+    /// Is there a workspace to be found from here?
+    ///
+    /// # Errors
+    /// There are several.
+    pub fn exists(from: &Path) -> Result<bool> {
+        Ok(locate(from)?.is_some())
+    }
+
+    fn open(root: PathBuf, course: Option<&Path>) -> Result<Workspace> {
+        let state = State::load(&root.join(DOT))?;
+        let catalog = match course.or(state.course_path.as_deref()) {
+            Some(path) => Catalog::folder(path)?,
+            None => Catalog::open(Origin::BuiltIn)?,
+        };
+        if catalog.course.name != state.course {
+            return Err(Error::new(format!(
+                "this workspace belongs to the course `{}`, not to `{}`",
+                state.course, catalog.course.name
+            ))
+            .help("go to another folder, and `workshop next` makes a workspace there"));
+        }
+        Ok(Workspace { root, catalog, state })
+    }
+
+    /// Makes a workspace below `parent`, named after the course.
+    ///
+    /// # Errors
+    /// There is a folder of that name already, or it can't be written.
+    pub fn create(parent: &Path, catalog: Catalog, track: Option<&str>) -> Result<Workspace> {
+        let root = parent.join(&catalog.course.name);
+        if root.exists() {
+            return Err(Error::new(format!("{} exists already, and is not a workspace", root.display()))
+                .help("go to another folder, or move it away"));
+        }
+        let track_name =
+            track.or(catalog.course.tracks.keys().next().map(String::as_str)).unwrap_or_default().to_owned();
+        let track = catalog.track(&track_name)?;
+        let files = catalog.tree(&track.templates)?;
+        // All stages are read before anything is written: a wrong course leaves nothing behind.
+        for stage in &catalog.course.stages {
+            catalog.stage(stage)?;
+            catalog.stage_text(stage, "lesson.md")?;
+        }
+        // Made under another name and renamed: there is a whole workspace, or none.
+        let making = tempfile::Builder::new()
+            .prefix(".making-")
+            .tempdir_in(parent)
+            .map_err(|error| Error::io("make a workspace in", parent, &error))?;
+        write_files(making.path(), &files)?;
+        let dot = making.path().join(DOT);
+        fs::create_dir(&dot).map_err(|error| Error::io("make", &dot, &error))?;
+        write_whole(&dot.join(".gitignore"), b"*\n")?;
+        let course_path = match &catalog.origin {
+            Origin::BuiltIn => None,
+            Origin::Folder(path) => Some(path.clone()),
+        };
+        let state = State::new(&catalog.course.name, course_path, &track_name, &catalog.course.stages[0]);
+        state.save(&dot)?;
+        fs::rename(making.keep(), &root).map_err(|error| Error::io("make", &root, &error))?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let _ = fs::set_permissions(&root, fs::Permissions::from_mode(0o755));
+        }
+        Ok(Workspace { root, catalog, state })
+    }
+
+    /// The `.workshop` folder.
+    pub fn dot(&self) -> PathBuf {
+        self.root.join(DOT)
+    }
+
+    /// The track that the learner works in.
+    ///
+    /// # Errors
+    /// The course has it no more.
+    pub fn track(&self) -> Result<&Track> {
+        self.catalog.track(&self.state.track)
+    }
+
+    /// The folder of all packages of a party; the reference's is brought up to date first.
+    ///
+    /// # Errors
+    /// The reference's files can't be written.
+    pub fn packages(&self, party: Party) -> Result<PathBuf> {
+        match party {
+            Party::You => Ok(self.root.clone()),
+            Party::Reference => {
+                let dir = self.dot().join("reference").join(&self.state.track);
+                write_files(&dir, &self.catalog.tree(&self.track()?.solutions)?)?;
+                Ok(dir)
+            }
+        }
+    }
+
+    /// The files of a stage that a learner edits, as paths below the workspace.
+    ///
+    /// # Errors
+    /// The course's templates can't be read.
+    pub fn editable(&self, stage: &str) -> Result<Vec<PathBuf>> {
+        let track = self.track()?;
+        let files = self.template(stage)?;
+        let edited = |path: &str| {
+            track.edit.iter().any(|edit| {
+                edit == "."
+                    || path == edit
+                    || path.strip_prefix(edit.as_str()).is_some_and(|rest| rest.starts_with('/'))
+            })
+        };
+        Ok(files.into_iter().filter(|(path, _)| edited(path)).map(|(path, _)| Path::new(stage).join(path)).collect())
+    }
+
+    /// The files that a learner starts a stage from; paths below the package.
+    ///
+    /// # Errors
+    /// The course's templates can't be read.
+    pub fn template(&self, stage: &str) -> Result<Vec<File>> {
+        self.catalog.tree(&format!("{}/{stage}", self.track()?.templates))
+    }
+
+    /// The files of a stage's solution; paths below the package.
+    ///
+    /// # Errors
+    /// The course's solutions can't be read.
+    pub fn solution(&self, stage: &str) -> Result<Vec<File>> {
+        self.catalog.tree(&format!("{}/{stage}", self.track()?.solutions))
+    }
+
+    /// Puts a stage's files back to what they were at first. What was there is moved to a
+    /// backup, whose folder is returned; nothing is lost, whatever happens in between.
+    ///
+    /// # Errors
+    /// The files can't be moved or written.
+    pub fn reset(&self, stage: &str) -> Result<Option<PathBuf>> {
+        let template = self.template(stage)?;
+        let package = self.root.join(stage);
+        let mut backup = None;
+        if package.exists() {
+            let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            let backups = self.dot().join("backups");
+            fs::create_dir_all(&backups).map_err(|error| Error::io("make", &backups, &error))?;
+            let to = (0..1000)
+                .map(|n| backups.join(format!("{stage}-{seconds}-{n}")))
+                .find(|path| !path.exists())
+                .ok_or_else(|| Error::new("there are too many backups"))?;
+            fs::rename(&package, &to).map_err(|error| Error::io("move away", &package, &error))?;
+            backup = Some(to);
+        }
+        write_files(&package, &template)?;
+        Ok(backup)
+    }
+}
+
+/// The workspace at or above `from`, or directly below it.
+fn locate(from: &Path) -> Result<Option<PathBuf>> {
+    if let Some(root) = from.ancestors().find(|dir| is_workspace(dir)) {
+        return Ok(Some(root.to_owned()));
+    }
+    let entries = fs::read_dir(from).map_err(|error| Error::io("read the folder", from, &error))?;
+    let mut below: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|dir| is_workspace(dir)).collect();
+    below.sort();
+    match below.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(only.clone())),
+        several => {
+            let names: Vec<_> = several
+                .iter()
+                .filter_map(|dir| dir.file_name())
+                .map(|name| format!("`{}`", name.to_string_lossy()))
+                .collect();
+            Err(Error::new(format!("there are several workspaces here: {}", names.join(", ")))
+                .help("go into the one that you mean"))
+        }
+    }
+}
+
+fn is_workspace(dir: &Path) -> bool {
+    dir.join(DOT).join("state.json").is_file()
+}
+
+/// Writes files below a folder; those that are as they should be are left alone, so that a build
+/// tool sees no change where there is none.
+///
+/// # Errors
+/// A file can't be written.
+pub fn write_files(dir: &Path, files: &[File]) -> Result<()> {
+    for (name, bytes) in files {
+        let path = dir.join(name);
+        if fs::read(&path).is_ok_and(|old| old == *bytes) {
+            continue;
+        }
+        let parent = path.parent().unwrap_or(dir);
+        fs::create_dir_all(parent).map_err(|error| Error::io("make", parent, &error))?;
+        fs::write(&path, bytes).map_err(|error| Error::io("write", &path, &error))?;
+    }
+    Ok(())
+}

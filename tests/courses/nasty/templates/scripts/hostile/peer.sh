@@ -1,0 +1,103 @@
+# Each of these is a peer; the argument says which.
+here=${0%/*}
+case "$1" in
+ignores-term)
+    trap '' TERM INT HUP
+    echo up
+    while :; do sleep 1000; done
+    ;;
+wrong-code)
+    echo done
+    exit 3
+    ;;
+killed)
+    echo done
+    kill -KILL $$
+    ;;
+spins)
+    while :; do :; done
+    ;;
+waits)
+    read -r line
+    ;;
+waits-in-a-pipe)
+    echo up
+    cat | cat
+    ;;
+waits-for-nothing)
+    # In a child, so that nothing here has the input in its hands.
+    sleep 1000
+    ;;
+ends) ;;
+holds-output)
+    sleep 1000 &
+    echo $! >grandchild
+    echo done
+    ;;
+holds-output-later)
+    sleep 1000 &
+    echo $! >grandchild
+    echo up
+    # Long enough to be seen with its child, both of them asleep.
+    sleep 0.3
+    echo done
+    ;;
+leaves-quietly)
+    sleep 1000 >/dev/null 2>&1 </dev/null &
+    echo $! >grandchild
+    echo done
+    ;;
+flood-of-bytes)
+    trap '' TERM
+    tr '\0' x </dev/zero
+    ;;
+flood-of-lines)
+    trap '' TERM
+    yes
+    ;;
+flood-of-empty-lines)
+    trap '' TERM
+    yes ''
+    ;;
+flood-of-errors)
+    trap '' TERM
+    yes >&2
+    ;;
+binary)
+    printf 'caf\351 \377\376 \033[2J\007\n'
+    ;;
+escapes)
+    text='\033]0;your terminal is mine\007\033[31;5mred\033[0m\b\b\t\r\177\000 \302\233 \342\200\256 \\033'
+    # Printed one after the other: a shell does not keep NUL in a variable.
+    printf "$text\n"
+    printf "$text\n" >&2
+    ;;
+no-final-newline)
+    printf hello
+    ;;
+on-stderr)
+    echo hello >&2
+    ;;
+closes-output)
+    echo bye
+    exec >&-
+    read -r line
+    read -r line
+    ;;
+sleeps)
+    sleep 0.3
+    echo late
+    ;;
+sleeps-while-another-waits)
+    sleep 1000 &
+    { sleep 0.3; echo late; } &
+    wait
+    ;;
+python)
+    exec python3 -S "$here/$2.py"
+    ;;
+*)
+    echo "no such peer: $1" >&2
+    exit 99
+    ;;
+esac

@@ -1,0 +1,5 @@
+import sys
+
+from conversation import dial
+
+dial(sys.argv[1])

@@ -1,0 +1,460 @@
+//! Peers that are scripts: the runner knows no language by name, and no peer, however it
+//! behaves, keeps it from a verdict or survives it.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use support::learner::{Learner, Verdict};
+use support::system::{is_alive, is_listened_on, peak_memory, until};
+
+/// Runs of one scenario of `echo-line`: over four links, in three pairings.
+const EVERY_WAY: usize = 4 * 3;
+
+/// Scripts that do as they should, and those that a learner starts from.
+mod honest {
+    use super::*;
+
+    /// The solution in the learner's place passes.
+    fn solution_passes(track: &str, args: &[&str], runs: usize) {
+        let learner = Learner::new("scripts", track);
+        assert_eq!(learner.verify(&[args, &["--solution"]].concat()).passed(), runs);
+        learner.nothing_is_left();
+    }
+
+    #[test]
+    fn python_over_every_link() {
+        // Three scenarios over every link, and one over a clear one.
+        solution_passes("python", &["echo-line"], 3 * EVERY_WAY + 3);
+    }
+
+    #[test]
+    fn a_shell_that_becomes_python_over_every_link() {
+        solution_passes("sh", &["echo-line", "--scenario", "both-talk"], EVERY_WAY);
+    }
+
+    #[test]
+    fn a_shell_without_a_network() {
+        solution_passes("sh", &["shout"], 2);
+    }
+
+    #[test]
+    fn python_without_a_network() {
+        solution_passes("python", &["shout"], 2);
+    }
+
+    /// What a read brings is taken for a line: right, as long as the link is kind.
+    #[test]
+    fn the_template_passes_only_over_a_kind_link() {
+        let learner = Learner::new("scripts", "python");
+        let verify = |scenario, condition| {
+            let which = ["--scenario", scenario, "--condition", condition, "--pairing", "you/you"];
+            learner.verify(&[&["echo-line"], &which[..]].concat())
+        };
+        assert_eq!(verify("greeting", "clear").passed(), 1);
+        let in_pieces = verify("greeting", "fragmented");
+        assert_eq!(in_pieces.failed("read-as-message")["lanes"][0]["lines"][1], "h");
+        verify("both-talk", "coalesced").failed("read-as-message");
+        learner.nothing_is_left();
+    }
+
+    #[test]
+    fn the_template_is_told_why_in_one_word() {
+        let learner = Learner::new("scripts", "python");
+        let verdict = learner.verify(&["echo-line", "--scenario", "greeting"]);
+        assert_eq!(verdict.runs().len(), EVERY_WAY);
+        let stage = verdict.events.iter().find(|event| event["event"] == "stage").expect("a stage's verdict");
+        assert_eq!(stage["reason"]["id"], "read-as-message", "{stage:#}");
+        // Each pairing over the fragmented link, and nothing else.
+        assert_eq!(stage["failed"], 3, "{stage:#}");
+        learner.nothing_is_left();
+    }
+
+    #[test]
+    fn who_reads_all_before_answering_is_stuck_at_once() {
+        let learner = Learner::new("scripts", "python");
+        let verdict = learner.verify(&["shout", "--scenario", "one-by-one"]);
+        assert!(soon(verdict.failed("missing-line")), "{:#}", verdict.run());
+        assert_eq!(learner.verify(&["shout", "--scenario", "nothing"]).passed(), 1);
+    }
+
+    #[test]
+    fn a_wrong_line_of_a_shell() {
+        let learner = Learner::new("scripts", "sh");
+        let verdict = learner.verify(&["shout", "--scenario", "one-by-one"]);
+        let run = verdict.failed("wrong-line");
+        assert_eq!(run["lanes"][0]["lines"][0], "hello");
+    }
+
+    /// From the first `next` to the end of a course without a compiler.
+    #[test]
+    fn a_learner_gets_through() {
+        let learner = Learner::new("scripts", "sh");
+        let text = learner.command(&["verify"]).code(1).text();
+        assert!(text.contains("scripts/shout/crier.sh"), "{text}");
+        let solution = learner.command(&["solution", "--spoil"]).success().text();
+        let script = solution.split_once("──\n").expect("a title").1.trim_end();
+        fs::write(learner.file("shout/crier.sh"), format!("{script}\n")).expect("written");
+        assert_eq!(learner.verify(&[]).passed(), 2);
+        let text = learner.command(&["next"]).success().text();
+        assert!(text.contains("Stage 2 of 2: Lines over TCP"), "{text}");
+    }
+
+    /// The rules of every course hold for scripts too, in every track.
+    #[test]
+    fn the_author_is_told_so() {
+        let learner = Learner::new("scripts", "sh");
+        let text = learner.command(&["author", "check", "shout"]).success().text();
+        assert!(text.contains("missing-line") && text.contains("wrong-line"), "what each template fails for: {text}");
+        assert_eq!(text.matches("passes 1 of 1 times, 2 runs").count(), 2, "{text}");
+        learner.nothing_is_left();
+    }
+}
+
+/// Scripts that do their worst: each gets the verdict that it deserves, and leaves nothing.
+mod hostile {
+    use super::*;
+
+    /// Plays a scenario of the stage `hostile`; afterwards nothing may be left of it.
+    fn play(learner: &Learner, scenario: &str) -> Verdict {
+        let verdict = learner.verify(&["hostile", "--scenario", scenario]);
+        learner.nothing_is_left();
+        verdict
+    }
+
+    /// Plays a scenario that is to pass.
+    fn passes(scenario: &str) -> Learner {
+        let learner = Learner::new("nasty", "scripts");
+        assert_eq!(play(&learner, scenario).passed(), 1);
+        learner
+    }
+
+    /// Plays a scenario that is to fail for a reason.
+    fn fails(scenario: &str, reason: &str) -> (Learner, Verdict) {
+        let learner = Learner::new("nasty", "scripts");
+        let verdict = play(&learner, scenario);
+        verdict.failed(reason);
+        (learner, verdict)
+    }
+
+    /// The process that a peer has left behind, as the peer says: it was there, and is not now.
+    fn grandchild_is_gone(learner: &Learner, stage: &str) {
+        let id = fs::read_to_string(learner.file(&format!("{stage}/grandchild"))).expect("the peer has started it");
+        let id = id.trim().parse().expect("a process id");
+        until("what the peer has left is gone", || if is_alive(id) { Err(id.to_string()) } else { Ok(()) });
+    }
+
+    #[test]
+    fn who_ignores_sigterm_is_ended() {
+        let (_learner, verdict) = fails("ignores-term", "missing-line");
+        assert!(soon(verdict.run()), "{:#}", verdict.run());
+    }
+
+    #[test]
+    fn who_ignores_sigterm_is_ended_after_passing() {
+        passes("ignores-term-and-runs");
+    }
+
+    #[test]
+    fn a_wrong_exit_code_is_shown() {
+        let (_learner, verdict) = fails("wrong-code", "wrong-ending");
+        assert_eq!(verdict.run()["lanes"][0]["ending"]["exit"], 3);
+        assert!(verdict.run()["reason"]["say"].to_string().contains("exit code 3"));
+    }
+
+    #[test]
+    fn a_signal_is_shown() {
+        let (_learner, verdict) = fails("killed", "wrong-ending");
+        assert_eq!(verdict.run()["lanes"][0]["ending"]["signal"], 9);
+        assert!(verdict.run()["reason"]["say"].to_string().contains("signal 9"));
+    }
+
+    #[test]
+    fn who_computes_for_ever_runs_into_the_limit() {
+        fails("spins", "time-limit");
+    }
+
+    #[test]
+    fn who_waits_for_a_line_that_never_comes_is_stuck_at_once() {
+        let (_learner, verdict) = fails("waits-for-a-line", "missing-line");
+        assert!(soon(verdict.run()), "{:#}", verdict.run());
+    }
+
+    #[test]
+    fn who_waits_instead_of_ending_is_stuck_at_once() {
+        let (_learner, verdict) = fails("waits-for-the-end", "stuck");
+        assert!(soon(verdict.run()), "{:#}", verdict.run());
+    }
+
+    #[test]
+    fn who_waits_in_other_processes_is_stuck_at_once() {
+        let (_learner, verdict) = fails("waits-in-a-pipe", "missing-line");
+        assert!(soon(verdict.run()), "{:#}", verdict.run());
+    }
+
+    #[test]
+    fn a_process_left_behind_with_the_output_is_a_leak() {
+        let (learner, verdict) = fails("holds-output", "leaked");
+        assert!(soon(verdict.run()), "{:#}", verdict.run());
+        grandchild_is_gone(&learner, "hostile");
+    }
+
+    #[test]
+    fn a_process_left_behind_with_the_output_is_a_leak_though_it_sleeps() {
+        let (learner, _verdict) = fails("holds-output-later", "leaked");
+        grandchild_is_gone(&learner, "hostile");
+    }
+
+    #[test]
+    fn a_process_left_behind_quietly_is_ended_quietly() {
+        grandchild_is_gone(&passes("leaves-quietly"), "hostile");
+    }
+
+    #[test]
+    fn a_daemon_left_behind_is_ended_quietly() {
+        let learner = Learner::new("nasty", "scripts");
+        assert_eq!(learner.verify(&["daemon"]).passed(), 1);
+        grandchild_is_gone(&learner, "daemon");
+        learner.nothing_is_left();
+    }
+
+    #[test]
+    fn bytes_that_are_no_text() {
+        let (_learner, verdict) = fails("binary", "not-utf8");
+        assert!(verdict.run()["reason"]["say"].to_string().contains("xe9"), "{:#}", verdict.run());
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        for (scenario, reason) in [("escapes", "wrong-line"), ("binary", "not-utf8")] {
+            let (learner, _verdict) = fails(scenario, reason);
+            for args in [&["--format", "text"][..], &["--verbose"], &["--format", "junit"]] {
+                let args = [&["verify", "hostile", "--scenario", scenario], args].concat();
+                let done = learner.command(&args).code(1);
+                assert_eq!(obeyed(&done.text()), "", "{args:?}: {}", done.text().escape_debug());
+                assert_eq!(obeyed(&done.stderr), "", "{args:?}: {}", done.stderr.escape_debug());
+                assert!(done.text().contains("\\x1b"), "the escape is shown as one: {}", done.text());
+            }
+            // In JSON all is told as it is, but for what no JSON may have in it.
+            let json = learner.command(&["verify", "hostile", "--scenario", scenario, "--format", "json"]).text();
+            assert!(!json.contains(|c: char| c < ' ' && c != '\n'), "{}", json.escape_debug());
+        }
+    }
+
+    #[test]
+    fn a_last_line_without_a_newline_is_none() {
+        fails("no-final-newline", "no-final-newline");
+    }
+
+    #[test]
+    fn the_right_line_in_the_wrong_place() {
+        fails("on-stderr", "on-stderr");
+    }
+
+    #[test]
+    fn output_may_be_closed_early() {
+        passes("closes-output");
+    }
+
+    #[test]
+    fn who_closes_the_output_and_owes_a_line_is_stuck_at_once() {
+        let (_learner, verdict) = fails("closes-output-and-owes", "missing-line");
+        assert!(soon(verdict.run()), "{:#}", verdict.run());
+    }
+
+    #[test]
+    fn who_does_not_read_a_mebibyte_is_told_so_at_once() {
+        let (_learner, verdict) = fails("never-reads", "waits-in-turn");
+        assert!(soon(verdict.run()), "{:#}", verdict.run());
+    }
+
+    #[test]
+    fn who_ends_without_reading_a_mebibyte_may() {
+        passes("never-reads-and-ends");
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist() {
+        let learner = Learner::new("nasty", "absent");
+        let verdict = play(&learner, "wrong-code");
+        let run = verdict.failed("not-started");
+        assert!(run["reason"]["say"].to_string().contains("no-such-program"), "{run:#}");
+    }
+
+    #[test]
+    fn who_sleeps_is_not_stuck() {
+        passes("sleeps");
+    }
+
+    #[test]
+    fn who_sleeps_in_any_way_is_not_stuck() {
+        passes("sleeps-in-python");
+    }
+
+    #[test]
+    fn who_sleeps_while_another_process_waits_is_not_stuck() {
+        passes("sleeps-while-another-waits");
+    }
+
+    /// Beside each other they get the verdicts that they get alone, and leave nothing either.
+    #[test]
+    fn all_at_once() {
+        const REASONS: [(&str, &str); 17] = [
+            ("ignores-term", "missing-line"),
+            ("wrong-code", "wrong-ending"),
+            ("killed", "wrong-ending"),
+            ("spins", "time-limit"),
+            ("waits-for-a-line", "missing-line"),
+            ("waits-for-the-end", "stuck"),
+            ("waits-in-a-pipe", "missing-line"),
+            ("holds-output", "leaked"),
+            ("holds-output-later", "leaked"),
+            ("flood-of-bytes", "flood"),
+            ("flood-of-lines", "flood"),
+            ("flood-of-wrong-lines", "wrong-line"),
+            ("flood-of-empty-lines", "flood"),
+            ("flood-of-errors", "missing-line"),
+            ("binary", "not-utf8"),
+            ("escapes", "wrong-line"),
+            ("no-final-newline", "no-final-newline"),
+        ];
+        let learner = Learner::new("nasty", "scripts");
+        let verdict = learner.verify(&["hostile", "--jobs", "12"]);
+        learner.nothing_is_left();
+        assert_eq!(verdict.done.status.code(), Some(1));
+        // After three slow ones the rest is left out; which ones these are is a matter of speed.
+        for run in verdict.runs() {
+            let expected = REASONS.iter().find(|(scenario, _)| run["scenario"] == *scenario);
+            if let Some((scenario, reason)) = expected {
+                assert_eq!(run["reason"]["id"], *reason, "{scenario}");
+            }
+        }
+        let number = |name: &str| verdict.events.iter().find_map(|event| event[name].as_u64()).expect("a number");
+        let told = verdict.runs().len() as u64;
+        assert!(told >= 3, "{told} runs");
+        assert_eq!(told + number("left_out"), number("runs"), "none is forgotten");
+    }
+}
+
+/// Floods: a verdict, and the runner's memory stays flat.
+mod floods {
+    use super::*;
+
+    /// A runner that keeps all that it is given has more, after half a second of a flood.
+    const MOST: u64 = 40 * 1024;
+
+    /// Plays a flood, and looks at the runner's memory until it ends.
+    fn flood(scenario: &str, reason: &str) {
+        let learner = Learner::new("nasty", "scripts");
+        let mut running = learner.start(&["verify", "hostile", "--scenario", scenario, "--format", "json"]);
+        let (mut peak, mut looks) = (0, 0);
+        while !running.is_over() {
+            if let Some(memory) = peak_memory(running.id()) {
+                (peak, looks) = (peak.max(memory), looks + 1);
+            }
+            std::thread::sleep(support::system::POLL);
+        }
+        let verdict = Verdict::of(running.end());
+        learner.nothing_is_left();
+        verdict.failed(reason);
+        // The peers ignore SIGTERM, so that they flood on until they are killed.
+        assert!(looks > 20, "the runner was watched only {looks} times");
+        assert!(peak < MOST, "the runner had {peak} KiB");
+    }
+
+    #[test]
+    fn without_a_newline() {
+        flood("flood-of-bytes", "flood");
+    }
+
+    #[test]
+    fn of_lines() {
+        flood("flood-of-lines", "flood");
+    }
+
+    #[test]
+    fn of_lines_that_are_wrong() {
+        flood("flood-of-wrong-lines", "wrong-line");
+    }
+
+    #[test]
+    fn of_empty_lines() {
+        flood("flood-of-empty-lines", "flood");
+    }
+
+    #[test]
+    fn of_standard_error() {
+        flood("flood-of-errors", "missing-line");
+    }
+}
+
+/// Ctrl-C and its like in the middle of a run.
+mod interrupted {
+    use super::*;
+
+    /// Interrupts a verify when all of its peers are up; nothing may be left of it.
+    fn interrupt(signal: Signal, again: bool, says: &str) {
+        let learner = Learner::new("nasty", "scripts");
+        let mut running = learner.start(&["verify", "endless", "--pairing", "you/you"]);
+        let mut port_of = |role: &str| {
+            until(&format!("{role} is up"), || {
+                assert!(!running.is_over(), "the verify ended by itself");
+                let told = fs::read_to_string(learner.file(&format!("endless/{role}.up")));
+                told.map(|port| port.parse::<u16>().expect("a port")).map_err(|error| error.to_string())
+            })
+        };
+        // The listener's own, and the one of the link that the dialer was handed.
+        let ports = [port_of("listener"), port_of("dialer")];
+        assert_ne!(ports[0], ports[1], "there is a link in between");
+        assert_eq!(ports.map(is_listened_on), [true, true]);
+        running.signal(signal);
+        if again {
+            running.signal(signal);
+        }
+        let done = running.end().code(2);
+        learner.nothing_is_left();
+        assert!(done.stderr.contains(says), "{}", done.stderr);
+        assert_eq!(done.text(), "", "no verdict");
+        until("the ports are free", || {
+            let held = ports.map(is_listened_on);
+            if held == [false, false] { Ok(()) } else { Err(format!("{ports:?}: {held:?}")) }
+        });
+        // No lock is left either.
+        assert_eq!(learner.verify(&["hostile", "--scenario", "leaves-quietly"]).passed(), 1);
+    }
+
+    #[test]
+    fn by_ctrl_c() {
+        interrupt(Signal::INT, false, "stopped by Ctrl-C");
+    }
+
+    #[test]
+    fn by_ctrl_c_twice() {
+        interrupt(Signal::INT, true, "stopped by Ctrl-C");
+    }
+
+    #[test]
+    fn by_sigterm() {
+        interrupt(Signal::TERM, false, "stopped by SIGTERM");
+    }
+
+    #[test]
+    fn by_the_end_of_the_terminal() {
+        interrupt(Signal::HUP, false, "stopped by the terminal's end");
+    }
+}
+
+/// Was this found out long before the time limit of 10 s?
+fn soon(run: &serde_json::Value) -> bool {
+    Duration::from_millis(run["ms"].as_u64().expect("a time")) < Duration::from_secs(3)
+}
+
+/// The characters of a text that do something to a terminal instead of being shown.
+fn obeyed(text: &str) -> String {
+    let does = |c: &char| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c);
+    text.chars().filter(does).map(|c| c.escape_unicode().to_string()).collect()
+}

@@ -1,0 +1,26 @@
+//! The built-in course is held to its own rules.
+//!
+//! `WORKSHOP_REPEAT=100 cargo test --test stage` plays every run of the solution and of each
+//! mistake a hundred times; without it, twice.
+
+use std::process::Command;
+
+#[test]
+fn every_stage_is_fair_and_strict() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let repeat = std::env::var("WORKSHOP_REPEAT").unwrap_or_else(|_| "2".to_owned());
+    // Kept between test runs, as a learner's build cache is.
+    let cache = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("author");
+    let output = Command::new(env!("CARGO_BIN_EXE_workshop"))
+        .args(["author", "check", "--repeat", &repeat, "--cache"])
+        .arg(cache)
+        .current_dir(home.path())
+        .output()
+        .expect("it starts");
+    let table = String::from_utf8_lossy(&output.stdout);
+    println!("{table}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "a rule is broken:\n{table}");
+    let words = table.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("every scenario and condition catches a mistake"), "{table}");
+    assert_eq!(std::fs::read_dir(home.path()).expect("readable").count(), 0, "nothing is written where it is run");
+}

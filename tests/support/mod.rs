@@ -1,0 +1,4 @@
+//! What the tests of the built binary share: a learner with a workspace, and a look at the system.
+
+pub mod learner;
+pub mod system;
