@@ -78,7 +78,8 @@
 //!   waits for the acknowledgement, which Linux *delays by 40 ms* unless data
 //!   flows the other way. Sufficient, therefore, but not necessary.
 //! * sent by the peer: likewise with the roles exchanged; the peer's own
-//!   [`Queues::acked`]` + `[`Queues::unsent`] is what it has written.
+//!   [`Queues::acked`]` + `[`Queues::unsent`] is what it has written (or more,
+//!   while acknowledgements arrive: the kernel reads `unsent` first).
 //!
 //! # Limits
 //!
