@@ -98,6 +98,7 @@ impl Package {
             run: track.run.iter().map(|word| self.fill(word, role)).collect(),
             env: self.env(track),
             dir: self.dir(),
+            memory: None,
         }
     }
 
@@ -276,7 +277,7 @@ impl Programs for Built<'_> {
     fn command(&self, party: Party, role: &str) -> PeerCommand {
         match party {
             Party::You => self.you.command(self.track, role),
-            Party::Reference => self.reference.command(self.track, role),
+            Party::Reference | Party::Stage => self.reference.command(self.track, role),
         }
     }
 }

@@ -18,8 +18,11 @@ use crate::transcript::Transcript;
 use crate::yaml::Source;
 use checks::{check_file_name, check_path, check_regex, check_unique, check_words};
 
-/// The capture that every scenario has: an address at which nobody listens.
+/// The captures that every scenario has: an address at which nobody listens, as `IP:PORT`.
 pub const NOBODY: &str = "nobody";
+
+/// The same as a multiaddr.
+pub const NOBODY_MULTIADDR: &str = "nobody_multiaddr";
 
 /// `course.yaml`: an ordered list of stages, and the tracks that they come in.
 #[derive(Debug, Clone, Deserialize)]
@@ -128,6 +131,8 @@ pub struct Role {
     pub about: String,
     /// Its arguments; captures in braces.
     pub args: Vec<Pattern>,
+    /// Whose program always plays it; `None` where that depends on the pairing.
+    pub by: Option<Party>,
 }
 
 /// One story that the peers act out.
@@ -151,6 +156,8 @@ pub struct Scenario {
     pub pairings: Vec<Pairing>,
     /// Seconds after which a run is over, whatever happens.
     pub limit: u64,
+    /// MiB that each peer may allocate; as much as it likes when `None`.
+    pub memory: Option<u64>,
 }
 
 /// How a link treats what comes through it.
@@ -190,6 +197,8 @@ pub enum Party {
     You,
     /// The solution's.
     Reference,
+    /// The stage's own: a peer that comes with it, which no learner writes.
+    Stage,
 }
 
 impl Party {
@@ -198,6 +207,7 @@ impl Party {
         match self {
             Party::You => "you",
             Party::Reference => "reference",
+            Party::Stage => "stage",
         }
     }
 }

@@ -4,7 +4,11 @@
 //! reports. It is made of values only, so that a run can be explained, shown or sent elsewhere
 //! long after its processes are gone.
 
+mod wire;
+
 use std::time::Duration;
+
+pub use wire::Wire;
 
 use serde::Serialize;
 
@@ -129,6 +133,8 @@ pub struct Flow {
     pub segments: u64,
     /// The last byte that came, if any did.
     pub last: Option<u8>,
+    /// What the delivered bytes tell of themselves.
+    pub wire: Wire,
     /// When the sender said that it has said all (FIN).
     pub fin: Option<Duration>,
     /// When the receiver was told so.
@@ -194,6 +200,13 @@ pub enum Happened {
         /// The first of them.
         sample: Vec<u8>,
     },
+    /// The same of bytes that are encrypted.
+    Sealed {
+        /// How many.
+        bytes: u64,
+        /// In how many pieces.
+        pieces: u64,
+    },
     /// The sender has said all (FIN).
     Finished,
     /// The sender reset the connection.
@@ -215,9 +228,27 @@ impl Connection {
             kept.extend(sample.iter().take(room));
             return;
         }
+        if let (Some(last), Happened::Sealed { bytes, pieces }) = (self.moments.last_mut(), &what)
+            && last.there == there
+            && let Happened::Sealed { bytes: all, pieces: count } = &mut last.what
+        {
+            *all += bytes;
+            *count += pieces;
+            return;
+        }
         if self.moments.len() < MAX_MOMENTS {
             self.moments.push(Moment { at, there, what });
         }
+    }
+
+    /// Does either side speak libp2p?
+    pub fn is_libp2p(&self) -> bool {
+        self.there.wire.is_libp2p() || self.back.wire.is_libp2p()
+    }
+
+    /// Do both sides know the other's key, where they speak libp2p?
+    pub fn shook_hands(&self) -> bool {
+        wire::shook_hands(&self.there.wire, &self.back.wire)
     }
 
     /// The flow in one direction.

@@ -18,10 +18,11 @@ use crate::transcript::{Action, Expect, LinkFault, RoleId, StepKind};
 use crate::verdict::{Explanation, Failed, Failure, Run};
 
 /// The names of all facts, the most telling first.
-pub const FACTS: [&str; 29] = [
+pub const FACTS: [&str; 33] = [
     "unfinished",
     "address-in-use",
     "panicked",
+    "out-of-memory",
     "not-started",
     "on-stderr",
     "flood",
@@ -31,6 +32,8 @@ pub const FACTS: [&str; 29] = [
     "half-line",
     "read-as-message",
     "truncated",
+    "no-connection",
+    "no-handshake",
     "end-ignored",
     "spinning",
     "exited-early",
@@ -45,6 +48,7 @@ pub const FACTS: [&str; 29] = [
     "not-the-protocol",
     "reference-waits",
     "missing-line",
+    "not-ended",
     "stuck",
     "time-limit",
     "ambiguous",
@@ -107,7 +111,7 @@ pub fn compare_pairings(runs: &mut [Run]) {
     /// What such a mistake looks like from inside one run.
     const LOOKS_LIKE: [&str; 5] = ["waits-in-turn", "lost-bytes", "nothing-sent", "wrong-line", "exited-early"];
     let rank = |id: &str| FACTS.iter().position(|fact| *fact == id).unwrap_or(0);
-    let alone = |run: &&Run| run.id.pairing.0.iter().flatten().all(|party| *party == Party::You);
+    let alone = |run: &&Run| !run.id.pairing.0.contains(&Some(Party::Reference));
     let story = |run: &Run| (run.id.scenario.clone(), run.id.repeat);
     let played: BTreeSet<_> = runs.iter().filter(alone).map(story).collect();
     let failed: BTreeSet<_> = runs.iter().filter(alone).filter(|run| !run.passed()).map(story).collect();
@@ -159,6 +163,7 @@ impl Case<'_> {
         match lane.party {
             Party::You => format!("your {}", lane.role),
             Party::Reference => format!("the reference's {}", lane.role),
+            Party::Stage => format!("the stage's {}", lane.role),
         }
     }
 
@@ -280,6 +285,13 @@ fn after<'l>(lines: &'l [String], line: &str) -> &'l [String] {
 /// Do these words say that a port is somebody else's?
 fn port_taken(text: &str) -> bool {
     text.to_lowercase().contains("address already in use") || text.contains("EADDRINUSE")
+}
+
+/// Do these words, of any language's runtime, say that no more memory can be had?
+fn says_no_memory(text: &str) -> bool {
+    ["memory allocation of", "MemoryError", "out of memory", "bad_alloc", "annot allocate memory"]
+        .iter()
+        .any(|words| text.contains(words))
 }
 
 /// How a role ended, in words.

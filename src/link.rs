@@ -194,6 +194,13 @@ impl Link {
         quiet
     }
 
+    /// Is this connection of a peer, by its own port and the other one, one of the link's?
+    pub fn knows(&self, own: u16, other: u16) -> bool {
+        let legs = |ends: &Ends| [ends.dialer, ends.listener];
+        let is = |(ours, theirs): (SocketAddr, SocketAddr)| (theirs.port(), ours.port()) == (own, other);
+        self.shared.lock().ends.iter().flat_map(legs).any(is)
+    }
+
     /// What the link has seen so far.
     pub fn evidence(&self) -> LinkEvidence {
         let state = self.shared.lock();

@@ -42,6 +42,8 @@ pub struct PeerCommand {
     pub env: BTreeMap<String, String>,
     /// Its working directory.
     pub dir: PathBuf,
+    /// MiB that it may allocate, where the system can see to it.
+    pub memory: Option<u64>,
 }
 
 /// Something that a peer did.
@@ -93,6 +95,9 @@ impl Peer {
     ) -> io::Result<Peer> {
         let mut child = spawn_peer(command, args)?;
         let id = child.0.id().ok_or_else(|| io::Error::other("the process has no id"))?;
+        if let Some(memory) = command.memory {
+            limit_memory(id, memory)?;
+        }
         let streams = (child.0.stdin().take(), child.0.stdout().take(), child.0.stderr().take());
         let (Some(stdin), Some(stdout), Some(stderr)) = streams else {
             return Err(io::Error::other("the process has no pipes"));
@@ -223,6 +228,24 @@ fn spawn_peer(command: &PeerCommand, args: &[String]) -> io::Result<Group> {
     spawned.args(first).args(args).envs(&command.env).current_dir(&command.dir);
     spawned.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Group::spawn(spawned)
+}
+
+/// Lets a process allocate so many MiB. It has not had the time to allocate much before that.
+#[cfg(target_os = "linux")]
+fn limit_memory(id: u32, memory: u64) -> io::Result<()> {
+    let pid = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw);
+    let limit = rustix::process::Rlimit { current: Some(memory << 20), maximum: Some(memory << 20) };
+    match rustix::process::prlimit(pid, rustix::process::Resource::Data, limit) {
+        // It has ended already.
+        Ok(_) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Other systems have no such limit for a process that is already up.
+#[cfg(not(target_os = "linux"))]
+fn limit_memory(_: u32, _: u64) -> io::Result<()> {
+    Ok(())
 }
 
 /// Writes what is typed; ends the input when there will be no more.

@@ -5,9 +5,9 @@
 //! lock, so that two commands at once lose nothing.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub struct State {
     pub course: String,
     /// The folder of the course; none for the built-in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub course_path: Option<std::path::PathBuf>,
+    pub course_path: Option<PathBuf>,
     /// The track.
     pub track: String,
     /// The stage that is being worked on.
@@ -56,7 +56,7 @@ pub struct Progress {
 
 impl State {
     /// A fresh one.
-    pub fn new(course: &str, course_path: Option<std::path::PathBuf>, track: &str, current: &str) -> State {
+    pub fn new(course: &str, course_path: Option<PathBuf>, track: &str, current: &str) -> State {
         State {
             format: FORMAT,
             course: course.to_owned(),
@@ -116,20 +116,14 @@ impl State {
     /// # Errors
     /// It can't be read or written.
     pub fn update(dir: &Path, change: impl FnOnce(&mut State)) -> Result<State> {
-        with_lock(
-            dir,
-            "state.lock",
-            || {},
-            || {
-                let mut state = State::load(dir)?;
-                let before = state.clone();
-                change(&mut state);
-                if state != before {
-                    state.save(dir)?;
-                }
-                Ok(state)
-            },
-        )
+        let _lock = Lock::take(dir, "state.lock", || {})?;
+        let mut state = State::load(dir)?;
+        let before = state.clone();
+        change(&mut state);
+        if state != before {
+            state.save(dir)?;
+        }
+        Ok(state)
     }
 }
 
@@ -149,23 +143,42 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Does something while nobody else does it; `busy` is called when there is a wait.
-///
-/// # Errors
-/// The lock can't be taken, or what is done fails.
-pub fn with_lock<T>(dir: &Path, name: &str, busy: impl FnOnce(), work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let path = dir.join(name);
-    let fail = |error: std::io::Error| Error::io("lock", &path, &error);
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
-    let mut lock = fd_lock::RwLock::new(file);
-    if let Ok(guard) = lock.try_write() {
-        let result = work();
-        drop(guard);
-        return result;
+/// A lock that one process has at a time, from [`Lock::take`] until it is dropped, whatever ends
+/// the process.
+pub struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File);
+
+impl Lock {
+    /// Takes the lock `name` in a folder; `busy` is called when there is a wait.
+    ///
+    /// # Errors
+    /// The file can't be opened or locked.
+    pub fn take(dir: &Path, name: &str, busy: impl FnOnce()) -> Result<Lock> {
+        if let Some(lock) = Lock::try_take(dir, name)? {
+            return Ok(lock);
+        }
+        busy();
+        let (path, file) = Lock::file(dir, name)?;
+        file.lock().map_err(|error| Error::io("lock", &path, &error))?;
+        Ok(Lock(file))
     }
-    busy();
-    let guard = lock.write().map_err(fail)?;
-    let result = work();
-    drop(guard);
-    result
+
+    /// Takes the lock, unless another process has it.
+    ///
+    /// # Errors
+    /// The file can't be opened or locked.
+    pub fn try_take(dir: &Path, name: &str) -> Result<Option<Lock>> {
+        let (path, file) = Lock::file(dir, name)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(Error::io("lock", &path, &error)),
+        }
+    }
+
+    fn file(dir: &Path, name: &str) -> Result<(PathBuf, File)> {
+        let path = dir.join(name);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|error| Error::io("lock", &path, &error))?;
+        Ok((path, file))
+    }
 }

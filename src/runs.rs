@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 use self::address::{Address, Nobody};
 use self::patience::{Judgement, Patience};
-use crate::course::{Condition, NOBODY, Party, Scenario, Stage};
+use crate::course::{Condition, NOBODY, NOBODY_MULTIADDR, Party, Scenario, Stage};
 use crate::evidence::{Evidence, Lane, Printed, Typed};
 use crate::link::{Link, Quiet};
 use crate::matcher::{Captures, Matcher, Refused};
@@ -73,6 +73,7 @@ pub async fn play(plan: &Plan<'_>, programs: &dyn Programs, sockets: Option<Arc<
     let nobody = Nobody::new();
     let mut given: Captures = plan.scenario.given.clone();
     given.insert(NOBODY.to_owned(), nobody.address.to_string());
+    given.insert(NOBODY_MULTIADDR.to_owned(), format!("/ip4/{}/tcp/{}", nobody.address.ip(), nobody.address.port()));
     strays::adopt();
     let mut stage = Player::new(plan, programs, sockets, given);
     let limit = Duration::from_secs(plan.scenario.limit);
@@ -161,6 +162,10 @@ impl<'c> Player<'c> {
             }
             match actions.next() {
                 Some((_, action)) => {
+                    // Whatever is printed until then is printed above this line.
+                    if matches!(action, Action::UntilStill) {
+                        self.until_still().await?;
+                    }
                     self.matcher.act();
                     self.act(action).await?;
                 }
@@ -246,6 +251,7 @@ impl<'c> Player<'c> {
                 self.fault(*fault, *name);
                 Ok(())
             }
+            Action::UntilStill => Ok(()),
         }
     }
 
@@ -253,6 +259,7 @@ impl<'c> Player<'c> {
         let name = &self.plan.stage.roles[self.plan.scenario.cast[role]].name;
         let mut command = self.programs.command(self.lanes[role].party, name);
         command.env.insert(strays::MARK.to_owned(), strays::mark());
+        command.memory = self.plan.scenario.memory;
         let peer = Peer::spawn(&command, args, role, self.events.0.clone())
             .map_err(|error| Failure::NotStarted(role, format!("{}: {error}", command.run.join(" "))))?;
         let watch = Watch::new(peer.id);
@@ -370,6 +377,11 @@ impl<'c> Player<'c> {
         if self.plan.id.condition == Condition::Coalesced { LOOK.0 } else { LOOK.0 * 4 }
     }
 
+    /// The watches on the peers that are up.
+    fn watches(&self) -> impl Iterator<Item = &Watch> {
+        self.peers.iter().flatten().map(|(_, watch)| watch)
+    }
+
     fn quiet(&self) -> Quiet {
         self.links.iter().map(Link::quiet).min().unwrap_or(Quiet::Still)
     }
@@ -405,6 +417,27 @@ impl<'c> Player<'c> {
                 || (link.dialer == role && connection.back.fin_delivered.is_some())
                 || (link.listener == role && connection.there.fin_delivered.is_some())
         })
+    }
+
+    /// Waits until all peers sleep and nothing is on its way. Where the system does not say, for
+    /// as long as a link holds bytes back there.
+    async fn until_still(&mut self) -> Result<(), Failure> {
+        let mut watch = Patience::new(self);
+        loop {
+            self.take_waiting()?;
+            tokio::time::sleep(watch.pause).await;
+            let look = self.look();
+            match watch.consider(self, &look) {
+                Judgement::Release if look == Look::Blind => return Ok(()),
+                Judgement::Release => self.links.iter().for_each(Link::release),
+                Judgement::Spins(role) => return Err(Failure::Spinning(role)),
+                Judgement::Wait | Judgement::Stuck => {}
+            }
+            // Lines that were printed before the peers fell asleep have come by now.
+            if watch.is_still(self) && self.events.1.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     /// Every line has been seen. Roles that are to be running still are, and say nothing more.

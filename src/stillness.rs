@@ -185,7 +185,19 @@ impl Watch {
     pub fn may_have_hidden_timers(&self) -> bool {
         self.0.may_have_hidden_timers()
     }
+
+    /// Whether bytes are on their way, or lie unread, on a TCP connection of the processes seen by
+    /// the last [`activity`](Self::activity), other than those of which `known` says that somebody
+    /// keeps count of them. True also when it can't be known. Reads the table of all sockets: not
+    /// for tight loops.
+    #[must_use]
+    pub fn moves_elsewhere(&self, known: Past<'_>) -> bool {
+        self.0.moves_elsewhere(known)
+    }
 }
+
+/// Whether somebody keeps count of a connection, by its ports: the process's own, and its peer's.
+pub type Past<'f> = &'f dyn Fn(u16, u16) -> bool;
 
 /// CPU time that the process and its living or reaped descendants have used
 /// so far (user and system), in steps of 10 ms. `None` if unknown.
@@ -234,6 +246,10 @@ mod imp {
         pub fn may_have_hidden_timers(&self) -> bool {
             true
         }
+
+        pub fn moves_elsewhere(&self, _: super::Past<'_>) -> bool {
+            true
+        }
     }
 
     pub fn cpu_time(_: u32) -> Option<Duration> {
@@ -246,6 +262,9 @@ mod imp {
     pub use super::sockets::Table;
     pub use super::tasks::{Tree, cpu_time};
 }
+
+#[cfg(target_os = "linux")]
+mod elsewhere;
 
 #[cfg(target_os = "linux")]
 mod sockets;

@@ -82,6 +82,8 @@ pub enum Action {
     Kill(RoleId),
     /// `! cut link …`, `! stall link …`, `! heal link …`.
     Link(LinkFault, Option<LinkName>),
+    /// `! until still`: wait until every peer sleeps and nothing is on its way.
+    UntilStill,
 }
 
 /// A link by the roles at its ends: `b-a` is the one that `b` dials to reach `a`.

@@ -9,7 +9,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
 use crate::build::{Built, Outcome, Package};
-use crate::course::{Condition, Pairing, Stage, Track};
+use crate::course::{Condition, Pairing, Party, Stage, Track};
 use crate::error::{Error, Result, suggest};
 use crate::event::{Event, Reporter};
 use crate::explain::{Case, compare_pairings, explain};
@@ -56,7 +56,7 @@ pub async fn verify(
     if !build(built.track, &built.you, reporter).await? {
         return Ok(Verified::NotBuilt);
     }
-    let needs_reference = plans.iter().any(|plan| plan.id.pairing.0.contains(&Some(crate::course::Party::Reference)));
+    let needs_reference = plans.iter().any(|plan| plan.id.pairing.0.iter().flatten().any(|party| *party != Party::You));
     if needs_reference && !build(built.track, &built.reference, reporter).await? {
         return Err(Error::new(format!("the reference of `{}` can't be built", stage.name))
             .help("`workshop doctor` looks at what a build needs"));

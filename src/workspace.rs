@@ -134,7 +134,7 @@ impl Workspace {
     pub fn packages(&self, party: Party) -> Result<PathBuf> {
         match party {
             Party::You => Ok(self.root.clone()),
-            Party::Reference => {
+            Party::Reference | Party::Stage => {
                 let dir = self.dot().join("reference").join(&self.state.track);
                 write_files(&dir, &self.catalog.tree(&self.track()?.solutions)?)?;
                 Ok(dir)

@@ -560,6 +560,20 @@ fn transcripts_that_cannot_be_played_are_refused_in_their_place() {
             .stage("    about: z\n", "    about: z\n    also: {c: ⟦zz}\n").any_column()
             .says("zz")
             .helps("`a`, `b`"),
+        case("rest of nobody").transcript("$ a\n⟦! until dinner\na = running").helps("`! until still`"),
+        // Whose roles.
+        case("no role for the learner").stage_text(
+            &STAGE.replace("roles:\n", "roles:\n⟦").replace("    about: listens\n", "    about: listens\n    by: stage\n")
+                .replace("    about: dials\n", "    about: dials\n    by: stage\n"),
+        ).any_column().says("no role"),
+        case("role of a stranger").stage("    about: listens\n", "    about: listens\n    by: ⟦strangers\n").any_column().says("strangers"),
+        case("scenario without the learner").stage_text(
+            &STAGE.replace("    about: listens\n", "    about: listens\n    by: stage\n")
+                .replace("    transcript: |\n", "    transcript: ⟦|\n")
+                .replace("      $ b\n      b | Hello\n", "").replace("      b = exit 0\n", ""),
+        ).any_column().says("no role in this scenario"),
+        case("memory of a mouse").stage("    about: z\n", "    about: z\n    memory: ⟦1\n").any_column().helps("16 to 65536"),
+        case("name that is given to all").stage("    about: z\n", "    about: z\n    let: {nobody_multiaddr: ⟦{text: x}}\n").any_column(),
         // Captures.
         case("capture used too early").transcript("$ a\na | hi ⟦{who}\na = running").says("{who}").helps("{who:word}"),
         case("capture typed too early").transcript("$ a\na < ⟦{who}\na = running").says("{who}"),

@@ -286,6 +286,25 @@ mod hostile {
     }
 
     #[test]
+    fn rest_is_waited_for() {
+        passes("rests");
+    }
+
+    /// However much work stands before the line, it is printed before the peer rests.
+    #[test]
+    fn a_line_before_rest_stands_above_it() {
+        let (_learner, verdict) = fails("rests-too-late", "extra-line");
+        assert_eq!(verdict.run()["lanes"][0]["lines"], serde_json::json!(["one", "two"]));
+    }
+
+    #[test]
+    fn who_needs_too_much_memory_is_told_so() {
+        let (_learner, verdict) = fails("has-no-memory", "out-of-memory");
+        assert!(verdict.run()["reason"]["say"].to_string().contains("128 MiB"), "{:#}", verdict.run());
+        passes("has-memory");
+    }
+
+    #[test]
     fn who_sleeps_is_not_stuck() {
         passes("sleeps");
     }
@@ -445,6 +464,45 @@ mod interrupted {
     #[test]
     fn by_the_end_of_the_terminal() {
         interrupt(Signal::HUP, false, "stopped by the terminal's end");
+    }
+}
+
+/// What is built ahead gives way to whoever wants to build, and is gone on with afterwards.
+mod ahead {
+    use super::*;
+
+    /// How often the build of the stage `slow`, which is never done, was begun.
+    fn begun(learner: &Learner) -> usize {
+        let told = fs::read_to_string(learner.file(".workshop/cache/begun")).unwrap_or_default();
+        told.lines().count()
+    }
+
+    #[test]
+    fn a_verify_comes_first() {
+        let learner = Learner::new("ahead", "sh");
+        let prefetch = learner.start(&["prefetch"]);
+        for times in 1..=3 {
+            until("the build ahead is at work", || {
+                if begun(&learner) == times { Ok(()) } else { Err(format!("begun {} times", begun(&learner))) }
+            });
+            // It would wait for ever for the stage that is built ahead.
+            assert_eq!(learner.verify(&["quick"]).passed(), 1);
+        }
+        prefetch.signal(Signal::TERM);
+        let _ = prefetch.end();
+        learner.nothing_is_left();
+    }
+
+    #[test]
+    fn one_prefetch_is_enough() {
+        let learner = Learner::new("ahead", "sh");
+        let first = learner.start(&["prefetch"]);
+        until("the build ahead is at work", || if begun(&learner) == 1 { Ok(()) } else { Err(String::new()) });
+        learner.command(&["prefetch"]).success();
+        assert_eq!(begun(&learner), 1);
+        first.signal(Signal::TERM);
+        let _ = first.end();
+        learner.nothing_is_left();
     }
 }
 

@@ -28,7 +28,7 @@ fn nearly_a_transcript() -> impl Strategy<Value = String> {
         4 => prop::sample::select(vec!["$", "!", "|", "<", "~", "?", "=", "#", " #", "^D", "...", "-", "", "\t", "é", "你"])
             .prop_map(str::to_owned),
         4 => prop::sample::select(vec![
-            "exit 0", "exit 256", "exit", "running", "kill", "cut", "stall", "heal", "link", "after", "bytes", "from",
+            "exit 0", "exit 256", "exit", "running", "kill", "cut", "stall", "heal", "until", "still", "link", "after", "bytes", "from",
             "b-a", "a-", "-", "99999999999999999999", "12",
         ]).prop_map(str::to_owned),
         4 => prop::sample::select(vec![
@@ -92,6 +92,7 @@ fn written(transcript: &Transcript) -> Vec<String> {
         }
         StepKind::Act(Action::Link(LinkFault::Stall, name)) => format!("! stall link{}", link(*name)),
         StepKind::Act(Action::Link(LinkFault::Heal, name)) => format!("! heal link{}", link(*name)),
+        StepKind::Act(Action::UntilStill) => "! until still".to_owned(),
         StepKind::Expect(who, Expect::Line(text)) => format!("{} | {}", role(*who), pattern(text)),
         StepKind::Expect(who, Expect::Unordered(text)) => format!("{} ~ {}", role(*who), pattern(text)),
         StepKind::Expect(who, Expect::Optional(text)) => format!("{} ? {}", role(*who), pattern(text)),

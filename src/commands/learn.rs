@@ -127,6 +127,10 @@ pub fn list(course: Option<&Path>) -> Result<bool> {
             crate::pattern::shorten(&stage.title, width().saturating_sub(room + 16).max(20))
         ));
     }
+    if let Some(status) = super::prefetch::status(&workspace) {
+        let status = crate::pattern::shorten(&format!("building ahead: {status}"), width().saturating_sub(2).max(20));
+        print(&format!("  {}\n", status.dimmed()));
+    }
     Ok(true)
 }
 

@@ -1,24 +1,30 @@
 //! Building ahead of time, so that the first verify of a stage does not begin with a long wait.
 //!
-//! `workshop next` starts `workshop prefetch` in the background, at the lowest priority. It
-//! builds the reference of every stage, in the order of the course, by the same way and into the
-//! same cache as a verify does. Between stages it lets go of the build lock; a verify that needs
-//! the lock meanwhile waits and shows what is being built.
+//! `workshop next` starts `workshop prefetch` in the background, at the lowest priority. It builds
+//! the reference of every stage, in the order of the course, by the same way and into the same
+//! cache as a verify does, and gives way to whoever wants to build: what is half built is begun
+//! again afterwards, what is built stays.
+//!
+//! Three locks see to that. `prefetch.lock`: there is one prefetch at a time. `build.lock`: one
+//! process builds at a time. `want.lock` is held by who wants to build, from before he asks until
+//! he is done; the prefetch holds it for as long as it takes to get ready to be asked. So whoever
+//! has it finds the prefetch either building, and listening for the bell, or waiting for him.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::{Event, Reporter};
-use crate::progress::with_lock;
+use crate::progress::Lock;
 use crate::workspace::Workspace;
 
-/// What is being built ahead, for those who wait.
+/// What is being built ahead, for those who ask.
 const STATUS: &str = "prefetch.txt";
 
-const LOCK: &str = "build.lock";
+const PREFETCH: &str = "prefetch.lock";
+const WANT: &str = "want.lock";
+const BUILD: &str = "build.lock";
 
 /// Starts the prefetch in the background; it is no error when it can't be started.
 pub fn start(workspace: &Workspace) {
@@ -42,35 +48,66 @@ pub fn start(workspace: &Workspace) {
 /// Builds the references of all stages. Safe to interrupt: the next one goes on where it ended.
 pub fn prefetch(course: Option<&Path>) -> Result<bool> {
     let workspace = super::open_workspace(course)?;
+    let Some(_one_at_a_time) = Lock::try_take(&workspace.dot(), PREFETCH)? else { return Ok(true) };
     #[cfg(unix)]
     let _ = rustix::process::nice(19);
-    let status = workspace.dot().join(STATUS);
     let mut good = true;
-    with_lock(
-        &workspace.dot(),
-        "prefetch.lock",
-        || {},
-        || {
-            for stage in &workspace.catalog.course.stages {
-                let built = super::built(&workspace, stage, false)?;
-                good &= with_lock(
-                    &workspace.dot(),
-                    LOCK,
-                    || {},
-                    || {
-                        let mut tell = Status { path: &status, stage };
-                        super::block_on(crate::verify::build(built.track, &built.reference, &mut tell))
-                    },
-                )?;
+    for stage in &workspace.catalog.course.stages {
+        good &= loop {
+            if let Some(built) = build_ahead(&workspace, stage)? {
+                break built;
             }
-            Ok(())
-        },
-    )?;
-    let _ = fs::remove_file(&status);
+        };
+    }
+    let _ = fs::remove_file(workspace.dot().join(STATUS));
     Ok(good)
 }
 
-/// Writes what is being built where those who wait can read it.
+/// What is being built ahead, if anything is.
+pub fn status(workspace: &Workspace) -> Option<String> {
+    let at_work = Lock::try_take(&workspace.dot(), PREFETCH).is_ok_and(|lock| lock.is_none());
+    at_work.then(|| fs::read_to_string(workspace.dot().join(STATUS)).ok()).flatten()
+}
+
+/// Builds the reference of a stage; `None` when somebody else wanted to build.
+fn build_ahead(workspace: &Workspace, stage: &str) -> Result<Option<bool>> {
+    let dot = workspace.dot();
+    let want = Lock::take(&dot, WANT, || {})?;
+    let _lock = Lock::take(&dot, BUILD, || {})?;
+    let built = super::built(workspace, stage, false)?;
+    let mut status = Status { path: &dot.join(STATUS), stage };
+    super::block_on(async {
+        let bell = Bell::hang(&dot);
+        drop(want);
+        tokio::select! {
+            built = crate::verify::build(built.track, &built.reference, &mut status) => built.map(Some),
+            () = rung(bell) => Ok(None),
+        }
+    })
+}
+
+/// Does something that builds. A prefetch that is at work gives way.
+pub fn with_build_lock<T>(
+    workspace: &Workspace,
+    reporter: &mut dyn Reporter,
+    work: impl FnOnce(&mut dyn Reporter) -> Result<T>,
+) -> Result<T> {
+    let dot = workspace.dot();
+    let mut waited = false;
+    let mut waits = |what: &str| {
+        waited = true;
+        reporter.tell(&Event::Waiting(Some(what)));
+    };
+    let _want = Lock::take(&dot, WANT, || waits("another `workshop` builds"))?;
+    ring(&dot);
+    let _lock = Lock::take(&dot, BUILD, || waits("what is built ahead is put aside"))?;
+    if waited {
+        reporter.tell(&Event::Waiting(None));
+    }
+    work(reporter)
+}
+
+/// Writes what is being built where those who ask can read it.
 struct Status<'p> {
     path: &'p Path,
     stage: &'p str,
@@ -84,37 +121,77 @@ impl Reporter for Status<'_> {
     }
 }
 
-/// Does something that builds. While a prefetch builds, its progress is shown.
-pub fn with_build_lock<T>(
-    workspace: &Workspace,
-    stage: &str,
-    reporter: &mut dyn Reporter,
-    work: impl FnOnce(&mut dyn Reporter) -> Result<T>,
-) -> Result<T> {
-    let path = workspace.dot().join(LOCK);
-    let fail = |error: std::io::Error| Error::io("lock", &path, &error);
-    let file = fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
-    let mut lock = fd_lock::RwLock::new(file);
-    let status = workspace.dot().join(STATUS);
-    let mut waited = false;
-    loop {
-        match lock.try_write() {
-            Ok(guard) => {
-                if waited {
-                    reporter.tell(&Event::Waiting(None));
-                }
-                let result = work(reporter);
-                drop(guard);
-                return result;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                waited = true;
-                let building = fs::read_to_string(&status).unwrap_or_else(|_| format!("{stage}: what it depends on"));
-                reporter.tell(&Event::Waiting(Some(&format!("building ahead: {building}"))));
-                // Asked again while the progress is shown; the lock itself is what is waited for.
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            Err(error) => return Err(fail(error)),
-        }
+/// Waits until somebody wants to build; for ever where there is no bell.
+async fn rung(bell: Option<Bell>) {
+    match bell {
+        Some(bell) => bell.rung().await,
+        None => std::future::pending().await,
     }
 }
+
+#[cfg(unix)]
+use bell::{Bell, ring};
+
+/// A named pipe: to write into it works only while somebody listens.
+#[cfg(unix)]
+mod bell {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    use std::path::Path;
+
+    use rustix::fs::OFlags;
+    use tokio::net::unix::pipe::{OpenOptions, Receiver, Sender};
+
+    const BELL: &str = "bell";
+
+    /// The end that listens.
+    pub struct Bell {
+        receiver: Receiver,
+        /// Without a sender a pipe is at its end, and seems to ring all the time.
+        _own: Sender,
+    }
+
+    impl Bell {
+        /// Listens from now on; `None` where the file system has no pipes.
+        pub fn hang(dir: &Path) -> Option<Bell> {
+            let path = dir.join(BELL);
+            if !path.exists() {
+                // Every Unix has the program; the system calls have different names.
+                let _ = std::process::Command::new("mkfifo").arg(&path).status();
+            }
+            let receiver = OpenOptions::new().open_receiver(&path).ok()?;
+            let own = OpenOptions::new().open_sender(&path).ok()?;
+            Some(Bell { receiver, _own: own })
+        }
+
+        /// Waits until it is rung.
+        pub async fn rung(&self) {
+            if self.receiver.readable().await.is_err() {
+                std::future::pending().await
+            }
+        }
+    }
+
+    /// Rings, if anybody listens.
+    pub fn ring(dir: &Path) {
+        let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let pipe = std::fs::OpenOptions::new().write(true).custom_flags(nonblocking).open(dir.join(BELL));
+        let _ = pipe.and_then(|mut pipe| pipe.write_all(b"!"));
+    }
+}
+
+/// Elsewhere a stage that is being built ahead is waited for.
+#[cfg(not(unix))]
+struct Bell;
+
+#[cfg(not(unix))]
+impl Bell {
+    fn hang(_: &Path) -> Option<Bell> {
+        None
+    }
+
+    async fn rung(&self) {}
+}
+
+#[cfg(not(unix))]
+fn ring(_: &Path) {}

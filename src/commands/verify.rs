@@ -7,7 +7,7 @@ use crate::cli::{PartyName, RunArgs, VerifyArgs};
 use crate::course::Stage;
 use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
-use crate::progress::{State, with_lock};
+use crate::progress::{Lock, State};
 use crate::report;
 use crate::verify::{Selection, Verified, verify as verify_stage};
 use crate::workspace::Workspace;
@@ -26,12 +26,10 @@ pub fn verify(course: Option<&Path>, args: &VerifyArgs) -> Result<bool> {
     let mut passed = true;
     let dot = workspace.dot();
     let waits = || report::say("another `workshop` is verifying in this workspace; waiting for it to finish");
-    with_lock(&dot, "verify.lock", waits, || {
-        for stage in &stages {
-            passed &= verify_one(&workspace, stage, args, &selection, reporter.as_mut())?;
-        }
-        Ok(())
-    })?;
+    let _lock = Lock::take(&dot, "verify.lock", waits)?;
+    for stage in &stages {
+        passed &= verify_one(&workspace, stage, args, &selection, reporter.as_mut())?;
+    }
     reporter.tell(&Event::Over { passed });
     Ok(passed)
 }
@@ -55,7 +53,7 @@ fn verify_one(
     reporter: &mut dyn Reporter,
 ) -> Result<bool> {
     let built = super::built(workspace, &stage.name, args.solution)?;
-    let verified = super::prefetch::with_build_lock(workspace, &stage.name, reporter, |reporter| {
+    let verified = super::prefetch::with_build_lock(workspace, reporter, |reporter| {
         super::block_on(verify_stage(stage, &built, selection, reporter))
     })?;
     let Verified::Verdict(verdict) = verified else {
@@ -131,9 +129,10 @@ pub fn run_role(course: Option<&Path>, args: &RunArgs) -> Result<bool> {
         )));
     }
     let built = super::built(&workspace, &stage.name, false)?;
-    let package = if args.party == PartyName::Reference { &built.reference } else { &built.you };
+    let of_the_course = args.party == PartyName::Reference || role.by.is_some();
+    let package = if of_the_course { &built.reference } else { &built.you };
     let mut reporter = report::Format::Text.reporter(false);
-    let good = super::prefetch::with_build_lock(&workspace, &stage.name, reporter.as_mut(), |reporter| {
+    let good = super::prefetch::with_build_lock(&workspace, reporter.as_mut(), |reporter| {
         super::block_on(crate::verify::build(built.track, package, reporter))
     })?;
     drop(reporter);

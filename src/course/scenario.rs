@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::checks::check_limit;
 use super::names::Names;
 use super::stage::{GivenFile, MAX_GIVEN, ScenarioFile};
-use super::{Condition, NOBODY, Pairing, Party, Role, Scenario};
+use super::{Condition, NOBODY, NOBODY_MULTIADDR, Pairing, Party, Role, Scenario};
 use crate::error::{Error, Result, suggest};
 use crate::pattern::{Pattern, Type};
 use crate::transcript::{self, Action, Expect, LinkName, Mention, RoleId, StepKind, Transcript};
@@ -34,11 +34,25 @@ impl ScenarioReader<'_, '_> {
             conditions: self.conditions(conditions)?,
             pairings: Vec::new(),
             limit: self.raw.limit.unwrap_or(limit),
+            memory: self.memory()?,
             transcript,
         };
         Names::new(&scenario, self).check()?;
-        let pairings = pairings(&scenario.cast, self.roles.len());
+        let pairings = self.pairings(&scenario)?;
         Ok(Scenario { pairings, ..scenario })
+    }
+
+    /// A limit of memory leaves room for a program to start in.
+    fn memory(&self) -> Result<Option<u64>> {
+        const ROOM: std::ops::RangeInclusive<u64> = 16..=65536;
+        match self.raw.memory {
+            Some(memory) if !ROOM.contains(&memory) => {
+                Err(Error::new(format!("{memory} MiB is no limit of memory that makes sense"))
+                    .at(self.source.place(&self.at("memory")))
+                    .help(format!("write MiB, {} to {}", ROOM.start(), ROOM.end())))
+            }
+            memory => Ok(memory),
+        }
     }
 
     pub(super) fn at(&self, key: &str) -> String {
@@ -112,7 +126,8 @@ impl ScenarioReader<'_, '_> {
                         .help(format!("write `{{text: …}}` or `{{repeat: …, bytes: N}}`, N up to {MAX_GIVEN}")));
                 }
             };
-            if !transcript::is_name(name) || name == NOBODY || text.contains(['\n', '\r']) {
+            let taken = [NOBODY, NOBODY_MULTIADDR].contains(&name.as_str());
+            if !transcript::is_name(name) || taken || text.contains(['\n', '\r']) {
                 return Err(Error::new(format!("`{name}` can't be given so"))
                     .at(at())
                     .help("a name of lower-case letters, digits and `_`; a value of one line"));
@@ -120,6 +135,29 @@ impl ScenarioReader<'_, '_> {
             given.insert(name.clone(), text);
         }
         Ok(given)
+    }
+
+    /// All `you` first, then each role alone in the learner's hands. What the stage plays stays with it.
+    fn pairings(&self, scenario: &Scenario) -> Result<Vec<Pairing>> {
+        let involved: BTreeSet<usize> = scenario.cast.iter().copied().collect();
+        let learners: Vec<usize> = involved.iter().copied().filter(|role| self.roles[*role].by.is_none()).collect();
+        if learners.is_empty() {
+            return Err(Error::new("the learner has no role in this scenario")
+                .at(self.source.place(&self.at("transcript")))
+                .help("start a role of the stage that has no `by`"));
+        }
+        let assign = |you: &dyn Fn(usize) -> bool| {
+            let party = |role: usize| {
+                let chosen = if you(role) { Party::You } else { Party::Reference };
+                self.roles[role].by.unwrap_or(chosen)
+            };
+            Pairing((0..self.roles.len()).map(|role| involved.contains(&role).then(|| party(role))).collect())
+        };
+        let mut pairings = vec![assign(&|_| true)];
+        if learners.len() > 1 {
+            pairings.extend(learners.iter().map(|alone| assign(&|role| role == *alone)));
+        }
+        Ok(pairings)
     }
 
     fn conditions(&self, all: &[Condition]) -> Result<Vec<Condition>> {
@@ -137,21 +175,6 @@ impl ScenarioReader<'_, '_> {
     }
 }
 
-/// All `you` first, then each role alone in the learner's hands.
-pub(super) fn pairings(cast: &[usize], roles: usize) -> Vec<Pairing> {
-    let involved: BTreeSet<usize> = cast.iter().copied().collect();
-    let assign = |you: &dyn Fn(usize) -> bool| {
-        let party = |role| if you(role) { Party::You } else { Party::Reference };
-        Pairing((0..roles).map(|role| involved.contains(&role).then(|| party(role))).collect())
-    };
-    let mut pairings = vec![assign(&|_| true)];
-    if involved.len() > 1 {
-        pairings.extend(involved.iter().map(|alone| assign(&|role| role == *alone)));
-    }
-    pairings
-}
-
-/// A link that a scenario makes: a role is handed an address that another one printed.
 impl Scenario {
     /// The arguments with which a start action starts its role.
     pub fn args<'s>(&'s self, role: RoleId, own: Option<&'s Vec<Pattern>>, stage_roles: &'s [Role]) -> &'s [Pattern] {

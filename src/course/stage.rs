@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::checks::{check_file_name, check_limit, check_path, check_unique, pattern};
 use super::scenario::ScenarioReader;
-use super::{Condition, Hint, Mistake, Role, Scenario, Stage, StageExplanation};
+use super::{Condition, Hint, Mistake, Party, Role, Scenario, Stage, StageExplanation};
 use crate::error::{Error, Result, suggest};
 use crate::transcript;
 use crate::yaml::Source;
@@ -36,6 +36,16 @@ pub(super) struct RoleFile {
     pub(super) about: String,
     #[serde(default)]
     pub(super) args: Vec<String>,
+    #[serde(default)]
+    pub(super) by: Option<ByFile>,
+}
+
+/// Who always plays a role.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ByFile {
+    #[serde(alias = "reference")]
+    Stage,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +61,8 @@ pub(super) struct ScenarioFile {
     pub(super) also: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) limit: Option<u64>,
+    #[serde(default)]
+    pub(super) memory: Option<u64>,
     #[serde(deserialize_with = "block")]
     pub(super) transcript: String,
 }
@@ -161,6 +173,11 @@ impl StageFile {
         for (index, mistake) in self.mistakes.iter().enumerate() {
             check_path(&mistake.patch, &format!("mistakes[{index}].patch"), source)?;
         }
+        if self.roles.iter().all(|role| role.by.is_some()) {
+            return Err(Error::new("the learner has no role here")
+                .at(source.place("roles"))
+                .help("leave out `by` where the learner writes the program"));
+        }
         check_limit(self.limit, "limit", source)
     }
 }
@@ -183,7 +200,12 @@ impl RoleFile {
         }
         let args = self.args.iter().enumerate();
         let args = args.map(|(index, arg)| pattern(arg, &format!("{path}.args[{index}]"), source));
-        Ok(Role { name: self.name.clone(), about: self.about.clone(), args: args.collect::<Result<_>>()? })
+        Ok(Role {
+            name: self.name.clone(),
+            about: self.about.clone(),
+            args: args.collect::<Result<_>>()?,
+            by: self.by.map(|ByFile::Stage| Party::Stage),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use regex_lite::Regex;
 
-use super::{Case, Fact, after, capitalize, port_taken, shown, shown_bytes};
+use super::{Case, Fact, after, capitalize, port_taken, says_no_memory, shown, shown_bytes};
 use crate::course::Party;
 use crate::pattern::{escape, shorten};
 use crate::transcript::RoleId;
@@ -50,6 +50,14 @@ impl Case<'_> {
                     shorten(&escape(message.as_bytes()), 200)
                 );
                 facts.push(Fact { id: "panicked", say, place: Some(place) });
+            }
+            if self.scenario.memory.is_some() && says_no_memory(&stderr) {
+                let say = format!(
+                    "{} needs more memory than the {} MiB that a peer has here. Does it keep something that has no end, such as all that is still to be sent?",
+                    capitalize(&self.who(role)),
+                    self.scenario.memory.unwrap_or_default()
+                );
+                facts.push(Fact { id: "out-of-memory", say, place: None });
             }
             self.on_stderr(role, &stderr, facts);
         }
@@ -156,7 +164,7 @@ impl Case<'_> {
             (Some(rest), Some(next)) if rest.starts_with(next) && !next.is_empty() => add(
                 "read-as-message",
                 format!(
-                    "{who} printed one line in pieces: «{}», then «{}». TCP carries bytes, not messages: one read brings whatever has arrived, here a part of a line. Collect bytes until the newline is there.",
+                    "{who} printed one line in pieces: «{}», then «{}». A stream carries bytes, not messages: one read brings whatever has arrived, here a part of a line. Collect bytes until the newline is there.",
                     shown(text),
                     shown(next)
                 ),
@@ -173,7 +181,7 @@ impl Case<'_> {
             (Some(_), _) if self.fragmented() => add(
                 "read-as-message",
                 format!(
-                    "{who} printed «{}», which is only the beginning of «{}»: it was all that had arrived. TCP carries bytes, not messages. Collect bytes until the newline is there.",
+                    "{who} printed «{}», which is only the beginning of «{}»: it was all that had arrived. A stream carries bytes, not messages. Collect bytes until the newline is there.",
                     shown(text),
                     shown(whole)
                 ),
@@ -186,7 +194,7 @@ impl Case<'_> {
             add(
                 "read-as-message",
                 format!(
-                    "{who} printed two lines as one: «{}». TCP carries bytes, not messages: one read may bring several lines. Split what you read at the newlines.",
+                    "{who} printed two lines as one: «{}». A stream carries bytes, not messages: one read may bring several lines. Split what you read at the newlines.",
                     shown(text)
                 ),
             );

@@ -1,6 +1,7 @@
 //! What was not said, not sent, not read, not closed.
 
 use super::{Case, Expected, Fact, capitalize, shown, told};
+use crate::evidence::Connection;
 use crate::matcher::Ending;
 use crate::transcript::{Expect, RoleId, StepKind};
 use crate::verdict::Failure;
@@ -24,6 +25,7 @@ impl Case<'_> {
             }
         }
         self.unread(facts);
+        self.unconnected(facts);
     }
 
     fn early_ending(&self, role: RoleId, ending: Ending, facts: &mut Vec<Fact>) {
@@ -81,6 +83,8 @@ impl Case<'_> {
                         ),
                     );
                 }
+            } else if flow.wire.is_sealed() {
+                // Bytes have come, but nobody can tell from outside what they say.
             } else if !silent && flow.unread == Some(0) && self.yours(to) && flow.delivered == flow.came {
                 add(
                     "lost-bytes",
@@ -112,7 +116,12 @@ impl Case<'_> {
     fn not_ended(&self, role: RoleId, facts: &mut Vec<Fact>) {
         let lanes = &self.evidence.lanes;
         let mut add = |id, say| facts.push(Fact { id, say, place: None });
-        for (sender, receiver, flow) in self.evidence.flows() {
+        if self.yours(role) {
+            let input = if lanes[role].input_ended { " although its input has" } else { "" };
+            add("not-ended", format!("{} has not ended{input}.", capitalize(&self.who(role))));
+        }
+        // In an encrypted connection are many streams: their ends can't be seen.
+        for (sender, receiver, flow) in self.evidence.flows().filter(|(.., flow)| !flow.wire.is_sealed()) {
             let open = flow.fin.is_none() && flow.reset.is_none();
             if receiver == role
                 && open
@@ -146,6 +155,34 @@ impl Case<'_> {
                     format!(
                         "{} was told that nothing more will come, and goes on as if nothing had happened. A read of 0 bytes is the end of the stream.",
                         capitalize(&self.who(role))
+                    ),
+                );
+            }
+        }
+    }
+
+    /// A role of the learner's that was handed an address, and did not get through to who listens there.
+    fn unconnected(&self, facts: &mut Vec<Fact>) {
+        let mut add = |id, say| facts.push(Fact { id, say, place: None });
+        for link in &self.evidence.links {
+            let (dialer, listener) = (self.who(link.dialer), self.who(link.listener));
+            let alive = self.evidence.lanes[link.dialer].ending.is_none();
+            if link.connections.is_empty() && alive && self.yours(link.dialer) {
+                add(
+                    "no-connection",
+                    format!("{} has never connected to the address of {listener}.", capitalize(&dialer)),
+                );
+            }
+            let unmet = |connection: &&Connection| connection.is_libp2p() && !connection.shook_hands();
+            let ours = self.yours(link.dialer) || self.yours(link.listener);
+            if let Some(unmet) = link.connections.iter().find(unmet).filter(|_| ours) {
+                add(
+                    "no-handshake",
+                    format!(
+                        "{} is connected to {listener}, but they never finished the handshake of the encryption: {} bytes went there, {} came back. A swarm does nothing unless somebody polls it.",
+                        capitalize(&dialer),
+                        unmet.there.came,
+                        unmet.back.came
                     ),
                 );
             }

@@ -307,14 +307,34 @@ impl Direction<'_> {
             }
         }
         if !piece.is_empty() {
-            let sample = piece[..piece.len().min(MAX_SAMPLE)].to_vec();
-            let bytes = piece.len() as u64;
-            self.shared.note(self.id, self.there, Happened::Data { bytes, pieces: 1, sample }, |flow, _| {
-                flow.delivered += bytes;
-                flow.segments += 1;
-            });
+            self.delivered(piece);
         }
         Ok(())
+    }
+
+    /// A piece is evidence now: as it is, as far as it is not encrypted.
+    fn delivered(&self, piece: &[u8]) {
+        let plain = {
+            let mut state = self.shared.lock();
+            let flow = state.evidence.connections[self.id].flow(self.there);
+            flow.delivered += piece.len() as u64;
+            flow.segments += 1;
+            flow.wire.read(piece)
+        };
+        let (plain, sealed) = piece.split_at(plain);
+        if !plain.is_empty() {
+            let sample = plain[..plain.len().min(MAX_SAMPLE)].to_vec();
+            self.shared.note(
+                self.id,
+                self.there,
+                Happened::Data { bytes: plain.len() as u64, pieces: 1, sample },
+                |_, _| {},
+            );
+        }
+        if !sealed.is_empty() {
+            let what = Happened::Sealed { bytes: sealed.len() as u64, pieces: 1 };
+            self.shared.note(self.id, self.there, what, |_, _| {});
+        }
     }
 
     /// The receiver takes no more. What it has sent before it went still has to arrive: the

@@ -161,6 +161,7 @@ fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -
                 Happened::Reset => "reset".to_owned(),
                 Happened::Cut => "cut by the scenario".to_owned(),
                 Happened::Data { bytes, pieces, sample } => data(*bytes, *pieces, sample),
+                Happened::Sealed { bytes, pieces } => format!("{}, encrypted", size(*bytes, *pieces)),
             };
             let line = format!("{:7.3} s  {arrow}  {what}", moment.at.as_secs_f64());
             out.push_str(&format!("    {}\n", shorten(&line, width.saturating_sub(4)).dimmed()));
@@ -173,8 +174,12 @@ fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -
 }
 
 fn data(bytes: u64, pieces: u64, sample: &[u8]) -> String {
+    let more = if bytes > sample.len() as u64 { "…" } else { "" };
+    format!("{} «{}{more}»", size(bytes, pieces), escape(sample))
+}
+
+fn size(bytes: u64, pieces: u64) -> String {
     let size = if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
     let pieces = if pieces > 1 { format!(" in {pieces} pieces") } else { String::new() };
-    let more = if bytes > sample.len() as u64 { "…" } else { "" };
-    format!("{size}{pieces} «{}{more}»", escape(sample))
+    format!("{size}{pieces}")
 }

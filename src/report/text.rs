@@ -205,7 +205,7 @@ fn what_was_played(verdict: &StageVerdict) -> String {
 fn not_built(stage: &str, party: Party, output: &str) -> String {
     let title = match party {
         Party::You => format!("✗ {stage} does not build yet"),
-        Party::Reference => format!("✗ the reference of {stage} does not build"),
+        Party::Reference | Party::Stage => format!("✗ the reference of {stage} does not build"),
     };
     format!("{}\n{}\n", output.trim_end(), title.red().bold())
 }
@@ -213,7 +213,7 @@ fn not_built(stage: &str, party: Party, output: &str) -> String {
 fn whose(party: Party) -> &'static str {
     match party {
         Party::You => "your programs",
-        Party::Reference => "the reference",
+        Party::Reference | Party::Stage => "the reference",
     }
 }
 

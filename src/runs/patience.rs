@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{LOOK, Look, Player};
+use crate::stillness::Watch;
 use crate::transcript::RoleId;
 
 /// So many looks in a row must show the same stillness before a run is called stuck.
@@ -50,14 +51,13 @@ impl Patience {
         }
         self.pause = (self.pause * 2).min(LOOK.1);
         match look {
-            Look::Still { mark, for_good: true } => {
+            Look::Still { mark, for_good } => {
                 let count = self.still.filter(|(before, _)| before == mark).map_or(1, |(_, count)| count + 1);
                 self.still = Some((*mark, count));
-                if count >= SURE && !player.peers.iter().flatten().any(|(_, watch)| watch.may_have_hidden_timers()) {
+                if *for_good && self.is_still(player) && !player.watches().any(Watch::may_have_hidden_timers) {
                     return Judgement::Stuck;
                 }
             }
-            Look::Still { .. } => self.still = None,
             Look::Holding => {
                 self.pause = LOOK.0;
                 return Judgement::Release;
@@ -75,6 +75,13 @@ impl Patience {
             }
         }
         Judgement::Wait
+    }
+
+    /// Have all peers slept for some looks, with nothing on its way?
+    pub(super) fn is_still(&self, player: &Player<'_>) -> bool {
+        let known = |own, other| player.links.iter().any(|link| link.knows(own, other));
+        self.still.is_some_and(|(_, count)| count >= SURE)
+            && !player.watches().any(|watch| watch.moves_elsewhere(&known))
     }
 
     fn spins(&mut self, player: &Player<'_>) -> Judgement {

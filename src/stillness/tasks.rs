@@ -1,7 +1,7 @@
 //! Processes and threads, through `/proc`.
 
-use super::Activity;
 use super::waits::{Call, Wake};
+use super::{Activity, Past, elsewhere};
 use rustix::fs::{Mode, OFlags, RawDir, SeekFrom};
 use rustix::io::Errno;
 use std::fs;
@@ -118,6 +118,11 @@ impl Tree {
         let timers = |process: &Process| has_timers(process.pid).unwrap_or(true);
         let mut living = self.processes.iter().filter(|process| !process.is_dead());
         self.processes.is_empty() || living.any(timers)
+    }
+
+    pub fn moves_elsewhere(&self, known: Past<'_>) -> bool {
+        let mut living = self.processes.iter().filter(|process| !process.is_dead());
+        self.processes.is_empty() || living.any(|process| elsewhere::moves(process.pid, known).unwrap_or(true))
     }
 }
 

@@ -381,6 +381,31 @@ fn tcp_queue_of_a_stuck_sender() {
     });
 }
 
+/// A connection of which nobody keeps count moves as long as a byte of it is unread.
+#[test]
+fn what_moves_elsewhere() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let port = listener.local_addr().expect("address").port();
+    let mut peer = Peer::python(&format!(
+        "import socket, sys\ns = socket.create_connection(('127.0.0.1', {port}))\nprint(flush=True)\n\
+         sys.stdin.readline(); s.recv(1)\nprint(flush=True)\nsys.stdin.readline()"
+    ));
+    let (mut server, address) = listener.accept().expect("accept");
+    let mut watch = peer.watch();
+    let mut output = peer.output();
+    let nobody = |_: u16, _: u16| false;
+    line(&mut output);
+    until("rests", || asleep(&mut watch));
+    assert!(!watch.moves_elsewhere(&nobody));
+    server.write_all(b"x").expect("write");
+    until("byte arrives", || watch.moves_elsewhere(&nobody).then_some(()));
+    assert!(!watch.moves_elsewhere(&|own, other| (own, other) == (address.port(), port)), "somebody counts");
+    peer.0.stdin.as_mut().expect("stdin").write_all(b"\n").expect("write");
+    line(&mut output);
+    until("rests again", || asleep(&mut watch));
+    until("byte is read", || (!watch.moves_elsewhere(&nobody)).then_some(()));
+}
+
 #[test]
 fn no_such_socket() {
     let table = SocketTable::open().expect("netlink");

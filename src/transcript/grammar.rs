@@ -56,13 +56,15 @@ impl<'t> Reader<'t> {
         Ok(StepKind::Act(Action::Start(role, (!args.is_empty()).then_some(args))))
     }
 
-    /// `! kill role`, `! cut link [b-a] [after N bytes from role]`, `! stall link`, `! heal link`
+    /// `! kill role`, `! cut link [b-a] [after N bytes from role]`, `! stall link`, `! heal link`,
+    /// `! until still`
     fn fault(&mut self, at: Cursor<'t>, rest: &'t str) -> Result<StepKind, TranscriptError> {
         const KNOWN: &str = "write `! kill ROLE`, `! cut link`, `! cut link after N bytes from ROLE`, \
-                             `! stall link` or `! heal link`; with several links, name one: `link b-a`";
+                             `! stall link`, `! heal link` or `! until still`; with several links, name one: `link b-a`";
         let words: Vec<&str> = rest.split_whitespace().collect();
         let unknown = || at.error("this fault is not known", KNOWN);
         let (verb, rest) = match words.as_slice() {
+            ["until", "still"] => return Ok(StepKind::Act(Action::UntilStill)),
             ["kill", role] => return Ok(StepKind::Act(Action::Kill(self.role(at, role)?))),
             [verb @ ("cut" | "stall" | "heal"), "link", rest @ ..] => (*verb, rest),
             _ => return Err(unknown()),

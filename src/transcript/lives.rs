@@ -44,7 +44,7 @@ fn role_of(step: &Step) -> Option<RoleId> {
     match &step.kind {
         StepKind::Act(Action::Start(role, _) | Action::Type(role, _) | Action::EndInput(role) | Action::Kill(role))
         | StepKind::Expect(role, _) => Some(*role),
-        StepKind::Act(Action::Link(..)) => None,
+        StepKind::Act(Action::Link(..) | Action::UntilStill) => None,
     }
 }
 

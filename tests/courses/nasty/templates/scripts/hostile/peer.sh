@@ -29,6 +29,17 @@ waits-for-nothing)
     sleep 1000
     ;;
 ends) ;;
+bursts)
+    # Busy in between: a pause would be a timer, and no rest either.
+    echo one
+    i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done
+    echo two
+    read -r line
+    echo "$line"
+    ;;
+needs-memory)
+    python3 -S -c 'print(len(b"x" * (256 << 20)))'
+    ;;
 holds-output)
     sleep 1000 &
     echo $! >grandchild
