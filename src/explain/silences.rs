@@ -118,7 +118,12 @@ impl Case<'_> {
         let mut add = |id, say| facts.push(Fact { id, say, place: None });
         if self.yours(role) {
             let input = if lanes[role].input_ended { " although its input has" } else { "" };
-            add("not-ended", format!("{} has not ended{input}.", capitalize(&self.who(role))));
+            let how = match self.failure {
+                Failure::Stuck => ": it waits for something that nobody will do".to_owned(),
+                Failure::TimeLimit(seconds) => format!(" after {seconds} s"),
+                _ => String::new(),
+            };
+            add("not-ended", format!("{} has not ended{input}{how}.", capitalize(&self.who(role))));
         }
         // In an encrypted connection are many streams: their ends can't be seen.
         for (sender, receiver, flow) in self.evidence.flows().filter(|(.., flow)| !flow.wire.is_sealed()) {
