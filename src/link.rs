@@ -32,7 +32,7 @@ use self::direction::{Over, carry};
 use crate::course::Condition;
 use crate::evidence::{Connection, Flow, Happened, LinkEvidence};
 use crate::stillness::SocketTable;
-use crate::transcript::{LinkFault, LinkName};
+use crate::transcript::{LinkFault, LinkName, RoleId};
 
 /// How long a delayed link keeps every piece.
 pub const DELAY: Duration = Duration::from_millis(25);
@@ -199,6 +199,16 @@ impl Link {
         let legs = |ends: &Ends| [ends.dialer, ends.listener];
         let is = |(ours, theirs): (SocketAddr, SocketAddr)| (theirs.port(), ours.port()) == (own, other);
         self.shared.lock().ends.iter().flat_map(legs).any(is)
+    }
+
+    /// Was a role told, on any connection, that nothing more will come?
+    pub fn told_of_the_end(&self, role: RoleId) -> bool {
+        let told = |connection: &Connection| {
+            let dialer = self.name.dialer == role && connection.back.fin_delivered.is_some();
+            let listener = self.name.listener == role && connection.there.fin_delivered.is_some();
+            connection.cut.is_some() || dialer || listener
+        };
+        self.shared.lock().evidence.connections.iter().any(told)
     }
 
     /// What the link has seen so far.

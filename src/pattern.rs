@@ -32,7 +32,7 @@ use std::ops::Range;
 
 pub use escape::{escape, shorten};
 pub use search::Budget;
-pub use types::{Rule, Type, nearest};
+pub use types::{Rule, Type};
 
 use search::{Part, Step, search};
 

@@ -13,11 +13,12 @@
 //! ends a run that hangs.
 
 mod address;
+mod look;
 mod patience;
+mod rest;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant as Clock};
 
 use tokio::sync::mpsc;
@@ -25,13 +26,13 @@ use tokio::time::Instant;
 
 use self::address::{Address, Nobody};
 use self::patience::{Judgement, Patience};
-use crate::course::{Condition, NOBODY, NOBODY_MULTIADDR, Party, Scenario, Stage};
+use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, Scenario, Stage};
 use crate::evidence::{Evidence, Lane, Printed, Typed};
-use crate::link::{Link, Quiet};
+use crate::link::Link;
 use crate::matcher::{Captures, Matcher, Refused};
 use crate::pattern::Pattern;
 use crate::process::{Peer, PeerCommand, PeerEvent, strays};
-use crate::stillness::{Activity, SocketTable, Watch};
+use crate::stillness::{SocketTable, Watch};
 use crate::transcript::{Action, LinkFault, LinkName, RoleId};
 use crate::verdict::{Failure, RunId};
 
@@ -104,19 +105,6 @@ struct Player<'c> {
     ticks: Arc<AtomicU64>,
     /// A difference has been found: whatever else comes is evidence, and nothing is done any more.
     aftermath: bool,
-}
-
-/// What a look at the peers and the links shows.
-#[derive(Debug, PartialEq, Eq)]
-enum Look {
-    /// Somebody is doing something.
-    Busy,
-    /// All peers sleep; a link holds bytes back.
-    Holding,
-    /// All peers sleep, and nothing is on its way. `mark` is the same as long as it lasts.
-    Still { mark: u64, for_good: bool },
-    /// The system does not say.
-    Blind,
 }
 
 impl<'c> Player<'c> {
@@ -343,185 +331,6 @@ impl<'c> Player<'c> {
                         Judgement::Stuck => return Err(Failure::Stuck),
                         Judgement::Spins(role) => return Err(Failure::Spinning(role)),
                     }
-                }
-            }
-        }
-    }
-
-    /// What are the peers and the links doing? The links are asked first, then all peers, then
-    /// all again: where nothing has changed in between, there was a common instant of rest.
-    fn look(&mut self) -> Look {
-        let before = self.quiet();
-        if self.sockets.is_none() && !self.links.is_empty() {
-            // What is on its way can't be seen here: nobody can be said to wait in vain.
-            return if before == Quiet::Moving { Look::Busy } else { Look::Blind };
-        }
-        if before == Quiet::Moving {
-            return Look::Busy;
-        }
-        let (first, second) = (self.asleep(), self.asleep());
-        match (first, second) {
-            (Err(look), _) | (_, Err(look)) => look,
-            (Ok(first), Ok(second)) if first.0 != second.0 => Look::Busy,
-            (Ok((mark, for_good)), Ok(_)) => match before.min(self.quiet()) {
-                Quiet::Moving => Look::Busy,
-                Quiet::Holding => Look::Holding,
-                Quiet::Still => Look::Still { mark, for_good },
-            },
-        }
-    }
-
-    /// Before the first look at a wait: where a link holds bytes back, peers that sleep are what
-    /// is waited for; elsewhere most waits are over before anybody needs to look.
-    fn first_pause(&self) -> Duration {
-        if self.plan.id.condition == Condition::Coalesced { LOOK.0 } else { LOOK.0 * 4 }
-    }
-
-    /// The watches on the peers that are up.
-    fn watches(&self) -> impl Iterator<Item = &Watch> {
-        self.peers.iter().flatten().map(|(_, watch)| watch)
-    }
-
-    fn quiet(&self) -> Quiet {
-        self.links.iter().map(Link::quiet).min().unwrap_or(Quiet::Still)
-    }
-
-    /// When all peers sleep: a mark that changes when one has run, and whether none can wake by
-    /// itself before the time limit.
-    fn asleep(&mut self) -> Result<(u64, bool), Look> {
-        let mut mark = DefaultHasher::new();
-        self.ticks.load(Ordering::Relaxed).hash(&mut mark);
-        let mut for_good = true;
-        for (peer, watch) in self.peers.iter_mut().flatten() {
-            match watch.activity() {
-                _ if peer.is_ending() => return Err(Look::Busy),
-                Activity::Unknown => return Err(Look::Blind),
-                // Gone: its ending is on its way.
-                Activity::Busy | Activity::Gone => return Err(Look::Busy),
-                Activity::Asleep { wakes, mark: own } => {
-                    (peer.id, own).hash(&mut mark);
-                    for_good &= wakes.is_none_or(|wakes| wakes > self.end);
-                }
-            }
-        }
-        Ok((mark.finish(), for_good))
-    }
-
-    /// A peer whose connections are all over, by its index: it has nothing to wait for but its input.
-    fn told_of_the_end(&self, role: RoleId) -> bool {
-        let evidence: Vec<_> = self.links.iter().map(Link::evidence).collect();
-        let mut flows =
-            evidence.iter().flat_map(|link| link.connections.iter().map(move |connection| (link, connection)));
-        flows.any(|(link, connection)| {
-            connection.cut.is_some()
-                || (link.dialer == role && connection.back.fin_delivered.is_some())
-                || (link.listener == role && connection.there.fin_delivered.is_some())
-        })
-    }
-
-    /// Waits until all peers sleep and nothing is on its way. Where the system does not say, for
-    /// as long as a link holds bytes back there.
-    async fn until_still(&mut self) -> Result<(), Failure> {
-        let mut watch = Patience::new(self);
-        loop {
-            self.take_waiting()?;
-            tokio::time::sleep(watch.pause).await;
-            let look = self.look();
-            match watch.consider(self, &look) {
-                Judgement::Release if look == Look::Blind => return Ok(()),
-                Judgement::Release => self.links.iter().for_each(Link::release),
-                Judgement::Spins(role) => return Err(Failure::Spinning(role)),
-                Judgement::Wait | Judgement::Stuck => {}
-            }
-            // Lines that were printed before the peers fell asleep have come by now.
-            if watch.is_still(self) && self.events.1.is_empty() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Every line has been seen. Roles that are to be running still are, and say nothing more.
-    async fn settle(&mut self) -> Result<(), Failure> {
-        /// A peer that is always busy is not waited for.
-        const BUSY_LOOKS: u32 = 12;
-        let mut pause = LOOK.0;
-        for _ in 0..BUSY_LOOKS {
-            if self.peers.iter().all(Option::is_none) {
-                break;
-            }
-            match self.look() {
-                Look::Still { .. } => break,
-                Look::Holding => self.links.iter().for_each(Link::release),
-                Look::Busy | Look::Blind => {}
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LOOK.1);
-            self.take_waiting()?;
-        }
-        self.take_waiting()
-    }
-
-    /// Gathers what is still to come after a difference, then ends all peers.
-    async fn finish(mut self, failure: Option<Failure>) -> Seen {
-        let (awaited, phase) = (self.matcher.awaited(), self.matcher.phase());
-        let captures = (0..self.lanes.len()).map(|role| self.matcher.captures_of(role)).collect();
-        if matches!(failure, Some(Failure::Line(..) | Failure::Ended(..) | Failure::NotStarted(..))) {
-            self.gather().await;
-        }
-        let mut evidence = Evidence {
-            links: self.links.iter().map(Link::evidence).collect(),
-            typed: std::mem::take(&mut self.typed),
-            took: self.start.elapsed(),
-            ..Evidence::default()
-        };
-        let endings: Vec<_> = self.lanes.iter().map(|lane| lane.ending).collect();
-        for (lane, peer) in self.lanes.iter_mut().zip(&mut self.peers) {
-            if let Some((peer, _)) = peer {
-                lane.unread_input = peer.unread_input();
-                peer.stop();
-            }
-        }
-        // What the peers print from here on, they print because they are ended.
-        self.aftermath = true;
-        let lines: Vec<_> = self.lanes.iter().map(|lane| lane.lines.len()).collect();
-        while self.peers.iter().any(Option::is_some) {
-            let Some((role, event)) = self.events.1.recv().await else { break };
-            let _ = self.take(role, event);
-        }
-        for ((lane, count), ending) in self.lanes.iter_mut().zip(lines).zip(endings) {
-            lane.lines.truncate(count);
-            lane.ending = ending;
-        }
-        evidence.lanes = self.lanes;
-        Seen { failure, awaited, phase, evidence, captures }
-    }
-
-    /// After a difference: whatever the peers still do by themselves belongs to the picture.
-    async fn gather(&mut self) {
-        self.aftermath = true;
-        let mut pause = LOOK.0;
-        let mut last = None;
-        while self.peers.iter().any(Option::is_some) && Clock::now() < self.end {
-            tokio::select! {
-                biased;
-                event = self.events.1.recv() => {
-                    let Some((role, event)) = event else { return };
-                    if matches!(self.take(role, event), Err(Failure::Flood(_) | Failure::Leaked(_))) {
-                        return;
-                    }
-                    (pause, last) = (LOOK.0, None);
-                }
-                () = tokio::time::sleep(pause) => {
-                    let look = self.look();
-                    match look {
-                        Look::Holding => self.links.iter().for_each(Link::release),
-                        Look::Still { mark, .. } if last == Some(mark) => return,
-                        Look::Still { mark, .. } => last = Some(mark),
-                        // Whoever is busy all the time, or can't be seen, has had its chance.
-                        Look::Busy | Look::Blind if pause >= LOOK.1 * 8 => return,
-                        Look::Busy | Look::Blind => {}
-                    }
-                    pause *= 2;
                 }
             }
         }

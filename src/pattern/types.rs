@@ -1,5 +1,6 @@
 //! What a capture accepts: the types, their names, and how they are written.
 
+use crate::error::nearest;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -102,7 +103,7 @@ impl Type {
 
     fn unknown(source: &str) -> PatternError {
         let all = format!("the types are {} and /regex/", Type::NAMES.join(", "));
-        let help = match nearest(source, &Type::NAMES) {
+        let help = match nearest(source, Type::NAMES).first() {
             Some(name) => format!("did you mean `{name}`? {all}"),
             None => all,
         };
@@ -176,30 +177,4 @@ impl Rule {
             Err(e) => error(at, format!("not a regular expression: {e}"), "see docs.rs/regex-lite"),
         }
     }
-}
-
-/// The name that somebody who wrote `word` most likely meant.
-pub fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
-    let near = |name: &str| {
-        let short = word.len().min(name.len());
-        (short >= 3 && word.as_bytes()[..short] == name.as_bytes()[..short])
-            || distance(word, name) <= (name.len() / 2).min(2)
-    };
-    names.iter().copied().filter(|name| near(name)).min_by_key(|name| distance(word, name))
-}
-
-/// How many chars to insert, remove or replace to make `a` into `b` (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = i;
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replace = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = replace.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{LOOK, Look, Player};
+use super::look::Look;
+use super::{LOOK, Player};
 use crate::stillness::Watch;
 use crate::transcript::RoleId;
 
