@@ -1,7 +1,7 @@
 //! How long the commands take as a user sees them: whole processes, in a real workspace.
 //!
-//! `cargo bench` builds the reference once, then times a verify of unchanged sources (all
-//! scenarios × pairings × conditions), and the commands that should feel like nothing.
+//! `cargo bench` builds the references once, then times a verify of unchanged sources for each
+//! stage (all scenarios × pairings × conditions), and the commands that should feel like nothing.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,14 +15,26 @@ fn workshop(dir: &Path, args: &[&str]) -> bool {
     command.status().expect("the binary can be started").success()
 }
 
+/// The stages of the built-in course, by the folders that they have.
+fn stages() -> Vec<String> {
+    let exercises = Path::new(env!("CARGO_MANIFEST_DIR")).join("exercises");
+    let folders = std::fs::read_dir(exercises).expect("the course is there").flatten();
+    let stages = folders.filter(|folder| folder.path().join("stage.yaml").is_file());
+    let mut names: Vec<String> = stages.filter_map(|stage| stage.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
 fn commands(criterion: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a temporary folder");
     assert!(workshop(dir.path(), &["next"]));
-    assert!(workshop(dir.path(), &["verify", "--solution"]), "the solution passes");
     let mut group = criterion.benchmark_group("workshop");
     group.sample_size(20);
-    for args in [["verify", "--solution"].as_slice(), &["next"], &["list"], &["hint"]] {
-        group.bench_function(args.join(" "), |bench| bench.iter(|| assert!(workshop(dir.path(), args))));
+    let stages = stages();
+    let verifies = stages.iter().map(|stage| vec!["verify", stage, "--solution"]);
+    for args in verifies.chain([vec!["next"], vec!["list"], vec!["hint"]]) {
+        assert!(workshop(dir.path(), &args), "{} succeeds", args.join(" "));
+        group.bench_function(args.join(" "), |bench| bench.iter(|| assert!(workshop(dir.path(), &args))));
     }
     group.finish();
 }
