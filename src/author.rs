@@ -95,6 +95,14 @@ impl Drop for Busy {
     }
 }
 
+/// How much to play.
+enum Much {
+    /// Every run so many times.
+    All(u32),
+    /// So many times, each time up to the first scenario in which a run fails.
+    UntilFailed(u32),
+}
+
 /// One stage in one track, while it is checked.
 struct Desk<'c> {
     catalog: &'c Catalog,
@@ -141,10 +149,14 @@ impl Desk<'_> {
     }
 
     /// Plays `you` against the reference, every run as often as asked for.
-    async fn play(&self, you: Package, reference: &Package, repeat: u32) -> Result<Option<StageVerdict>> {
-        let built = Built { track: self.track, you, reference: reference.clone() };
+    async fn play(&self, you: &Package, reference: &Package, much: Much) -> Result<Option<StageVerdict>> {
+        let built = Built { track: self.track, you: you.clone(), reference: reference.clone() };
         let seed = self.args.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
-        let selection = Selection { repeat, seed, ..Selection::default() };
+        let (repeat, until_failed) = match much {
+            Much::All(repeat) => (repeat, false),
+            Much::UntilFailed(repeat) => (repeat, true),
+        };
+        let selection = Selection { repeat, seed, until_failed, ..Selection::default() };
         match verify(self.stage, &built, &selection, &mut Silent).await? {
             Verified::Verdict(verdict) => Ok(Some(verdict)),
             Verified::NotBuilt => Ok(None),
@@ -192,7 +204,7 @@ impl Desk<'_> {
             Outcome::Built { .. } | Outcome::Fresh => {}
         }
         let start = Instant::now();
-        let Some(verdict) = self.play(package, reference, 1).await? else {
+        let Some(verdict) = self.play(&package, reference, Much::All(1)).await? else {
             return Ok(Row::bad("template", "does not build".to_owned()));
         };
         Ok(match verdict.shown() {
@@ -213,10 +225,10 @@ impl Desk<'_> {
     async fn solution(&self, reference: &Package) -> Result<Row> {
         let start = Instant::now();
         let you = Package { party: Party::You, ..reference.clone() };
-        let Some(verdict) = self.play(you, reference, self.args.repeat).await? else {
+        let Some(verdict) = self.play(&you, reference, Much::All(self.args.repeat)).await? else {
             return Ok(Row::bad("solution", "does not build".to_owned()));
         };
-        let whole = repeats(&verdict).filter(|(_, failed)| failed.is_none()).count();
+        let whole = repeats(&verdict).filter(Option::is_none).count();
         let runs = verdict.runs.len();
         let row = match verdict.shown() {
             None => Row::good("solution", format!("passes {whole} of {} times, {runs} runs", self.args.repeat)),
@@ -251,22 +263,25 @@ impl Desk<'_> {
         };
         let package = self.package(Party::You, &format!("mistake-{}", mistake.name), &files)?;
         let start = Instant::now();
-        let Some(verdict) = self.play(package, reference, self.args.repeat).await? else {
+        // Once whole, for what catches it; then only for what a learner is shown.
+        let Some(verdict) = self.play(&package, reference, Much::All(1)).await? else {
             return Ok(Row::bad(&title, "does not build".to_owned()));
         };
         for (run, _) in verdict.failed() {
             caught.insert((run.id.scenario.clone(), run.id.condition));
         }
         let all = self.args.repeat;
-        let rejected = repeats(&verdict).filter(|(_, failed)| failed.is_some()).count();
-        let matched =
-            repeats(&verdict).filter(|(_, failed)| failed.as_deref() == Some(mistake.explains.as_str())).count();
+        let mut shown: Vec<Option<String>> = repeats(&verdict).collect();
+        if all > 1
+            && let Some(verdict) = self.play(&package, reference, Much::UntilFailed(all - 1)).await?
+        {
+            shown.extend(repeats(&verdict));
+        }
+        let rejected = shown.iter().flatten().count();
+        let matched = shown.iter().flatten().filter(|id| **id == mistake.explains).count();
         let mut text = format!("rejected {rejected} of {all}, explained {matched} of {all} ({})", mistake.explains);
         let good = rejected == all as usize && matched == all as usize;
-        if !good
-            && let Some((_, other)) =
-                repeats(&verdict).find(|(_, failed)| failed.as_deref() != Some(mistake.explains.as_str()))
-        {
+        if !good && let Some(other) = shown.iter().find(|id| id.as_deref() != Some(mistake.explains.as_str())) {
             text.push_str(&format!("; otherwise {}", other.as_deref().unwrap_or("accepted")));
         }
         let row = if good { Row::good(&title, text) } else { Row::bad(&title, text) };
@@ -297,11 +312,11 @@ impl Desk<'_> {
 }
 
 /// For each repeat: the explanation that a learner would have been shown, if it failed.
-fn repeats(verdict: &StageVerdict) -> impl Iterator<Item = (u32, Option<String>)> {
+fn repeats(verdict: &StageVerdict) -> impl Iterator<Item = Option<String>> {
     let last = verdict.runs.iter().map(|run| run.id.repeat).max().unwrap_or(0);
     (0..=last).map(|repeat| {
         let first = verdict.failed().find(|(run, _)| run.id.repeat == repeat);
-        (repeat, first.map(|(_, failed)| failed.because.id.clone()))
+        first.map(|(_, failed)| failed.because.id.clone())
     })
 }
 

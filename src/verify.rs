@@ -32,6 +32,9 @@ pub struct Selection {
     pub seed: u64,
     /// So many runs at a time; chosen from the number of cores when 0.
     pub jobs: usize,
+    /// Of each repeat, no scenarios beyond the first one in which a run fails: they can't change
+    /// what a learner is shown.
+    pub until_failed: bool,
 }
 
 /// What came of trying to verify a stage.
@@ -156,6 +159,36 @@ const SLOW_ENOUGH: usize = 3;
 /// Of so many failed runs the evidence is kept; of more of them, only the verdict.
 const SHOWN: usize = 100;
 
+/// One repeat of all runs, while it is played.
+#[derive(Default)]
+struct Repeat {
+    /// How many of its runs took long to fail.
+    slow: Cell<usize>,
+    /// Raised when these are enough.
+    enough: Notify,
+    /// The first scenario in which a run has failed, by its place in the stage.
+    failed: Cell<Option<usize>>,
+}
+
+impl Repeat {
+    /// Does a run of this scenario still make sense?
+    fn wants(&self, scenario: usize, selection: &Selection) -> bool {
+        let beyond = selection.until_failed && self.failed.get().is_some_and(|failed| scenario > failed);
+        self.slow.get() < SLOW_ENOUGH && !beyond
+    }
+
+    fn over(&self, scenario: usize, run: &Run) {
+        let Some(failed) = &run.failure else { return };
+        self.failed.set(Some(self.failed.get().map_or(scenario, |before| before.min(scenario))));
+        if failed.how.was_slow() {
+            self.slow.set(self.slow.get() + 1);
+            if self.slow.get() == SLOW_ENOUGH {
+                self.enough.notify_waiters();
+            }
+        }
+    }
+}
+
 /// Plays all runs, as many at a time as the machine carries. Verdicts do not depend on that.
 async fn play_all(
     stage: &Stage,
@@ -173,7 +206,8 @@ async fn play_all(
     // Delayed runs mostly wait: they go beside the others, and first.
     let (mut waiting, mut working): (Vec<_>, Vec<_>) =
         (0..plans.len()).rev().partition(|index| plans[*index].id.condition == Condition::Delayed);
-    let repeats: Vec<(Cell<usize>, Notify)> = (0..selection.repeat.max(1)).map(|_| Default::default()).collect();
+    let repeats: Vec<Repeat> = (0..selection.repeat.max(1)).map(|_| Repeat::default()).collect();
+    let place = |index: usize| stage.scenarios.iter().position(|s| std::ptr::eq(s, plans[index].scenario)).unwrap_or(0);
     let mut playing = FuturesUnordered::new();
     let (mut at_work, mut delayed, mut done) = (0, 0, 0);
     loop {
@@ -181,14 +215,14 @@ async fn play_all(
             while *count < most
                 && let Some(index) = queue.pop()
             {
-                let (slow, enough) = &repeats[plans[index].id.repeat as usize];
-                if slow.get() < SLOW_ENOUGH {
+                let repeat = &repeats[plans[index].id.repeat as usize];
+                if repeat.wants(place(index), selection) {
                     *count += 1;
                     let playing_one = play_one(&plans[index], built, sockets.clone());
                     playing.push(async move {
                         tokio::select! {
                             run = playing_one => (index, Some(run)),
-                            () = enough.notified() => (index, None),
+                            () = repeat.enough.notified() => (index, None),
                         }
                     });
                 }
@@ -201,13 +235,7 @@ async fn play_all(
         done += 1;
         let Some(run) = run else { continue };
         reporter.tell(&Event::RunOver { run: &run, done, total: plans.len() });
-        if run.failure.as_ref().is_some_and(|failed| failed.how.was_slow()) {
-            let (slow, enough) = &repeats[id.repeat as usize];
-            slow.set(slow.get() + 1);
-            if slow.get() == SLOW_ENOUGH {
-                enough.notify_waiters();
-            }
-        }
+        repeats[id.repeat as usize].over(place(index), &run);
         runs[index] = Some(run);
         forget_beyond(&mut runs);
     }

@@ -42,6 +42,7 @@ fn selection(args: &VerifyArgs) -> Selection {
         repeat: args.repeat,
         seed: args.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000)),
         jobs: args.jobs,
+        until_failed: false,
     }
 }
 
