@@ -33,26 +33,39 @@ impl Newcomer {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
     }
 
-    fn package(&self) -> PathBuf {
-        self.dir.path().join("p2p-workshop/duplex-tcp")
-    }
-
-    /// Puts the solution in the learner's place, with a known mistake or none.
-    fn writes(&self, mistake: Option<&str>) {
+    /// Writes the solution of a stage into the files that the workspace has for it, with a known
+    /// mistake or none.
+    fn writes(&self, stage: &str, mistake: Option<&str>) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for file in ["src/lib.rs", "src/bin/a.rs", "src/bin/b.rs"] {
-            let mut text = fs::read_to_string(root.join("solutions/rust/duplex-tcp").join(file)).expect("a solution");
-            if let Some(name) = mistake {
-                let patch = root.join(format!("exercises/duplex-tcp/mistakes/{name}.patch"));
-                let patch = fs::read_to_string(patch).expect("a patch");
-                if patch.contains(&format!("+++ b/{file}")) {
-                    let patch = diffy::Patch::from_str(&patch).expect("a unified diff");
-                    text = diffy::apply(&text, &patch).expect("applies");
-                }
+        let (package, solution) =
+            (self.dir.path().join("p2p-workshop").join(stage), root.join("solutions/rust").join(stage));
+        let patch = mistake.map(|name| {
+            let patch = root.join(format!("exercises/{stage}/mistakes/{name}.patch"));
+            fs::read_to_string(patch).expect("a patch")
+        });
+        for file in files_below(&package.join("src")) {
+            let name = file.strip_prefix(&package).expect("below").to_str().expect("plain").to_owned();
+            let mut text = fs::read_to_string(solution.join(&name)).expect("a solution");
+            if let Some(patch) = patch.as_ref().filter(|patch| patch.contains(&format!("+++ b/{name}"))) {
+                let patch = diffy::Patch::from_str(patch).expect("a unified diff");
+                text = diffy::apply(&text, &patch).expect("applies");
             }
-            fs::write(self.package().join(file), text).expect("written");
+            fs::write(file, text).expect("written");
         }
     }
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).expect("a folder").flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+/// The stages of the course, in their order.
+fn stages() -> Vec<String> {
+    let course = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("exercises/course.yaml"));
+    let course = course.expect("a course");
+    let list = course.split("\nstages:\n").nth(1).expect("stages");
+    list.lines().map_while(|line| line.strip_prefix("  - ")).map(str::to_owned).collect()
 }
 
 /// The text of the session of this name: the command, and what it printed.
@@ -93,6 +106,7 @@ fn check(newcomer: &Newcomer, name: &str) {
     snapbox::assert_data_eq!(settled(&printed), settled(&shown));
 }
 
+/// From the first `next` to the last: each stage is shown, is red, and is green with the solution.
 #[test]
 fn the_sessions_of_the_readme_are_real() {
     let newcomer = Newcomer::new();
@@ -100,9 +114,20 @@ fn the_sessions_of_the_readme_are_real() {
     assert!(first.contains("Your workspace: p2p-workshop"), "{first}");
     assert!(first.contains("p2p-workshop/duplex-tcp/src/bin/a.rs"), "{first}");
     check(&newcomer, "first verify");
-    newcomer.writes(Some("read-as-message"));
+    newcomer.writes("duplex-tcp", Some("read-as-message"));
     check(&newcomer, "red");
-    newcomer.writes(None);
+    newcomer.writes("duplex-tcp", None);
     check(&newcomer, "green");
+    let stages = stages();
+    for (number, stage) in (2..).zip(&stages[1..]) {
+        let lesson = newcomer.types("workshop next");
+        assert!(lesson.contains(&format!("Stage {number} of {}", stages.len())), "{lesson}");
+        assert!(lesson.contains(&format!("p2p-workshop/{stage}/src/lib.rs")), "{lesson}");
+        let red = newcomer.types("workshop verify");
+        assert!(red.contains("not written yet") && red.contains(&format!("✗ {stage}")), "{red}");
+        newcomer.writes(stage, None);
+        let green = newcomer.types("workshop verify");
+        assert!(green.contains(&format!("✓ {stage}")), "{green}");
+    }
     check(&newcomer, "the end");
 }
