@@ -183,6 +183,28 @@ pub enum PartyName {
 pub enum AuthorCommand {
     /// Hold stages to the rules: templates fail, solutions pass, known mistakes are rejected
     Check(CheckArgs),
+    /// Print the JSON Schema of a course's YAML files, for editors
+    Schema(SchemaArgs),
+}
+
+/// `workshop author schema`
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// The file that the schema describes
+    #[arg(required_unless_present = "markdown")]
+    pub file: Option<SchemaOf>,
+    /// Print the reference page of all keys instead, made from the schemas
+    #[arg(long, conflicts_with = "file")]
+    pub markdown: bool,
+}
+
+/// A file that has a schema.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SchemaOf {
+    /// exercises/course.yaml
+    Course,
+    /// exercises/STAGE/stage.yaml
+    Stage,
 }
 
 /// `workshop author check`

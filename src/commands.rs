@@ -11,8 +11,8 @@ use clap::CommandFactory;
 
 use crate::assets::{Catalog, Origin};
 use crate::build::{Built, Package};
-use crate::cli::{AuthorCommand, Cli, Command};
-use crate::course::Party;
+use crate::cli::{AuthorCommand, Cli, Command, SchemaOf};
+use crate::course::{Party, schema};
 use crate::error::{Error, Result};
 use crate::process::strays;
 use crate::workspace::Workspace;
@@ -36,6 +36,14 @@ pub fn run(cli: Cli) -> Result<bool> {
         Command::Doctor => doctor::doctor(course),
         Command::Prefetch => prefetch::prefetch(course),
         Command::Author(AuthorCommand::Check(args)) => crate::author::check(&open_course(course)?, &args),
+        Command::Author(AuthorCommand::Schema(args)) => {
+            crate::report::print(match args.file {
+                Some(SchemaOf::Course) => schema::COURSE,
+                Some(SchemaOf::Stage) => schema::STAGE,
+                None => schema::REFERENCE,
+            });
+            Ok(true)
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "workshop", &mut script);

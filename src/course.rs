@@ -6,6 +6,7 @@
 mod checks;
 mod names;
 mod scenario;
+pub mod schema;
 mod stage;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ use crate::error::{Error, Result};
 use crate::pattern::Pattern;
 use crate::transcript::Transcript;
 use crate::yaml::Source;
+#[cfg(test)]
+use checks::{FILE_NAME, PATH};
 use checks::{check_file_name, check_path, check_regex, check_unique, check_words};
 
 /// The captures that every scenario has: an address at which nobody listens, as `IP:PORT`.
@@ -24,76 +27,107 @@ pub const NOBODY: &str = "nobody";
 /// The same as a multiaddr.
 pub const NOBODY_MULTIADDR: &str = "nobody_multiaddr";
 
-/// `course.yaml`: an ordered list of stages, and the tracks that they come in.
+/// `exercises/course.yaml`: an ordered list of stages, and the tracks that they come in.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "course.yaml"))]
 #[serde(deny_unknown_fields)]
 pub struct Course {
-    /// Also the name of the workspace's folder.
+    /// The course's name, and that of a learner's workspace folder.
+    #[cfg_attr(test, schemars(regex(pattern = FILE_NAME), example = &"p2p-workshop"))]
     pub name: String,
-    /// One line.
+    /// One line; `workshop list` shows it.
     pub title: String,
     /// What a learner is told when a workspace is made.
     #[serde(default)]
     pub about: String,
-    /// What a learner is told at the end.
+    /// What a learner is told when all stages are verified.
     #[serde(default)]
     pub ending: String,
-    /// Names of stages, in order; each is a folder beside `course.yaml`.
+    /// The names of the stages, in the order in which learners meet them. Each is a folder in
+    /// `exercises/`, and a package in the templates and solutions of every track. Progress is kept
+    /// by these names: a stage can be moved, and is a new one when it is renamed.
+    #[cfg_attr(test, schemars(length(min = 1), inner(regex(pattern = FILE_NAME)), extend("uniqueItems" = true)))]
     pub stages: Vec<String>,
     /// The languages of the course, by name.
+    #[cfg_attr(test, schemars(extend("minProperties" = 1, "propertyNames" = {"pattern": FILE_NAME})))]
     pub tracks: BTreeMap<String, Track>,
 }
 
-/// How a learner works in one language. The runner itself knows no language.
+/// How a learner works in one language. The runner knows no language by name: all that it does
+/// with one is said here.
 ///
-/// In `build`, `run`, `env` and `checks` these words in braces stand for: `{stage}` its name,
-/// `{role}` the role to play, `{root}` the folder of all packages, `{package}` that of the stage,
-/// `{out}` a folder for what is built, per stage and per player, `{cache}` a folder that all
-/// builds share, `{number}` another number for each folder that packages are built from (a build tool that keeps
-/// packages of the same name apart by nothing else needs it), `{colour}` `always` or `never`.
+/// Commands are lists of words, and no shell reads them. In `build`, `run` and `env` these words in
+/// braces stand for: `{stage}` the stage's name, `{role}` the role to play (in `run` only), `{root}`
+/// the folder of all packages, `{package}` that of the stage, `{out}` a folder for what is built,
+/// another one for each stage and each player, `{cache}` a folder that all builds share, `{number}`
+/// a number, another one for each folder of packages (for build tools that keep packages of the same
+/// name apart by nothing else), `{colour}` `always` or `never`. A brace is written twice: `{{`, `}}`.
+///
+/// Paths are below the course's folder: relative, with `/`, without `..`.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Track {
     /// The language, for people.
+    #[cfg_attr(test, schemars(example = &"Rust"))]
     pub title: String,
-    /// The folder with one package a stage, from which learners start.
+    /// The folder with one package a stage, from which learners start. What lies directly in it
+    /// (a workspace file, a lock file) goes into the learner's workspace, too.
+    #[cfg_attr(test, schemars(regex(pattern = PATH), example = &"templates/rust"))]
     pub templates: String,
     /// The same with the holes filled: the reference peers.
+    #[cfg_attr(test, schemars(regex(pattern = PATH), example = &"solutions/rust"))]
     pub solutions: String,
-    /// Files or folders in a package that a learner edits.
+    /// The files or folders of a package that a learner edits; `.` is all of it.
+    #[cfg_attr(test, schemars(inner(regex(pattern = PATH)), example = ["src"]))]
     pub edit: Vec<String>,
-    /// The command that builds a package; none for languages that need none.
+    /// The command that builds a package, run in the folder of all packages; left out where nothing
+    /// is to be built.
     #[serde(default)]
+    #[cfg_attr(test, schemars(example = ["make", "-C", "{stage}", "OUT={out}"]))]
     pub build: Vec<String>,
-    /// The command that plays a role.
+    /// The command that plays a role, run in the stage's package; the role's arguments are added.
+    #[cfg_attr(test, schemars(length(min = 1), example = ["{out}/debug/{role}"]))]
     pub run: Vec<String>,
-    /// Set for `build` and `run`.
+    /// Variables set for `build` and `run`, on top of those that the runner has.
     #[serde(default)]
+    #[cfg_attr(test, schemars(example = std::collections::BTreeMap::from([("OUT", "{out}")])))]
     pub env: BTreeMap<String, String>,
-    /// How the first line of a compiler's error begins, so that errors come before warnings.
+    /// A regular expression for the lines of a build that are errors, so that they are shown before
+    /// anything else.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"^error"))]
     pub error: Option<String>,
     /// The same for warnings: a template builds without any.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"^warning"))]
     pub warning: Option<String>,
-    /// A regular expression with groups `file` and `line`: where a program says it crashed.
+    /// A regular expression with the groups `file` and `line`: where a program says, on standard
+    /// error, that it crashed.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"panicked at (?<file>[^:]+):(?<line>[0-9]+)"))]
     pub crash: Option<String>,
-    /// A regular expression for what a program says that runs into a hole of the template.
+    /// A regular expression for what a program says, on standard error, that runs into a hole of
+    /// the template.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"not yet implemented"))]
     pub unfinished: Option<String>,
     /// What `workshop doctor` looks at.
     #[serde(default)]
     pub checks: Vec<Check>,
 }
 
-/// One thing that `workshop doctor` looks at.
+/// One thing that `workshop doctor` looks at. A check with a word in braces (`{root}`, `{out}`,
+/// `{cache}`) is made only where there is a workspace of this track.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Check {
     /// What is good when the command succeeds.
+    #[cfg_attr(test, schemars(example = &"Rust is installed (cargo --version)"))]
     pub what: String,
     /// The command.
+    #[cfg_attr(test, schemars(length(min = 1), example = ["cargo", "--version"]))]
     pub run: Vec<String>,
     /// What to do when it fails.
     pub fix: String,
@@ -162,6 +196,7 @@ pub struct Scenario {
 
 /// How a link treats what comes through it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
     /// As it comes.
@@ -226,41 +261,52 @@ impl std::fmt::Display for Pairing {
 
 /// A hint, and the explanations after which it helps most.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Hint {
-    /// The hint.
+    /// The hint; `workshop hint` shows one more each time.
     pub say: String,
-    /// Ids of explanations.
+    /// Ids of explanations: after a verify that failed so, this hint comes first.
     #[serde(default, rename = "for")]
+    #[cfg_attr(test, schemars(example = ["read-as-message", "truncated"]))]
     pub helps: Vec<String>,
 }
 
-/// What a stage says of a failure that it knows better than the general explanations do.
+/// What a stage says of a failure that it knows better than the general explanations do. It is
+/// tried before those; docs/explanations.md lists the facts.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Explanation"))]
 #[serde(deny_unknown_fields)]
 pub struct StageExplanation {
     /// Its name, as mistakes and hints use it.
     pub id: String,
-    /// Facts that must all hold; see `docs/explanations.md`.
+    /// Facts that must all hold.
+    #[cfg_attr(test, schemars(example = ["extra-line", "coalesced"]))]
     pub when: Vec<String>,
-    /// Only in these scenarios, where given.
+    /// The scenarios in which it applies; in all of them when left out.
     #[serde(default)]
     pub scenarios: Vec<String>,
     /// What to tell the learner.
     pub say: String,
 }
 
-/// A known wrong solution.
+/// A known wrong solution. `workshop author check` sees to it that it is rejected, for the reason
+/// named here.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Mistake {
     /// Its name.
+    #[cfg_attr(test, schemars(regex(pattern = FILE_NAME), example = &"never-flushed"))]
     pub name: String,
     /// What is wrong with it, in a sentence.
     pub about: String,
-    /// The path, below the stage's folder, of a unified diff against the solution.
+    /// The path, below the stage's folder, of a unified diff against the solution; paths in the diff
+    /// are below the stage's package.
+    #[cfg_attr(test, schemars(regex(pattern = PATH), example = &"mistakes/never-flushed.patch"))]
     pub patch: String,
     /// The id of the explanation that a learner must be shown.
+    #[cfg_attr(test, schemars(example = &"nothing-sent"))]
     pub explains: String,
 }
 

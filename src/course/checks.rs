@@ -8,7 +8,20 @@ use crate::pattern::{Pattern, escape};
 use crate::yaml::Source;
 
 /// Seconds that the limit of a run may be.
-const LIMITS: std::ops::RangeInclusive<u64> = 1..=600;
+pub(super) const LIMITS: std::ops::RangeInclusive<u64> = 1..=600;
+
+/// Names that become folders, as a regular expression; [`check_file_name`] says the same.
+#[cfg(test)]
+pub(super) const FILE_NAME: &str = "^[a-z0-9][a-z0-9_-]{0,63}$";
+
+/// The names of captures, and nearly those of roles, as a regular expression; see
+/// [`is_name`](crate::transcript::is_name).
+#[cfg(test)]
+pub(super) const NAME: &str = "^[a-z][a-z0-9_]*$";
+
+/// Paths below a course, nearly: that none of their parts is `..` is left to [`check_path`].
+#[cfg(test)]
+pub(super) const PATH: &str = r"^[^/\\:]+(/[^/\\:]+)*$";
 
 /// A text with captures.
 pub(super) fn pattern(text: &str, path: &str, source: &Source<'_>) -> Result<Pattern> {

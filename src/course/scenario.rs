@@ -11,6 +11,9 @@ use crate::pattern::{Pattern, Type};
 use crate::transcript::{self, Action, Expect, LinkName, Mention, RoleId, StepKind, Transcript};
 use crate::yaml::Source;
 
+/// MiB that a limit of memory may be.
+pub(super) const ROOM: std::ops::RangeInclusive<u64> = 16..=65536;
+
 /// Reads one scenario and checks it against its stage.
 pub(super) struct ScenarioReader<'s, 't> {
     pub(super) raw: &'s ScenarioFile,
@@ -44,7 +47,6 @@ impl ScenarioReader<'_, '_> {
 
     /// A limit of memory leaves room for a program to start in.
     fn memory(&self) -> Result<Option<u64>> {
-        const ROOM: std::ops::RangeInclusive<u64> = 16..=65536;
         match self.raw.memory {
             Some(memory) if !ROOM.contains(&memory) => {
                 Err(Error::new(format!("{memory} MiB is no limit of memory that makes sense"))

@@ -4,74 +4,136 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+#[cfg(test)]
+use super::checks::{FILE_NAME, LIMITS, NAME};
 use super::checks::{check_file_name, check_limit, check_path, check_unique, pattern};
+#[cfg(test)]
+use super::scenario::ROOM;
 use super::scenario::ScenarioReader;
 use super::{Condition, Hint, Mistake, Party, Role, Scenario, Stage, StageExplanation};
 use crate::error::{Error, Result, suggest};
 use crate::transcript;
 use crate::yaml::Source;
 
+/// `exercises/STAGE/stage.yaml`: one exercise.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "stage.yaml"))]
 #[serde(deny_unknown_fields)]
 pub(super) struct StageFile {
+    /// One line; `workshop next` and `workshop list` show it.
     pub(super) title: String,
+    /// What the stage is about, in a sentence.
     pub(super) about: String,
+    /// The programs of the stage; at least one is the learner's.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub(super) roles: Vec<RoleFile>,
+    /// The conditions of every scenario that does not name its own, from kind to unkind.
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true), example = ["clear", "fragmented"]))]
     pub(super) conditions: Vec<Condition>,
+    /// The time limit of a run, in seconds, for scenarios without their own.
     #[serde(default = "default_limit")]
+    #[cfg_attr(test, schemars(range(min = *LIMITS.start(), max = *LIMITS.end())))]
     pub(super) limit: u64,
+    /// The stories that the peers act out; put the simple ones first, as the first failed run is
+    /// the one that a learner is shown.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub(super) scenarios: Vec<ScenarioFile>,
+    /// From gentle to nearly telling.
     #[serde(default)]
     pub(super) hints: Vec<Hint>,
+    /// Explanations of the stage's own, tried before the general ones.
     #[serde(default)]
     pub(super) explanations: Vec<StageExplanation>,
+    /// Known wrong solutions, to prove that the stage is strict.
     #[serde(default)]
     pub(super) mistakes: Vec<Mistake>,
 }
 
+/// One program of a stage.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Role"))]
 #[serde(deny_unknown_fields)]
 pub(super) struct RoleFile {
+    /// Its name, as transcripts use it: a lower-case letter, then lower-case letters, digits, `_`.
+    #[cfg_attr(test, schemars(regex(pattern = NAME), example = &"alice"))]
     pub(super) name: String,
+    /// What it does, in a few words.
+    #[cfg_attr(test, schemars(example = &"listens, and takes one peer"))]
     pub(super) about: String,
+    /// Its arguments; `{name}` stands for what the transcript has captured or been given.
     #[serde(default)]
+    #[cfg_attr(test, schemars(example = ["{addr}"]))]
     pub(super) args: Vec<String>,
+    /// Who plays it. Left out where a learner writes the program.
     #[serde(default)]
     pub(super) by: Option<ByFile>,
 }
 
 /// Who always plays a role.
 #[derive(Deserialize, Clone, Copy)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "By"))]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ByFile {
+    /// The stage itself: a peer that no learner writes, such as a server that breaks the protocol on
+    /// purpose. Its program is in the solution's package only.
     #[serde(alias = "reference")]
     Stage,
 }
 
+/// One story that the peers act out.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Scenario"))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScenarioFile {
+    /// Its name.
+    #[cfg_attr(test, schemars(regex(pattern = FILE_NAME), example = &"greeting"))]
     pub(super) name: String,
+    /// What it shows, in a sentence; a learner reads it when a run of it fails.
     pub(super) about: String,
+    /// Its own conditions, instead of the stage's.
     #[serde(default)]
+    #[cfg_attr(test, schemars(length(min = 1), extend("uniqueItems" = true), example = ["clear"]))]
     pub(super) conditions: Option<Vec<Condition>>,
+    /// Values of names that the transcript uses.
     #[serde(default, rename = "let")]
+    #[cfg_attr(test, schemars(extend("maxProperties" = 16, "propertyNames" = {"pattern": NAME})))]
     pub(super) given: BTreeMap<String, GivenFile>,
+    /// More roles, each with the role of the stage whose program it runs: `{other: alice}` adds
+    /// `other`, a second peer that runs the program of `alice`.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("propertyNames" = {"pattern": NAME})))]
     pub(super) also: BTreeMap<String, String>,
+    /// Its own time limit, in seconds, instead of the stage's.
     #[serde(default)]
+    #[cfg_attr(test, schemars(range(min = *LIMITS.start(), max = *LIMITS.end())))]
     pub(super) limit: Option<u64>,
+    /// MiB that each peer may allocate; as much as it likes when left out. On Linux only.
     #[serde(default)]
+    #[cfg_attr(test, schemars(range(min = *ROOM.start(), max = *ROOM.end())))]
     pub(super) memory: Option<u64>,
+    /// What is typed, what is expected and what happens to links, read from top to bottom; written
+    /// as a block (`transcript: |`). docs/transcript.md is its language.
     #[serde(deserialize_with = "block")]
+    #[cfg_attr(test, schemars(example = &"$ alice\nalice | listening on {addr:address}\n"))]
     pub(super) transcript: String,
 }
 
+/// A value, of one line: `{text: …}`, or `{repeat: …, bytes: N}`, which repeats a text up to N bytes
+/// and stops at the last whole character that fits.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Value", extend("oneOf" = [
+    {"required": ["text"], "maxProperties": 1},
+    {"required": ["repeat", "bytes"], "maxProperties": 2},
+])))]
 #[serde(deny_unknown_fields)]
 pub(super) struct GivenFile {
+    /// The value itself.
     pub(super) text: Option<String>,
+    /// What is repeated.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub(super) repeat: Option<String>,
+    /// How long the value is, in bytes.
+    #[cfg_attr(test, schemars(range(max = MAX_GIVEN)))]
     pub(super) bytes: Option<usize>,
 }
 
