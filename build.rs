@@ -11,7 +11,7 @@ fn main() -> io::Result<()> {
     if out.exists() {
         fs::remove_dir_all(&out)?;
     }
-    for folder in ["exercises", "templates", "solutions"] {
+    for folder in ["exercises", "templates", "solutions", "starters"] {
         println!("cargo:rerun-if-changed={folder}");
         copy(Path::new(folder), &out.join(folder))?;
     }

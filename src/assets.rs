@@ -21,6 +21,9 @@ const MAX_FILE: u64 = 4 << 20;
 /// A package of a course may have so many files.
 const MAX_FILES: usize = 2000;
 
+/// Folders that are no part of a course, wherever they are.
+pub const PASSED_OVER: [&str; 5] = ["target", ".git", ".workshop", "__pycache__", "node_modules"];
+
 /// Where a course comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -51,6 +54,14 @@ impl Catalog {
         let text = text(&origin, COURSE_FILE)?;
         let course = Course::parse(&shown(&origin, COURSE_FILE), &text)?;
         Ok(Catalog { origin, course })
+    }
+
+    /// `course.yaml` as it is written.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn text(&self) -> Result<String> {
+        text(&self.origin, COURSE_FILE)
     }
 
     /// The course in a folder.
@@ -209,7 +220,7 @@ fn on_disk(dir: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
                 .help("put the file itself into the course"));
         }
         if kind.is_dir() {
-            if !matches!(name.as_str(), "target" | ".git" | ".workshop" | "__pycache__" | "node_modules") {
+            if !PASSED_OVER.contains(&name.as_str()) {
                 on_disk(&entry.path(), &format!("{path}/"), files)?;
             }
         } else {

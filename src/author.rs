@@ -7,8 +7,14 @@
 //! 4. A scenario or a condition that catches no mistake tests nothing: it is reported.
 //! 5. Hints, explanations, lesson and file names resolve.
 
+mod changes;
+mod listed;
+pub mod new;
+pub mod new_course;
 mod patch;
+pub mod starter;
 mod table;
+mod told;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -183,8 +183,41 @@ pub enum PartyName {
 pub enum AuthorCommand {
     /// Hold stages to the rules: templates fail, solutions pass, known mistakes are rejected
     Check(CheckArgs),
+    /// Add a stage to a course: a whole one, right from the start
+    New(NewArgs),
+    /// Make a course of your own, with a first stage, that can be given to learners
+    NewCourse(NewCourseArgs),
     /// Print the JSON Schema of a course's YAML files, for editors
     Schema(SchemaArgs),
+}
+
+/// `workshop author new`
+#[derive(Debug, Args)]
+pub struct NewArgs {
+    /// The stage's name, which becomes that of its folders
+    pub name: String,
+    /// Make it for this track only; for all of the course when left out
+    #[arg(long, value_name = "NAME")]
+    pub track: Option<String>,
+    /// The names of its roles; the first listens, the others dial
+    #[arg(long, value_name = "ROLE,ROLE", value_delimiter = ',')]
+    pub roles: Vec<String>,
+}
+
+/// `workshop author new-course`
+#[derive(Debug, Args)]
+pub struct NewCourseArgs {
+    /// The course's name, which becomes that of its folder, here
+    pub name: String,
+    /// The name of its first stage
+    #[arg(long, value_name = "NAME", default_value = "hello")]
+    pub stage: String,
+    /// The language of the course: a track of the built-in one, or of the one that `--course` names
+    #[arg(long, value_name = "NAME")]
+    pub track: Option<String>,
+    /// The names of the first stage's roles
+    #[arg(long, value_name = "ROLE,ROLE", value_delimiter = ',')]
+    pub roles: Vec<String>,
 }
 
 /// `workshop author schema`

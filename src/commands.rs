@@ -36,6 +36,10 @@ pub fn run(cli: Cli) -> Result<bool> {
         Command::Doctor => doctor::doctor(course),
         Command::Prefetch => prefetch::prefetch(course),
         Command::Author(AuthorCommand::Check(args)) => crate::author::check(&open_course(course)?, &args),
+        Command::Author(AuthorCommand::New(args)) => crate::author::new::stage(course, &args),
+        Command::Author(AuthorCommand::NewCourse(args)) => {
+            crate::author::new_course::course(&open_course(course)?, &args)
+        }
         Command::Author(AuthorCommand::Schema(args)) => {
             crate::report::print(match args.file {
                 Some(SchemaOf::Course) => schema::COURSE,

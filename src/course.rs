@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::pattern::Pattern;
 use crate::transcript::Transcript;
 use crate::yaml::Source;
+pub use checks::is_file_name;
 #[cfg(test)]
 use checks::{FILE_NAME, PATH};
 use checks::{check_file_name, check_path, check_regex, check_unique, check_words};

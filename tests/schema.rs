@@ -155,6 +155,27 @@ fn the_first_line_of_every_exercise_names_its_schema() {
     }
 }
 
+/// So do those of a new course, which brings the schemas along.
+#[test]
+fn a_new_course_names_its_own_schemas() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
+    let made = command.args(["author", "new-course", "mine"]).current_dir(dir.path()).output().expect("it starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let exercises = dir.path().join("mine/exercises");
+    let mut files = Vec::new();
+    yaml_files(&exercises, &mut files);
+    assert_eq!(files.len(), 2, "{files:?}");
+    for path in files {
+        let text = fs::read_to_string(&path).expect("readable");
+        let named = text.lines().next().and_then(|line| line.strip_prefix(schema::NAMED_BY)).expect("a schema");
+        let file = fs::read_to_string(path.parent().expect("a folder").join(named)).expect("the schema is there");
+        let problems = Validator::of(&file).problems(&text);
+        assert!(problems.is_empty(), "{}: {problems:#?}", path.display());
+        assert_eq!(file, if path.ends_with("course.yaml") { schema::COURSE } else { schema::STAGE });
+    }
+}
+
 /// What the parser refuses by a file's shape, the schema refuses too, and at the same key.
 #[test]
 fn what_is_wrong_is_wrong_for_both() {

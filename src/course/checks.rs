@@ -10,7 +10,7 @@ use crate::yaml::Source;
 /// Seconds that the limit of a run may be.
 pub(super) const LIMITS: std::ops::RangeInclusive<u64> = 1..=600;
 
-/// Names that become folders, as a regular expression; [`check_file_name`] says the same.
+/// Names that become folders, as a regular expression; [`is_file_name`] says the same.
 #[cfg(test)]
 pub(super) const FILE_NAME: &str = "^[a-z0-9][a-z0-9_-]{0,63}$";
 
@@ -60,11 +60,14 @@ pub(super) fn check_limit(seconds: u64, path: &str, source: &Source<'_>) -> Resu
 }
 
 /// Names that become folders: no separators, no dots in front, nothing that a shell would split.
-pub(super) fn check_file_name(name: &str, path: &str, source: &Source<'_>) -> Result<()> {
-    let good = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+pub fn is_file_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.len() <= 64
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
-    if good {
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
+}
+
+pub(super) fn check_file_name(name: &str, path: &str, source: &Source<'_>) -> Result<()> {
+    if is_file_name(name) {
         return Ok(());
     }
     Err(Error::new(format!("`{}` can't be a name here", escape(name.as_bytes())))

@@ -1,0 +1,220 @@
+//! `workshop author new`: a stage that is complete and right before its author has changed a word.
+//!
+//! All is thought through first, with the files as they will be: names, the stage as it is read,
+//! the patches of its mistakes, the lock files. Only then is anything written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::changes::Changes;
+use super::starter::{Names, Starter};
+use super::{listed, patch, told};
+use crate::assets::{COURSE_FILE, Catalog, File, Origin, PASSED_OVER};
+use crate::cli::NewArgs;
+use crate::course::{Stage, is_file_name, schema};
+use crate::error::{Error, Result};
+use crate::transcript;
+use crate::workspace::write_files;
+
+/// Adds a stage to the course that is named, or that the current folder is in.
+///
+/// # Errors
+/// The course can't be added to, the name can't be taken, or a starter does not make a whole stage.
+/// Nothing is written then.
+pub fn stage(course: Option<&Path>, args: &NewArgs) -> Result<bool> {
+    let catalog = own_course(course)?;
+    let root = root(&catalog)?;
+    if catalog.course.stages.contains(&args.name) {
+        let help = "take another name; `workshop list` shows the stages";
+        return Err(Error::new(format!("this course has a stage `{}` already", args.name)).help(help));
+    }
+    let all: Vec<&str> = catalog.course.tracks.keys().map(String::as_str).collect();
+    let tracks = match &args.track {
+        Some(track) => catalog.track(track).map(|_| vec![track.as_str()])?,
+        None => all.clone(),
+    };
+    let mut changes = plan(&catalog, &args.name, &args.roles, &tracks)?;
+    let list = listed::add(&root.join(COURSE_FILE).display().to_string(), &catalog.text()?, &args.name)?;
+    // Last: the stage is there when the course says so.
+    changes.replaced.push((COURSE_FILE.to_owned(), list.into_bytes()));
+    changes.make(&root)?;
+    let without: Vec<&str> = all.into_iter().filter(|track| !tracks.contains(track)).collect();
+    told::stage(&catalog, &root, &args.name, &changes, &without);
+    Ok(true)
+}
+
+/// The course that a stage is added to: it is a folder.
+fn own_course(named: Option<&Path>) -> Result<Catalog> {
+    let here = std::env::current_dir().map_err(|error| Error::new("the current folder is gone").because(error))?;
+    let around = || here.ancestors().find(|folder| folder.join(COURSE_FILE).is_file());
+    match named.or_else(around) {
+        Some(folder) => Catalog::folder(folder),
+        None => Err(Error::new("there is no course here to add to, and the built-in one can't be changed").help(
+            "go into the folder of your course, or name it: `workshop --course PATH author new NAME`; `workshop author new-course NAME` makes one",
+        )),
+    }
+}
+
+fn root(catalog: &Catalog) -> Result<PathBuf> {
+    match &catalog.origin {
+        Origin::Folder(root) => Ok(root.clone()),
+        Origin::BuiltIn => Err(Error::new("the built-in course can't be changed")),
+    }
+}
+
+/// A name that can be a folder's, beside those that a course has.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    if is_file_name(name) && !PASSED_OVER.contains(&name) {
+        return Ok(());
+    }
+    Err(Error::new(format!("`{}` can't be a name here", crate::pattern::escape(name.as_bytes())))
+        .help("names become folders: lower-case letters, digits, `-` and `_`, and not the name of a build's folder"))
+}
+
+/// What a new stage adds to a course, but for its line in `course.yaml`. Its own files come from the
+/// starter of the first track.
+pub(super) fn plan(catalog: &Catalog, stage: &str, roles: &[String], tracks: &[&str]) -> Result<Changes> {
+    check_name(stage)?;
+    let starters = tracks.iter().map(|track| Starter::read(catalog, track)).collect::<Result<Vec<_>>>()?;
+    let roles = if roles.is_empty() { starters[0].about.roles.clone() } else { roles.to_vec() };
+    check_roles(&roles)?;
+    let names = Names { stage: stage.to_owned(), roles };
+
+    let mut own = starters[0].stage_files(&names)?;
+    name_schema(&mut own, &catalog.text()?);
+    let read = read_stage(&names, &own, &starters[0])?;
+    let mut changes = Changes { folders: vec![format!("exercises/{stage}")], ..Changes::default() };
+    for (track, starter) in tracks.iter().zip(&starters) {
+        let track = catalog.track(track)?;
+        for (part, folder) in [("template", &track.templates), ("solution", &track.solutions)] {
+            let package = below(stage, starter.part(part, &names)?);
+            if package.is_empty() {
+                return Err(Error::new(format!("the course has no files in {}/{part}", starter.folder))
+                    .help("put the package of a new stage there; docs/course.md shows how"));
+            }
+            if part == "solution" {
+                check_mistakes(&read, &own, &package, starter)?;
+            }
+            changes.folders.push(format!("{folder}/{stage}"));
+            changes.replaced.extend(below(folder, beside(catalog, folder, &package, starter, &names)?));
+            changes.files.extend(below(folder, package));
+        }
+    }
+    changes.files.extend(below(&format!("exercises/{stage}"), own));
+    if let Origin::Folder(root) = &catalog.origin {
+        changes.check(root)?;
+    }
+    Ok(changes)
+}
+
+fn check_roles(roles: &[String]) -> Result<()> {
+    for (index, role) in roles.iter().enumerate() {
+        if !transcript::is_name(role) || !is_file_name(role) {
+            let shown = crate::pattern::escape(role.as_bytes());
+            return Err(Error::new(format!("`{shown}` can't be the name of a role"))
+                .help("lower-case letters, digits and `_`, a letter first, as in `--roles alice,bob`"));
+        }
+        if roles[..index].contains(role) {
+            let help = "each role has a name of its own, as in `--roles alice,bob`";
+            return Err(Error::new(format!("there are two roles named `{role}`")).help(help));
+        }
+    }
+    Ok(())
+}
+
+fn below(folder: &str, files: Vec<File>) -> Vec<File> {
+    files.into_iter().map(|(path, bytes)| (format!("{folder}/{path}"), bytes)).collect()
+}
+
+/// The stage names its schema where the course does: the file beside the course's.
+fn name_schema(own: &mut [File], course: &str) {
+    let named = course.lines().next().and_then(|line| line.strip_prefix(schema::NAMED_BY));
+    let Some(folder) = named.and_then(|path| path.trim().strip_suffix("course.json")) else { return };
+    let up = if folder.contains("://") || folder.starts_with('/') { "" } else { "../" };
+    for (_, bytes) in own.iter_mut().filter(|(path, _)| path == "stage.yaml") {
+        let line = format!("{}{up}{folder}stage.json\n", schema::NAMED_BY);
+        bytes.splice(0..0, line.into_bytes());
+    }
+}
+
+fn text_of<'f>(files: &'f [File], path: &str, starter: &Starter) -> Result<&'f str> {
+    let found = files.iter().find(|(name, _)| name == path).and_then(|(_, bytes)| std::str::from_utf8(bytes).ok());
+    found.ok_or_else(|| {
+        Error::new(format!("the course has no {}/{path}", starter.folder))
+            .help("add it to the starter; docs/course.md shows what one has")
+    })
+}
+
+/// The stage as it will be read.
+fn read_stage(names: &Names, own: &[File], starter: &Starter) -> Result<Stage> {
+    text_of(own, "lesson.md", starter)?;
+    let text = text_of(own, "stage.yaml", starter)?;
+    Stage::parse(&names.stage, &format!("{}/stage.yaml", starter.folder), text)
+}
+
+/// Every known mistake is a patch on the solution.
+fn check_mistakes(stage: &Stage, own: &[File], solution: &[File], starter: &Starter) -> Result<()> {
+    for mistake in &stage.mistakes {
+        patch::apply(text_of(own, &mistake.patch, starter)?, &stage.name, solution).map_err(|why| {
+            Error::new(format!("the mistake `{}` is no patch on {}/solution", mistake.name, starter.folder))
+                .because(why)
+                .help("make the patch again from the solution; one stage's mistakes are patches on the solution of every track")
+        })?;
+    }
+    Ok(())
+}
+
+/// The files beside the packages, as they are when there is one more: those that change.
+fn beside(catalog: &Catalog, folder: &str, package: &[File], starter: &Starter, names: &Names) -> Result<Vec<File>> {
+    let all = catalog.tree(folder)?;
+    let mut top: Vec<File> = all.iter().filter(|(path, _)| !path.contains('/')).cloned().collect();
+    for insert in &starter.about.insert {
+        let place = format!("{}/starter.yaml", starter.folder);
+        let text = names.fill(&insert.text, None, &place)?;
+        let file = top.iter_mut().find(|(path, _)| *path == insert.file);
+        let at = file.as_ref().and_then(|(_, bytes)| String::from_utf8_lossy(bytes).find(&insert.after));
+        let (Some((_, bytes)), Some(at)) = (file, at) else {
+            return Err(Error::new(format!("{folder}/{} has no `{}` to add to", insert.file, insert.after))
+                .help(format!("{place} says so under `insert`: change it there, or the file")));
+        };
+        let at = at + insert.after.len();
+        bytes.splice(at..at, text.into_bytes());
+    }
+    if !starter.about.refresh.is_empty() {
+        top = refreshed(&starter.about.refresh, &all, &top, package)?;
+    }
+    Ok(top.into_iter().filter(|file| !all.contains(file)).collect())
+}
+
+/// What the starter's command makes of the files beside the packages, tried on a copy of all.
+fn refreshed(command: &[String], all: &[File], top: &[File], package: &[File]) -> Result<Vec<File>> {
+    let dir = tempfile::tempdir().map_err(|error| Error::new("no temporary folder can be made").because(error))?;
+    for files in [all, package, top] {
+        write_files(dir.path(), files)?;
+    }
+    let shown = format!("cannot bring the files beside the packages up to date: `{}`", command.join(" "));
+    let output = Command::new(&command[0])
+        .args(&command[1..])
+        .current_dir(dir.path())
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| Error::new(&shown).because(error).help("is the language of this track installed?"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Error::new(shown)
+            .because(crate::pattern::escape(said.as_bytes()))
+            .help("this was tried on a copy, and nothing was written"));
+    }
+    let fail = |error| Error::io("read the folder", dir.path(), &error);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir.path()).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        if entry.file_type().map_err(fail)?.is_file() {
+            let bytes = fs::read(entry.path()).map_err(fail)?;
+            files.push((entry.file_name().to_string_lossy().into_owned(), bytes));
+        }
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,74 @@
+//! What an author is told when something was made: where it is, and what to do with it.
+
+use std::path::Path;
+
+use super::changes::Changes;
+use crate::assets::{COURSE_FILE, Catalog};
+use crate::report::{print, width, wrap};
+
+/// A stage was added to the course in `root`; the tracks of `without` do not have it.
+pub(super) fn stage(catalog: &Catalog, root: &Path, name: &str, changes: &Changes, without: &[&str]) {
+    let mut text =
+        wrap(&format!("The stage `{name}` is made: a whole one, which you can now make your own."), width(), "");
+    let mut files: Vec<&str> = changes.files.iter().map(|(path, _)| path.as_str()).collect();
+    files.sort_unstable();
+    files.iter().for_each(|path| text.push_str(&format!("  {path}\n")));
+    let changed: Vec<&str> = changes.replaced.iter().map(|(path, _)| path.as_str()).collect();
+    text.push_str(&wrap(&format!("Also changed: {}", changed.join(", ")), width(), ""));
+    if !without.is_empty() {
+        let without = without.join(", ");
+        text.push_str(&wrap(&format!("Not made for: {without}. A stage has a package in every track."), width(), ""));
+    }
+    text.push_str("\nNext:\n");
+    text.push_str(&format!("  workshop --course {} author check {name}\n", shown(root)));
+    step(&mut text, "is green now, and should be after each step:");
+    let folders = catalog.course.tracks.values();
+    for (folder, what) in folders.flat_map(|track| {
+        [(&track.solutions, "the programs as they should be"), (&track.templates, "the same with holes")]
+    }) {
+        let package = format!("{folder}/{name}");
+        if changes.folders.contains(&package) {
+            text.push_str(&format!("  {package}\n"));
+            step(&mut text, what);
+        }
+    }
+    text.push_str(&format!("  exercises/{name}/stage.yaml\n"));
+    step(&mut text, "what is typed and what is expected; then the lesson, and a patch for each known mistake");
+    print(&text);
+}
+
+/// A course was made in `root`, with a first stage.
+pub(super) fn course(catalog: &Catalog, root: &Path, stage: &str) {
+    let name = &catalog.course.name;
+    let mut text = wrap(&format!("The course `{name}` is made, with a first stage, `{stage}`."), width(), "");
+    let track = catalog.course.tracks.values().next();
+    let packages = track.into_iter().flat_map(|track| [&track.templates, &track.solutions]);
+    let packages: Vec<String> = packages.map(|folder| format!("{folder}/{stage}/")).collect();
+    let stage_folder = format!("exercises/{stage}/");
+    let of_all = [COURSE_FILE, stage_folder.as_str()].into_iter().chain(packages.iter().map(String::as_str));
+    of_all.chain(["starters/", "README.md"]).for_each(|path| text.push_str(&format!("  {name}/{path}\n")));
+    text.push_str("\nNext:\n");
+    text.push_str(&format!("  workshop --course {} author check\n", shown(root)));
+    step(&mut text, "is green now, and should be after each step");
+    text.push_str(&format!("  workshop --course {} author new NAME\n", shown(root)));
+    step(&mut text, "adds a stage");
+    text.push_str(&format!("  workshop --course {} next\n", shown(root)));
+    step(&mut text, "is what learners do, in a folder of theirs; README.md has the rest");
+    print(&text);
+}
+
+fn step(text: &mut String, what: &str) {
+    text.push_str(&wrap(what, width(), "      "));
+}
+
+/// A folder as it can be typed from here.
+fn shown(root: &Path) -> String {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
+    let path = match root.strip_prefix(&here) {
+        Ok(below) if below.as_os_str().is_empty() => ".".to_owned(),
+        Ok(below) => below.display().to_string(),
+        Err(_) => root.display().to_string(),
+    };
+    let is_plain = path.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
+    if is_plain { path } else { format!("'{path}'") }
+}

@@ -1,0 +1,5 @@
+import sys
+
+from conversation import play
+
+play("{{ role }}", *sys.argv[1:])

@@ -1,0 +1,1 @@
+exec python3 -S "${0%/*}/conversation.py" {{ role }} "$@"
