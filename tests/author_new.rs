@@ -252,6 +252,8 @@ fn a_course_in_rust_is_right_at_once() {
     let author = Author::anywhere();
     author.types(&["author", "new-course", "mine", "--roles", "peer"]).good();
     author.types_in("mine", &["author", "new", "two-way"]).good();
+    author.is_refused(&["--course", "mine", "author", "new", "core"], &["`core` means something else", "starter.yaml"]);
+    author.is_refused(&["--course", "mine", "author", "new", "1st"], &["cannot start with a digit", "tried on a copy"]);
     for packages in ["templates/rust", "solutions/rust"] {
         let manifest = author.file(&format!("mine/{packages}/Cargo.toml"));
         let metadata = Command::new("cargo")

@@ -110,11 +110,12 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The YAML files below a folder, but not those of learners and builds.
+/// The YAML files below a folder, but not those that builds leave, and not those of starters, which
+/// are yet to be filled in.
 fn yaml_files(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).expect("readable").flatten() {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-        if path.is_dir() && name != "target" && !name.starts_with('.') {
+        if path.is_dir() && name != "target" && name != "starters" && !name.starts_with('.') {
             yaml_files(&path, found);
         } else if name == "course.yaml" || name == "stage.yaml" {
             found.push(path);

@@ -80,6 +80,10 @@ pub(super) fn plan(catalog: &Catalog, stage: &str, roles: &[String], tracks: &[&
     let roles = if roles.is_empty() { starters[0].about.roles.clone() } else { roles.to_vec() };
     check_roles(&roles)?;
     let names = Names { stage: stage.to_owned(), roles };
+    if let Some(starter) = starters.iter().find(|starter| starter.about.taken.contains(&names.stage)) {
+        return Err(Error::new(format!("`{stage}` means something else in this language already"))
+            .help(format!("take another name; {}/starter.yaml lists those that are taken", starter.folder)));
+    }
 
     let mut own = starters[0].stage_files(&names)?;
     name_schema(&mut own, &catalog.text()?);
@@ -201,9 +205,10 @@ fn refreshed(command: &[String], all: &[File], top: &[File], package: &[File]) -
         .output()
         .map_err(|error| Error::new(&shown).because(error).help("is the language of this track installed?"))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        let lines = output.stderr.trim_ascii().split(|byte| *byte == b'\n');
+        let said: Vec<String> = lines.map(crate::pattern::escape).collect();
         return Err(Error::new(shown)
-            .because(crate::pattern::escape(said.as_bytes()))
+            .because(said.join("\n"))
             .help("this was tried on a copy, and nothing was written"));
     }
     let fail = |error| Error::io("read the folder", dir.path(), &error);

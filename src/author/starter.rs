@@ -35,6 +35,9 @@ pub struct Starter {
 pub struct About {
     /// The roles of a stage when none are named.
     pub roles: Vec<String>,
+    /// Names that a stage can't have in this language.
+    #[serde(default)]
+    pub taken: Vec<String>,
     /// Where a stage is made known in files beside the packages.
     #[serde(default)]
     pub insert: Vec<Insert>,
@@ -120,7 +123,12 @@ impl Starter {
                     Ok(text) => names.fill(text, role, &file)?.into_bytes(),
                     Err(_) => bytes.clone(),
                 };
-                filled.push((names.fill(&below, role, &file)?, bytes));
+                let path = names.fill(&below, role, &file)?;
+                if path.split('/').any(|part| part.is_empty() || part == "..") {
+                    let help = "the names in a path stand for themselves, as in `src/{{role}}.c`";
+                    return Err(Error::new(format!("{file} would become `{path}`")).help(help));
+                }
+                filled.push((path, bytes));
             }
         }
         Ok(filled)
