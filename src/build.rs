@@ -198,14 +198,16 @@ impl Package {
         Ok((status.success(), output))
     }
 
-    /// All that a build depends on, with a hash of each: the command, the files of the package,
-    /// and those at the top of the folder of all packages.
+    /// All that a build depends on, with a hash of each: the command, the files of the package
+    /// and of those that all stages share, and those at the top of the folder of all packages.
     fn sources(&self, track: &Track) -> Result<Sources> {
         let mut sources = Sources::new();
         let command: Vec<String> = track.build.iter().map(|word| self.fill(word, "")).collect();
         sources.insert(PathBuf::from("command"), hash_of(&(command, &track.env)));
         hash_files(&self.root, false, &mut sources)?;
-        hash_files(&self.dir(), true, &mut sources)?;
+        for package in std::iter::once(&self.stage).chain(&track.shared) {
+            hash_files(&self.root.join(package), true, &mut sources)?;
+        }
         Ok(sources)
     }
 }
@@ -221,7 +223,9 @@ fn hash_of(value: &impl Hash) -> u64 {
 
 fn hash_files(dir: &Path, deep: bool, sources: &mut Sources) -> Result<()> {
     let fail = |error: std::io::Error| {
-        Error::io("read", dir, &error).help("was it moved? `workshop reset` brings a stage's files back")
+        Error::io("read", dir, &error).help(
+            "was it moved? `workshop update` brings what is new in the course, `workshop reset` a stage's files back",
+        )
     };
     for entry in fs::read_dir(dir).map_err(fail)? {
         let entry = entry.map_err(fail)?;

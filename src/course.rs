@@ -5,8 +5,10 @@
 
 mod checks;
 mod names;
+mod runner;
 mod scenario;
 pub mod schema;
+mod shown;
 mod stage;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ pub use checks::is_file_name;
 #[cfg(test)]
 use checks::{FILE_NAME, PATH};
 use checks::{check_file_name, check_path, check_regex, check_unique, check_words};
+use shown::Shown;
 
 /// The captures that every scenario has: an address at which nobody listens, as `IP:PORT`.
 pub const NOBODY: &str = "nobody";
@@ -44,9 +47,13 @@ pub struct Course {
     /// What a learner is told when all stages are verified.
     #[serde(default)]
     pub ending: String,
+    /// The oldest runner that can play it.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(example = &"0.1"))]
+    pub runner: Option<String>,
     /// The names of the stages, in the order in which learners meet them. Each is a folder in
     /// `exercises/`, and a package in the templates and solutions of every track. Progress is kept
-    /// by these names: a stage can be moved, and is a new one when it is renamed.
+    /// by these names: a stage can be moved, and one that is renamed says what it `was`.
     #[cfg_attr(test, schemars(length(min = 1), inner(regex(pattern = FILE_NAME)), extend("uniqueItems" = true)))]
     pub stages: Vec<String>,
     /// The languages of the course, by name.
@@ -82,6 +89,10 @@ pub struct Track {
     /// The files or folders of a package that a learner edits; `.` is all of it.
     #[cfg_attr(test, schemars(inner(regex(pattern = PATH)), example = ["src"]))]
     pub edit: Vec<String>,
+    /// Packages that all stages use, and that no learner edits.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(inner(regex(pattern = PATH)), example = ["support"]))]
+    pub shared: Vec<String>,
     /// The command that builds a package, run in the folder of all packages; left out where nothing
     /// is to be built.
     #[serde(default)]
@@ -139,6 +150,8 @@ pub struct Check {
 pub struct Stage {
     /// Its name: the folder's, and the key of the learner's progress.
     pub name: String,
+    /// What it was called before.
+    pub was: Vec<String>,
     /// One line.
     pub title: String,
     /// What it is about, in a sentence.
@@ -317,7 +330,9 @@ impl Course {
     /// # Errors
     /// Anything that is not as it should be, with its place.
     pub fn parse(file: &str, text: &str) -> Result<Course> {
-        let (course, source): (Course, Source<'_>) = Source::parse(file, text)?;
+        // Before the rest: what a newer runner knows is not called unknown.
+        runner::check(file, text)?;
+        let (mut course, source): (Course, Source<'_>) = Source::parse(file, text)?;
         check_file_name(&course.name, "name", &source)?;
         if course.stages.is_empty() {
             return Err(Error::new("this course has no stages")
@@ -337,7 +352,9 @@ impl Course {
         for (name, track) in &course.tracks {
             check_file_name(name, &format!("tracks.{name}"), &source)?;
             track.check(&format!("tracks.{name}"), &source)?;
+            track.check_shared(&format!("tracks.{name}.shared"), &course.stages, &source)?;
         }
+        course.make_visible();
         Ok(course)
     }
 }
@@ -374,6 +391,22 @@ impl Track {
             check_words(value, &format!("{path}.env.{key}"), source)?;
         }
         Ok(())
+    }
+}
+
+impl Track {
+    /// What stages share is beside them, and is none of them.
+    fn check_shared(&self, path: &str, stages: &[String], source: &Source<'_>) -> Result<()> {
+        let at = |index| format!("{path}[{index}]");
+        for (index, name) in self.shared.iter().enumerate() {
+            check_file_name(name, &at(index), source)?;
+            if stages.contains(name) {
+                return Err(Error::new(format!("`{name}` is a stage, and can't be shared"))
+                    .at(source.place(&at(index)))
+                    .help("what stages share is a package of its own, beside theirs: give it another name"));
+            }
+        }
+        check_unique(self.shared.iter().map(String::as_str), "shared package", &at, source)
     }
 }
 

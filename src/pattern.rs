@@ -30,7 +30,7 @@ mod types;
 use std::fmt;
 use std::ops::Range;
 
-pub use escape::{escape, shorten};
+pub use escape::{escape, shorten, visible};
 pub use search::Budget;
 pub use types::{Rule, Type};
 

@@ -8,6 +8,7 @@ use colored::Colorize;
 use crate::cli::{NextArgs, SolutionArgs};
 use crate::course::Stage;
 use crate::error::{Error, Result};
+use crate::pattern::visible;
 use crate::progress::State;
 use crate::report::{self, print, width, wrap};
 use crate::workspace::Workspace;
@@ -73,7 +74,7 @@ fn show(workspace: &Workspace, stage: &str) -> Result<bool> {
     let stages = &workspace.catalog.course.stages;
     let number = stages.iter().position(|name| *name == stage.name).map_or(0, |at| at + 1);
     print(&format!("\n{}\n", format!("Stage {number} of {}: {}", stages.len(), stage.title).cyan().bold()));
-    print(&format!("{}\n", report::markdown(&workspace.catalog.stage_text(&stage.name, "lesson.md")?)));
+    print(&format!("{}\n", report::markdown(&visible(&workspace.catalog.stage_text(&stage.name, "lesson.md")?))));
     print(&task(workspace, &stage)?);
     Ok(true)
 }
@@ -193,7 +194,11 @@ pub fn solution(course: Option<&Path>, args: &SolutionArgs) -> Result<bool> {
     let edited = workspace.editable(&stage)?;
     for (name, bytes) in workspace.solution(&stage)? {
         if edited.contains(&Path::new(&stage).join(&name)) {
-            print(&format!("{}\n{}\n", format!("── {stage}/{name} ──").bold(), String::from_utf8_lossy(&bytes)));
+            print(&format!(
+                "{}\n{}\n",
+                format!("── {stage}/{name} ──").bold(),
+                visible(&String::from_utf8_lossy(&bytes))
+            ));
         }
     }
     Ok(true)

@@ -10,6 +10,7 @@ use super::checks::{check_file_name, check_limit, check_path, check_unique, patt
 #[cfg(test)]
 use super::scenario::ROOM;
 use super::scenario::ScenarioReader;
+use super::shown::Shown;
 use super::{Condition, Hint, Mistake, Party, Role, Scenario, Stage, StageExplanation};
 use crate::error::{Error, Result, suggest};
 use crate::transcript;
@@ -20,6 +21,10 @@ use crate::yaml::Source;
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "stage.yaml"))]
 #[serde(deny_unknown_fields)]
 pub(super) struct StageFile {
+    /// What the stage was called before: progress and files of these names are its own.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(inner(regex(pattern = FILE_NAME)), extend("uniqueItems" = true)))]
+    pub(super) was: Vec<String>,
     /// One line; `workshop next` and `workshop list` show it.
     pub(super) title: String,
     /// What the stage is about, in a sentence.
@@ -154,8 +159,10 @@ impl Stage {
     /// # Errors
     /// Anything that is not as it should be, with its place.
     pub fn parse(name: &str, file: &str, text: &str) -> Result<Stage> {
-        let (raw, source): (StageFile, Source<'_>) = Source::parse(file, text)?;
+        let (mut raw, source): (StageFile, Source<'_>) = Source::parse(file, text)?;
         raw.check(&source)?;
+        check_was(name, &raw.was, &source)?;
+        raw.make_visible();
         let roles = raw
             .roles
             .iter()
@@ -179,6 +186,7 @@ impl Stage {
         let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
         Ok(Stage {
             name: name.to_owned(),
+            was: raw.was,
             title: raw.title,
             about: raw.about,
             roles,
@@ -242,6 +250,20 @@ impl StageFile {
         }
         check_limit(self.limit, "limit", source)
     }
+}
+
+/// A stage had other names before than it has now.
+fn check_was(name: &str, was: &[String], source: &Source<'_>) -> Result<()> {
+    let at = |index| format!("was[{index}]");
+    for (index, old) in was.iter().enumerate() {
+        check_file_name(old, &at(index), source)?;
+        if old == name {
+            return Err(Error::new(format!("`{name}` is what this stage is called now"))
+                .at(source.place(&at(index)))
+                .help("`was` has the names that it had before"));
+        }
+    }
+    check_unique(was.iter().map(String::as_str), "earlier name", &at, source)
 }
 
 /// The names of roles, scenarios and mistakes.

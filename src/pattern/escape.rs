@@ -42,6 +42,22 @@ fn escape_char(c: char, shown: &mut String) {
     }
 }
 
+/// A text of a course, safe for a terminal: line breaks and tabs stay, other control characters and
+/// those that turn the direction of writing are escaped. A carriage return that belongs to a line
+/// break is left out.
+pub fn visible(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut shown = String::with_capacity(text.len());
+    for c in text.replace("\r\n", "\n").chars() {
+        if matches!(c, '\n' | '\t') || !(c.is_control() || turns(c)) {
+            shown.push(c);
+        } else {
+            escape_char(c, &mut shown);
+        }
+    }
+    shown
+}
+
 /// Format characters (Unicode's category Cf), and letters that are drawn as nothing.
 fn is_invisible(c: char) -> bool {
     matches!(c,

@@ -1,0 +1,36 @@
+//! What a course says to people, made safe to show as it is read: whoever shows it need not ask.
+
+use super::Course;
+use super::stage::StageFile;
+use crate::pattern::visible;
+
+/// Something that has texts for people in it.
+pub(super) trait Shown {
+    /// Escapes what does not belong on a terminal.
+    fn make_visible(&mut self);
+}
+
+fn escape_all<'t>(texts: impl IntoIterator<Item = &'t mut String>) {
+    texts.into_iter().for_each(|text| *text = visible(text));
+}
+
+impl Shown for Course {
+    fn make_visible(&mut self) {
+        escape_all([&mut self.title, &mut self.about, &mut self.ending]);
+        for track in self.tracks.values_mut() {
+            escape_all([&mut track.title]);
+            escape_all(track.checks.iter_mut().flat_map(|check| [&mut check.what, &mut check.fix]));
+        }
+    }
+}
+
+impl Shown for StageFile {
+    fn make_visible(&mut self) {
+        escape_all([&mut self.title, &mut self.about]);
+        escape_all(self.roles.iter_mut().map(|role| &mut role.about));
+        escape_all(self.scenarios.iter_mut().map(|scenario| &mut scenario.about));
+        escape_all(self.hints.iter_mut().map(|hint| &mut hint.say));
+        escape_all(self.explanations.iter_mut().map(|explanation| &mut explanation.say));
+        escape_all(self.mistakes.iter_mut().map(|mistake| &mut mistake.about));
+    }
+}
