@@ -1,6 +1,10 @@
 //! Where the files of a course come from: the binary itself, or a folder.
 
+pub mod git;
+mod source;
+
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,6 +13,8 @@ use include_dir::{Dir, include_dir};
 
 use crate::course::{Course, Stage, Track};
 use crate::error::{Error, Place, Result, suggest};
+
+pub use source::{Source, shown_url};
 
 static BUILT_IN: Dir<'_> = include_dir!("$OUT_DIR/course");
 
@@ -20,9 +26,6 @@ const MAX_FILE: u64 = 4 << 20;
 
 /// A package of a course may have so many files.
 const MAX_FILES: usize = 2000;
-
-/// Folders that are no part of a course, wherever they are.
-pub const PASSED_OVER: [&str; 5] = ["target", ".git", ".workshop", "__pycache__", "node_modules"];
 
 /// Where a course comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +90,55 @@ impl Catalog {
         let file = format!("exercises/{name}/stage.yaml");
         let text = text(&self.origin, &file)?;
         Stage::parse(name, &shown(&self.origin, &file), &text)
+    }
+
+    /// The stages that were called otherwise before: earlier names, and what they are now.
+    ///
+    /// # Errors
+    /// A `stage.yaml` is wrong; or an earlier name is a stage's that there is, or is claimed twice.
+    pub fn renames(&self) -> Result<BTreeMap<String, String>> {
+        let mut renames = BTreeMap::new();
+        for name in &self.course.stages {
+            for old in self.stage(name)?.was {
+                let wrong = |why: String| {
+                    Error::new(format!("`{name}` can't have been `{old}`: {why}")).help(format!(
+                        "take `{old}` out of `was` in {}",
+                        self.shown(&format!("exercises/{name}/stage.yaml"))
+                    ))
+                };
+                if self.course.stages.contains(&old) {
+                    return Err(wrong("a stage of this course is called that".to_owned()));
+                }
+                if let Some(other) = renames.insert(old.clone(), name.clone()) {
+                    return Err(wrong(format!("`{other}` says so, too")));
+                }
+            }
+        }
+        Ok(renames)
+    }
+
+    /// The course is whole, as far as a learner of this track needs it: stages, lessons, earlier
+    /// names, shared packages. What a workspace is made or changed from is looked at before.
+    ///
+    /// # Errors
+    /// Something is wrong or missing.
+    pub fn check_whole(&self, track: &Track) -> Result<()> {
+        self.renames()?;
+        for stage in &self.course.stages {
+            self.stage_text(stage, "lesson.md")?;
+        }
+        for (folder, package) in [&track.templates, &track.solutions]
+            .into_iter()
+            .flat_map(|folder| track.shared.iter().map(move |p| (folder, p)))
+        {
+            self.tree(&format!("{folder}/{package}"))?;
+        }
+        Ok(())
+    }
+
+    /// The name of a file as the reader knows it.
+    pub fn shown(&self, file: &str) -> String {
+        shown(&self.origin, file)
     }
 
     /// A text file of a stage's folder: its lesson, or a patch.
@@ -200,6 +252,11 @@ fn read_limited(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Folders that are no part of a course, wherever they are.
+pub fn is_passed_over(name: &str) -> bool {
+    matches!(name, "target" | ".git" | ".workshop" | "__pycache__" | "node_modules")
+}
+
 fn embedded(dir: &Dir<'_>, root: &Path, files: &mut Vec<File>) {
     for file in dir.files() {
         let path = file.path().strip_prefix(root).unwrap_or(file.path());
@@ -220,7 +277,7 @@ fn on_disk(dir: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
                 .help("put the file itself into the course"));
         }
         if kind.is_dir() {
-            if !PASSED_OVER.contains(&name.as_str()) {
+            if !is_passed_over(&name) {
                 on_disk(&entry.path(), &format!("{path}/"), files)?;
             }
         } else {

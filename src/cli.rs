@@ -30,6 +30,8 @@ pub struct Cli {
 pub enum Command {
     /// Show the next exercise; make a workspace where there is none
     Next(NextArgs),
+    /// Make a workspace of a course that is a folder or a git repository; nothing of it is run
+    Init(InitArgs),
     /// Build and play your programs, and say whether they are right, and why not
     Verify(VerifyArgs),
     /// List the stages, and how far you are
@@ -44,9 +46,11 @@ pub enum Command {
     Diff(SolutionArgs),
     /// Put a stage's files back to how they were at first; yours are kept as a backup
     Reset(StageArgs),
+    /// Bring what is new in the course into the workspace; what you wrote is kept
+    Update(UpdateArgs),
     /// Play one peer by hand, in this terminal
     Run(RunArgs),
-    /// See whether this machine has what is needed
+    /// See whether this machine has what is needed, and what a course runs on it
     Doctor,
     /// For instructors: is a stage fair and strict?
     #[command(subcommand)]
@@ -73,6 +77,27 @@ pub struct NextArgs {
     /// Do not build dependencies in the background
     #[arg(long, env = "WORKSHOP_NO_PREFETCH", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_prefetch: bool,
+}
+
+/// `workshop init`
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The course: a folder, or an address as in https://example.org/course.git
+    #[arg(value_name = "PATH|GIT-URL")]
+    pub source: String,
+    /// The workspace's folder; the course's name when left out
+    pub dir: Option<PathBuf>,
+    /// The language to work in, where the course has several
+    #[arg(long, value_name = "NAME")]
+    pub track: Option<String>,
+}
+
+/// `workshop update`
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    /// Only show what would be done
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// A command that is about a stage.

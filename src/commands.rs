@@ -1,8 +1,10 @@
 //! What each command does, from the parts that the other modules offer.
 
 mod doctor;
+mod init;
 mod learn;
 mod prefetch;
+mod update;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use crate::cli::{AuthorCommand, Cli, Command, SchemaOf};
 use crate::course::{Party, schema};
 use crate::error::{Error, Result};
 use crate::process::strays;
+use crate::progress::State;
 use crate::workspace::Workspace;
 
 /// Does what was asked for. `Ok(false)` is a verdict against the learner's program.
@@ -25,6 +28,8 @@ pub fn run(cli: Cli) -> Result<bool> {
     let course = cli.course.as_deref();
     match cli.command {
         Command::Next(args) => learn::next(course, &args),
+        Command::Init(args) => init::init(course, &args),
+        Command::Update(args) => update::update(course, &args),
         Command::Verify(args) => verify::verify(course, &args),
         Command::List => learn::list(course),
         Command::Lesson(args) => learn::lesson(course, args.stage.as_deref()),
@@ -69,7 +74,20 @@ fn open_course(path: Option<&Path>) -> Result<Catalog> {
 }
 
 fn open_workspace(course: Option<&Path>) -> Result<Workspace> {
-    Workspace::find(&here()?, course)
+    let workspace = Workspace::find(&here()?, course)?;
+    if workspace.has_news() {
+        crate::report::say("this course has changed: `workshop update` brings what is new, and keeps what you wrote");
+    }
+    Ok(workspace)
+}
+
+/// The learner has something of the course run, knowingly.
+fn accept(workspace: &Workspace) -> Result<()> {
+    let commands = workspace.catalog.course.commands();
+    if !workspace.state.accepts(&commands) {
+        State::update(&workspace.dot(), |state| state.accepted = Some(commands))?;
+    }
+    Ok(())
 }
 
 /// The stage that is meant: the one named, the one whose folder this is, or the current one.

@@ -12,6 +12,7 @@ mod shown;
 mod stage;
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
@@ -356,6 +357,16 @@ impl Course {
         }
         course.make_visible();
         Ok(course)
+    }
+
+    /// A mark of all commands that the course has run: another one when they are others.
+    pub fn commands(&self) -> String {
+        let mut hash = DefaultHasher::new();
+        for (name, track) in &self.tracks {
+            let checks: Vec<_> = track.checks.iter().map(|check| &check.run).collect();
+            (name, &track.build, &track.run, &track.env, checks).hash(&mut hash);
+        }
+        format!("{:016x}", hash.finish())
     }
 }
 

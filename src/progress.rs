@@ -25,9 +25,17 @@ pub struct State {
     pub format: u32,
     /// The course's name.
     pub course: String,
-    /// The folder of the course; none for the built-in one.
+    /// The folder of the course, below the workspace when it is relative; none for the built-in
+    /// one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub course_path: Option<PathBuf>,
+    /// The address of the git repository that the course's folder is a copy of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course_url: Option<String>,
+    /// What the learner has agreed to have run, as a mark of the course's commands; see
+    /// [`State::accepts`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
     /// The track.
     pub track: String,
     /// The stage that is being worked on.
@@ -54,6 +62,19 @@ pub struct Progress {
     pub last_failure: Option<String>,
 }
 
+impl Progress {
+    /// Takes in what was done in the same stage under another name.
+    fn join(&mut self, earlier: Progress) {
+        self.verified = self.verified.into_iter().chain(earlier.verified).min();
+        self.skipped |= earlier.skipped;
+        let hints = std::mem::replace(&mut self.hints, earlier.hints);
+        self.hints.extend(hints);
+        let mut seen = std::collections::BTreeSet::new();
+        self.hints.retain(|hint| seen.insert(*hint));
+        self.last_failure = self.last_failure.take().or(earlier.last_failure);
+    }
+}
+
 impl State {
     /// A fresh one.
     pub fn new(course: &str, course_path: Option<PathBuf>, track: &str, current: &str) -> State {
@@ -61,6 +82,8 @@ impl State {
             format: FORMAT,
             course: course.to_owned(),
             course_path,
+            course_url: None,
+            accepted: None,
             track: track.to_owned(),
             current: current.to_owned(),
             stages: BTreeMap::new(),
@@ -70,6 +93,36 @@ impl State {
     /// Was this stage verified?
     pub fn verified(&self, stage: &str) -> bool {
         self.stages.get(stage).is_some_and(|progress| progress.verified.is_some())
+    }
+
+    /// Has the learner had something run by a course with these commands? A course that is not
+    /// built in runs nothing before a `workshop verify` or `workshop run`, nor again when its
+    /// commands are others.
+    pub fn accepts(&self, commands: &str) -> bool {
+        self.course_path.is_none() || self.accepted.as_deref() == Some(commands)
+    }
+
+    /// Follows a course whose stages have changed: `renames` has earlier names of stages, and
+    /// what they are now. Whoever was at a stage that is no more is at the first that is not
+    /// verified.
+    pub fn follow(&mut self, renames: &BTreeMap<String, String>, stages: &[String]) {
+        for (old, new) in renames {
+            if let Some(progress) = self.stages.remove(old) {
+                self.stage(new).join(progress);
+            }
+            if self.current == *old {
+                self.current.clone_from(new);
+            }
+        }
+        if !stages.contains(&self.current) {
+            let open = stages.iter().find(|stage| !self.verified(stage)).or(stages.last());
+            self.current = open.cloned().unwrap_or_default();
+        }
+    }
+
+    /// Are all stages that it names stages of the course?
+    pub fn fits(&self, stages: &[String]) -> bool {
+        stages.contains(&self.current) && self.stages.keys().all(|name| stages.contains(name))
     }
 
     /// The progress in a stage, made when there is none.

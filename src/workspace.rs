@@ -8,8 +8,16 @@
 //!     state.json           progress
 //!     reference/           the solutions, as the course has them
 //!     out/ cache/          what is built
-//!     backups/             what `workshop reset` replaced
+//!     backups/             what `workshop reset` and `workshop update` replaced
+//!     base/                the templates as the learner was given them
+//!     course/              the course, where it is a copy of a git repository
 //! ```
+
+mod base;
+mod disk;
+mod making;
+mod merge;
+mod update;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,10 +26,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::assets::{Catalog, File, Origin};
 use crate::course::{Party, Track};
 use crate::error::{Error, Result};
-use crate::progress::{State, write_whole};
+use crate::progress::State;
+
+pub use making::{Making, is_free};
+pub use merge::{Action, Mine, decide};
+pub use update::{Move, Step, Updated};
 
 /// The folder that makes a folder a workspace.
 const DOT: &str = ".workshop";
+
+/// Where a copy of a course is, below the workspace.
+const COURSE: &str = ".workshop/course";
 
 /// A workspace and its course.
 pub struct Workspace {
@@ -40,11 +55,25 @@ impl Workspace {
     /// # Errors
     /// There is none, or several, or its state or its course can't be read.
     pub fn find(from: &Path, course: Option<&Path>) -> Result<Workspace> {
-        let found = locate(from)?;
-        let root = found.ok_or_else(|| {
+        let (root, state) = Workspace::locate(from)?;
+        let catalog = match course.map(Path::to_owned).or(state.course_path.as_ref().map(|path| root.join(path))) {
+            Some(path) => Catalog::folder(&path)?,
+            None => Catalog::open(Origin::BuiltIn)?,
+        };
+        Workspace::with(root, state, catalog)
+    }
+
+    /// The folder and the state of the workspace that [`Workspace::find`] finds. Its course is not
+    /// looked at.
+    ///
+    /// # Errors
+    /// There is none, or several, or its state can't be read.
+    pub fn locate(from: &Path) -> Result<(PathBuf, State)> {
+        let root = locate(from)?.ok_or_else(|| {
             Error::new("there is no workspace here").help("`workshop next` makes one in the current folder; inside of it, or directly above, every command finds it")
         })?;
-        Workspace::open(root, course)
+        let state = State::load(&root.join(DOT))?;
+        Ok((root, state))
     }
 
     /// Is there a workspace to be found from here?
@@ -55,18 +84,21 @@ impl Workspace {
         Ok(locate(from)?.is_some())
     }
 
-    fn open(root: PathBuf, course: Option<&Path>) -> Result<Workspace> {
-        let state = State::load(&root.join(DOT))?;
-        let catalog = match course.or(state.course_path.as_deref()) {
-            Some(path) => Catalog::folder(path)?,
-            None => Catalog::open(Origin::BuiltIn)?,
-        };
+    /// A workspace with its course at hand.
+    ///
+    /// # Errors
+    /// The course is another one than the workspace's, or stages have been renamed wrongly.
+    pub fn with(root: PathBuf, mut state: State, catalog: Catalog) -> Result<Workspace> {
         if catalog.course.name != state.course {
             return Err(Error::new(format!(
                 "this workspace belongs to the course `{}`, not to `{}`",
                 state.course, catalog.course.name
             ))
             .help("go to another folder, and `workshop next` makes a workspace there"));
+        }
+        // Stages may have been renamed since: `workshop update` writes it down.
+        if !state.fits(&catalog.course.stages) {
+            state.follow(&catalog.renames()?, &catalog.course.stages);
         }
         Ok(Workspace { root, catalog, state })
     }
@@ -76,42 +108,8 @@ impl Workspace {
     /// # Errors
     /// There is a folder of that name already, or it can't be written.
     pub fn create(parent: &Path, catalog: Catalog, track: Option<&str>) -> Result<Workspace> {
-        let root = parent.join(&catalog.course.name);
-        if root.exists() {
-            return Err(Error::new(format!("{} exists already, and is not a workspace", root.display()))
-                .help("go to another folder, or move it away"));
-        }
-        let track_name =
-            track.or(catalog.course.tracks.keys().next().map(String::as_str)).unwrap_or_default().to_owned();
-        let track = catalog.track(&track_name)?;
-        let files = catalog.tree(&track.templates)?;
-        // All stages are read before anything is written: a wrong course leaves nothing behind.
-        for stage in &catalog.course.stages {
-            catalog.stage(stage)?;
-            catalog.stage_text(stage, "lesson.md")?;
-        }
-        // Made under another name and renamed: there is a whole workspace, or none.
-        let making = tempfile::Builder::new()
-            .prefix(".making-")
-            .tempdir_in(parent)
-            .map_err(|error| Error::io("make a workspace in", parent, &error))?;
-        write_files(making.path(), &files)?;
-        let dot = making.path().join(DOT);
-        fs::create_dir(&dot).map_err(|error| Error::io("make", &dot, &error))?;
-        write_whole(&dot.join(".gitignore"), b"*\n")?;
-        let course_path = match &catalog.origin {
-            Origin::BuiltIn => None,
-            Origin::Folder(path) => Some(path.clone()),
-        };
-        let state = State::new(&catalog.course.name, course_path, &track_name, &catalog.course.stages[0]);
-        state.save(&dot)?;
-        fs::rename(making.keep(), &root).map_err(|error| Error::io("make", &root, &error))?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let _ = fs::set_permissions(&root, fs::Permissions::from_mode(0o755));
-        }
-        Ok(Workspace { root, catalog, state })
+        is_free(&parent.join(&catalog.course.name))?;
+        Making::begin(parent)?.finish(catalog, None, None, track)
     }
 
     /// The `.workshop` folder.
@@ -185,18 +183,24 @@ impl Workspace {
         let package = self.root.join(stage);
         let mut backup = None;
         if package.exists() {
-            let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-            let backups = self.dot().join("backups");
-            fs::create_dir_all(&backups).map_err(|error| Error::io("make", &backups, &error))?;
-            let to = (0..1000)
-                .map(|n| backups.join(format!("{stage}-{seconds}-{n}")))
-                .find(|path| !path.exists())
-                .ok_or_else(|| Error::new("there are too many backups"))?;
+            let to = self.new_backup(stage)?;
             fs::rename(&package, &to).map_err(|error| Error::io("move away", &package, &error))?;
             backup = Some(to);
         }
         write_files(&package, &template)?;
+        self.write_base_of(stage)?;
         Ok(backup)
+    }
+
+    /// A path for a backup, at which there is nothing yet.
+    fn new_backup(&self, what: &str) -> Result<PathBuf> {
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let backups = self.dot().join("backups");
+        fs::create_dir_all(&backups).map_err(|error| Error::io("make", &backups, &error))?;
+        (0..1000)
+            .map(|n| backups.join(format!("{what}-{seconds}-{n}")))
+            .find(|path| !path.exists())
+            .ok_or_else(|| Error::new("there are too many backups").help("remove old ones from .workshop/backups"))
     }
 }
 

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use super::changes::Changes;
 use super::starter::{Names, Starter};
 use super::{listed, patch, told};
-use crate::assets::{COURSE_FILE, Catalog, File, Origin, PASSED_OVER};
+use crate::assets::{COURSE_FILE, Catalog, File, Origin, is_passed_over};
 use crate::cli::NewArgs;
 use crate::course::{Stage, is_file_name, schema};
 use crate::error::{Error, Result};
@@ -65,7 +65,7 @@ fn root(catalog: &Catalog) -> Result<PathBuf> {
 
 /// A name that can be a folder's, beside those that a course has.
 pub(super) fn check_name(name: &str) -> Result<()> {
-    if is_file_name(name) && !PASSED_OVER.contains(&name) {
+    if is_file_name(name) && !is_passed_over(name) {
         return Ok(());
     }
     Err(Error::new(format!("`{}` can't be a name here", crate::pattern::escape(name.as_bytes())))

@@ -6,10 +6,11 @@ use std::process::{Command, Stdio};
 
 use colored::Colorize;
 
-use crate::assets::Catalog;
+use crate::assets::{Catalog, Origin};
 use crate::build::Package;
 use crate::course::{Check, Party, fill_words};
 use crate::error::Result;
+use crate::pattern::escape;
 use crate::report::{print, width, wrap};
 use crate::stillness::SocketTable;
 use crate::workspace::Workspace;
@@ -21,21 +22,41 @@ const ROOM: u64 = 4 << 30;
 /// Looks at everything, and says what to do about what is missing.
 pub fn doctor(course: Option<&Path>) -> Result<bool> {
     let here = super::here()?;
-    let workspace = if Workspace::exists(&here)? { Some(Workspace::find(&here, course)?) } else { None };
-    let mut good = true;
-    match &workspace {
-        Some(workspace) => good &= line(true, &format!("the workspace is {}", workspace.root.display()), ""),
-        None => good &= line(true, "there is no workspace here yet (`workshop next` makes one)", ""),
-    }
+    let workspace = workspace_of(&here, course)?;
     let catalog = match &workspace {
         Some(workspace) => workspace.catalog.clone(),
         None => super::open_course(course)?,
     };
+    // Before anything is run.
+    let accepted = match (&workspace, &catalog.origin) {
+        (_, Origin::BuiltIn) => true,
+        (Some(workspace), _) => workspace.state.accepts(&catalog.course.commands()),
+        (None, _) => false,
+    };
+    if catalog.origin != Origin::BuiltIn {
+        print(&what_it_runs(&catalog, None)?);
+    }
+    let mut good = true;
+    match &workspace {
+        Some(workspace) => good &= line(true, &format!("the workspace is {}", workspace.root.display()), ""),
+        None if Workspace::exists(&here)? => good &= line(true, "the workspace here has another course", ""),
+        None => good &= line(true, "there is no workspace here yet (`workshop next` makes one)", ""),
+    }
     for (name, track) in &catalog.course.tracks {
+        if !accepted {
+            continue;
+        }
         let (root, package) = places(&catalog, workspace.as_ref(), name)?;
         for check in &track.checks {
             good &= look(check, root.as_deref(), package.as_ref());
         }
+    }
+    if !accepted && catalog.course.tracks.values().any(|track| !track.checks.is_empty()) {
+        print(&wrap(
+            "The course's own checks are left out: they are run in its workspace, after a `workshop verify`.",
+            width(),
+            "",
+        ));
     }
     good &= line(
         TcpListener::bind(("127.0.0.1", 0)).is_ok(),
@@ -55,6 +76,61 @@ pub fn doctor(course: Option<&Path>) -> Result<bool> {
     good &= disk(workspace.as_ref().map_or(here.as_path(), |workspace| workspace.root.as_path()));
     print(if good { "All is well.\n" } else { "Something is missing.\n" });
     Ok(good)
+}
+
+/// The workspace here. A course that is named may be another one: it is looked at by itself.
+fn workspace_of(here: &Path, course: Option<&Path>) -> Result<Option<Workspace>> {
+    if !Workspace::exists(here)? {
+        return Ok(None);
+    }
+    let Some(course) = course else { return super::open_workspace(None).map(Some) };
+    let (root, state) = Workspace::locate(here)?;
+    let own = state.course_path.as_ref().and_then(|path| root.join(path).canonicalize().ok());
+    let catalog = Catalog::folder(course)?;
+    if own.is_some_and(|own| catalog.origin == Origin::Folder(own)) {
+        return Workspace::with(root, state, catalog).map(Some);
+    }
+    Ok(None)
+}
+
+/// What a course runs on this machine, and when: all tracks, or one. Nothing is run for it.
+pub fn what_it_runs(catalog: &Catalog, only: Option<&str>) -> Result<String> {
+    let mut out = format!("{}\n", format!("What the course `{}` runs on this machine:", catalog.course.name).bold());
+    for (name, track) in catalog.course.tracks.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
+        let mut tell = |when: &str, what: String| {
+            out.push_str(&wrap(&format!("{when}: {what}"), width(), "    "));
+        };
+        tell(&format!("track {name}"), track.title.clone());
+        tell("to build a stage", if track.build.is_empty() { "nothing".to_owned() } else { words(&track.build) });
+        tell("to play a role", words(&track.run));
+        if !track.env.is_empty() {
+            let env = track.env.iter().map(|(key, value)| format!("{key}={value}"));
+            tell("with", words(&env.collect::<Vec<_>>()));
+        }
+        for check in &track.checks {
+            tell("in `workshop doctor`", words(&check.run));
+        }
+        tell("beside your programs", format!("those in {}", track.solutions));
+    }
+    for stage in &catalog.course.stages {
+        let stage = catalog.stage(stage)?;
+        let own: Vec<&str> =
+            stage.roles.iter().filter(|role| role.by == Some(Party::Stage)).map(|role| role.name.as_str()).collect();
+        if !own.is_empty() {
+            out.push_str(&wrap(&format!("stage {}: plays {} itself", stage.name, own.join(", ")), width(), "    "));
+        }
+    }
+    Ok(out)
+}
+
+/// A command as it could be typed, with nothing in it that a terminal obeys.
+fn words(command: &[String]) -> String {
+    let quoted = command.iter().map(|word| {
+        let plain = !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || "'\"\\$&|;<>*?()`".contains(c));
+        let shown = escape(word.as_bytes());
+        if plain { shown } else { format!("'{shown}'") }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 fn places(

@@ -20,7 +20,7 @@ pub fn next(course: Option<&Path>, args: &NextArgs) -> Result<bool> {
     let workspace = if made {
         Workspace::create(&here, super::open_course(course)?, args.track.as_deref())?
     } else {
-        Workspace::find(&here, course)?
+        super::open_workspace(course)?
     };
     if made {
         let about = workspace.catalog.course.about.trim();
@@ -63,7 +63,8 @@ fn following(state: &State, stages: &[String], current: &str) -> Option<String> 
 }
 
 fn start_ahead(workspace: &Workspace, args: &NextArgs) {
-    if !args.no_prefetch {
+    // A build is a program of the course's: there is none before the learner has asked for one.
+    if !args.no_prefetch && workspace.state.accepts(&workspace.catalog.course.commands()) {
         super::prefetch::start(workspace);
     }
 }

@@ -27,11 +27,26 @@ pub fn verify(course: Option<&Path>, args: &VerifyArgs) -> Result<bool> {
     let dot = workspace.dot();
     let waits = || report::say("another `workshop` is verifying in this workspace; waiting for it to finish");
     let _lock = Lock::take(&dot, "verify.lock", waits)?;
+    for stage in stages.iter().filter(|_| !args.solution) {
+        has_package(&workspace, stage)?;
+    }
+    super::accept(&workspace)?;
     for stage in &stages {
         passed &= verify_one(&workspace, stage, args, &selection, reporter.as_mut())?;
     }
     reporter.tell(&Event::Over { passed });
     Ok(passed)
+}
+
+/// The stage has a folder in the workspace: a new or renamed one may not yet.
+fn has_package(workspace: &Workspace, stage: &Stage) -> Result<()> {
+    let package = workspace.root.join(&stage.name);
+    if package.is_dir() {
+        return Ok(());
+    }
+    Err(Error::new(format!("there is no folder {}", super::relative(&package))).help(
+        "`workshop update` brings what is new in the course; `workshop reset` brings back a folder that you have removed",
+    ))
 }
 
 fn selection(args: &VerifyArgs) -> Selection {
@@ -129,8 +144,12 @@ pub fn run_role(course: Option<&Path>, args: &RunArgs) -> Result<bool> {
             wanted.join(" ")
         )));
     }
-    let built = super::built(&workspace, &stage.name, false)?;
     let of_the_course = args.party == PartyName::Reference || role.by.is_some();
+    if !of_the_course {
+        has_package(&workspace, &stage)?;
+    }
+    super::accept(&workspace)?;
+    let built = super::built(&workspace, &stage.name, false)?;
     let package = if of_the_course { &built.reference } else { &built.you };
     let mut reporter = report::Format::Text.reporter(false);
     let good = super::prefetch::with_build_lock(&workspace, reporter.as_mut(), |reporter| {

@@ -1,0 +1,70 @@
+//! `workshop init`: a workspace of a course that is not built in. Nothing of the course is run.
+
+use std::path::{Path, PathBuf};
+
+use colored::Colorize;
+
+use super::doctor;
+use crate::assets::{Catalog, Source, git};
+use crate::cli::InitArgs;
+use crate::error::{Error, Result};
+use crate::pattern::escape;
+use crate::report::{print, say, width, wrap};
+use crate::workspace::{Making, Workspace, is_free};
+
+/// Makes the workspace, and says what its course will run, and when.
+pub fn init(course: Option<&Path>, args: &InitArgs) -> Result<bool> {
+    if course.is_some() {
+        return Err(Error::new("`init` is told its course without `--course`").help("`workshop init PATH` will do"));
+    }
+    let source = Source::parse(&args.source)?;
+    let (parent, name) = target(args.dir.as_deref())?;
+    if let Some(name) = &name {
+        is_free(&parent.join(name))?;
+    }
+    let making = Making::begin(&parent)?;
+    let (catalog, url) = match &source {
+        Source::Folder(path) => (Catalog::folder(path)?, None),
+        Source::Git(url) => {
+            say(&format!("getting {}", source.shown()));
+            super::block_on(git::clone(url, &making.course()))?;
+            (Catalog::folder(&making.course())?, Some(url.as_str()))
+        }
+    };
+    let workspace = making.finish(catalog, url, name.as_deref(), args.track.as_deref())?;
+    welcome(&workspace, &source)?;
+    Ok(true)
+}
+
+/// The folder that the workspace will be in, and its name, where one was given.
+fn target(dir: Option<&Path>) -> Result<(PathBuf, Option<String>)> {
+    let here = super::here()?;
+    let Some(dir) = dir else { return Ok((here, None)) };
+    let shown = escape(dir.to_string_lossy().as_bytes());
+    let name = dir.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with(['-', '.']));
+    let name = name.ok_or_else(|| {
+        Error::new(format!("`{shown}` can't be a workspace")).help("name a folder that is not there yet; it is made")
+    })?;
+    if shown.starts_with('-') {
+        return Err(Error::new(format!("`{shown}` can't be a workspace")).help("no folder begins with `-`"));
+    }
+    Ok((here.join(dir.parent().unwrap_or(Path::new(""))), Some(name.to_owned())))
+}
+
+fn welcome(workspace: &Workspace, source: &Source) -> Result<()> {
+    let course = &workspace.catalog.course;
+    let root = escape(super::relative(&workspace.root).as_bytes());
+    print(&format!("{}\n", format!("Your workspace: {root}").bold()));
+    print(&wrap(&format!("{} (from {})", course.title, source.shown()), width(), "  "));
+    print(&wrap(course.about.trim(), width(), "  "));
+    print(&format!("\n{}\n", "Nothing of the course has been run yet.".bold()));
+    print(&doctor::what_it_runs(&workspace.catalog, Some(&workspace.state.track))?);
+    print(&wrap(
+        &format!(
+            "Nothing of this is run before `workshop verify` or `workshop run`. In {root}, `workshop next` shows the first lesson."
+        ),
+        width(),
+        "",
+    ));
+    Ok(())
+}

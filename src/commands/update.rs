@@ -1,0 +1,148 @@
+//! `workshop update`: what is new in the course, for a workspace that there is.
+
+use std::path::Path;
+
+use colored::Colorize;
+
+use crate::assets::{Catalog, Origin, git};
+use crate::cli::UpdateArgs;
+use crate::error::{Error, Result};
+use crate::pattern::escape;
+use crate::progress::{Lock, State};
+use crate::report::{self, print, say, width, wrap};
+use crate::workspace::{Action, Step, Updated, Workspace};
+
+/// Brings it, and says what became of every file that is not what it was.
+pub fn update(course: Option<&Path>, args: &UpdateArgs) -> Result<bool> {
+    let (root, state) = Workspace::locate(&super::here()?)?;
+    let dot = root.join(".workshop");
+    let _one_at_a_time = Lock::take(&dot, "update.lock", || say("another `workshop update` is at work; waiting"))?;
+    let waits = || say("another `workshop` is verifying in this workspace; waiting for it to finish");
+    let _verify = Lock::take(&dot, "verify.lock", waits)?;
+    // Kept until the end: a dry run reads the new version from there.
+    let _fetched;
+    let catalog = match (course, &state.course_url, &state.course_path) {
+        (Some(path), ..) => Catalog::folder(path)?,
+        (None, Some(url), Some(copy)) => {
+            let (fetched, catalog) = fetch(url, &root.join(copy), &dot, &state, args.dry_run)?;
+            _fetched = fetched;
+            catalog
+        }
+        (None, _, Some(path)) => Catalog::folder(&root.join(path))?,
+        (None, _, None) => Catalog::open(Origin::BuiltIn)?,
+    };
+    let workspace = Workspace::with(root, state, catalog)?;
+    let mut reporter = report::Format::Text.reporter(false);
+    let updated = super::prefetch::with_build_lock(&workspace, reporter.as_mut(), |_| workspace.update(args.dry_run))?;
+    drop(reporter);
+    show(&workspace, &updated, args.dry_run);
+    Ok(updated.conflicts() == 0)
+}
+
+/// The newest version of a course from git. It is read as a whole before a file of the old one is
+/// changed: a course that this runner can't play leaves the one that it can.
+fn fetch(url: &str, copy: &Path, dot: &Path, state: &State, dry: bool) -> Result<(Option<tempfile::TempDir>, Catalog)> {
+    say(&format!("looking for what is new at {}", crate::assets::shown_url(url)));
+    let dir = tempfile::Builder::new().prefix("course-new-").tempdir_in(dot);
+    let dir = dir.map_err(|error| Error::io("write into", dot, &error))?;
+    super::block_on(async {
+        let new = git::fetch(copy, url).await?;
+        git::export(copy, &new, dir.path()).await?;
+        let catalog = Catalog::folder(dir.path())?;
+        catalog.check_whole(catalog.track(&state.track)?)?;
+        if dry {
+            return Ok((Some(dir), catalog));
+        }
+        if catalog.course.name == state.course {
+            git::checkout(copy, &new).await?;
+            return Ok((None, Catalog::folder(copy)?));
+        }
+        // Refused by whoever opens the workspace with it.
+        Ok((None, catalog))
+    })
+}
+
+fn show(workspace: &Workspace, updated: &Updated, dry: bool) {
+    let mut out = String::new();
+    for moved in &updated.moves {
+        let (old, new) = (&moved.old, &moved.new);
+        out.push_str(&wrap(
+            &if moved.free {
+                format!("{old} is called {new} now, and so is your folder; your progress in it is kept")
+            } else {
+                format!(
+                    "{old} is called {new} now; your folder {old} stays where it is, as there is a folder {new} already"
+                )
+            },
+            width(),
+            "",
+        ));
+    }
+    let mut of = None;
+    for step in &updated.steps {
+        let (package, file) = step.path.split_once('/').unwrap_or(("the workspace", &step.path));
+        if of != Some(package) {
+            out.push_str(&format!("{}\n", escape(package.as_bytes()).bold()));
+            of = Some(package);
+        }
+        out.push_str(&line(step, file));
+    }
+    if let Some(backup) = &updated.backup {
+        out.push_str(&wrap(&format!("what was there is kept in {}", super::relative(backup)), width(), ""));
+    }
+    print(&out);
+    print(&wrap(&ending(workspace, updated, dry), width(), ""));
+}
+
+/// One file: what became of it, and its name.
+fn line(step: &Step, file: &str) -> String {
+    let (word, more) = match &step.action {
+        Action::Left => return String::new(),
+        Action::Added => ("new", String::new()),
+        Action::Replaced => ("replaced", String::new()),
+        Action::Merged(_) => ("merged", ": yours and the course's changes".to_owned()),
+        Action::Removed => ("removed", ": the course has it no more".to_owned()),
+        Action::Kept => ("left", ": the course has it no more, but you have changed it".to_owned()),
+        Action::Deleted => ("deleted", ": by you, and not brought back".to_owned()),
+        Action::Conflict => {
+            let beside = step.beside.as_deref().unwrap_or_default();
+            let beside = beside.rsplit('/').next().unwrap_or(beside);
+            ("conflict", format!(": yours is as it was, the course's is beside it, in {}", escape(beside.as_bytes())))
+        }
+    };
+    let word = format!("{word:<8}");
+    let word = match &step.action {
+        Action::Conflict => word.red().bold(),
+        Action::Deleted | Action::Kept => word.yellow(),
+        _ => word.green(),
+    };
+    let text = wrap(&format!("{}{more}", escape(file.as_bytes())), width(), "            ");
+    format!("  {word}  {}", text.trim_start())
+}
+
+fn ending(workspace: &Workspace, updated: &Updated, dry: bool) -> String {
+    let changed = updated
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::Added | Action::Replaced | Action::Merged(_) | Action::Removed));
+    let (changed, conflicts) = (changed.count(), updated.conflicts());
+    let lessons =
+        if workspace.state.course_url.is_some() { " Lessons and transcripts are the course's newest." } else { "" };
+    let files = |count: usize| if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+    match (conflicts, dry) {
+        (0, false) if changed == 0 && updated.moves.is_empty() => format!("Your files are up to date.{lessons}"),
+        (0, false) => format!("{} brought up to date.{lessons}", files(changed)),
+        (_, false) => format!(
+            "{} brought up to date; in {} you and the course have changed the same lines. Take over what you want from \
+             the files beside them, and remove those.",
+            files(changed),
+            files(conflicts)
+        ),
+        (0, true) => format!("{} would be brought up to date. Nothing has been changed.", files(changed)),
+        (_, true) => format!(
+            "{} would be brought up to date, {} would be in conflict. Nothing has been changed.",
+            files(changed),
+            files(conflicts)
+        ),
+    }
+}

@@ -1,0 +1,92 @@
+//! Files as an update reads and writes them.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use super::merge::Mine;
+use crate::error::{Error, Result};
+
+/// Puts a whole file in its place; whoever is killed leaves the old one or the new one. It is
+/// written in `dot`, so that nothing half written lies among the learner's files.
+pub(super) fn put(dot: &Path, place: &Path, bytes: &[u8]) -> Result<()> {
+    let fail = |error: std::io::Error| Error::io("write", place, &error);
+    let dir = place.parent().unwrap_or(dot);
+    fs::create_dir_all(dir).map_err(fail)?;
+    let write = |dir: &Path| -> std::io::Result<()> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".new-");
+        // Plain files have the permissions that an editor would give them.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(dir)?;
+        file.write_all(bytes)?;
+        if let Ok(old) = fs::metadata(place) {
+            file.as_file().set_permissions(old.permissions())?;
+        }
+        file.as_file().sync_all()?;
+        file.persist(place).map(drop).map_err(|error| error.error)
+    };
+    match write(dot) {
+        // A folder of the workspace may be a link to another disk.
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => write(dir).map_err(fail)?,
+        other => other.map_err(fail)?,
+    }
+    #[cfg(unix)]
+    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(fail)?;
+    Ok(())
+}
+
+pub(super) fn is_dir(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
+}
+
+pub(super) fn read_mine(path: &Path) -> Result<Mine> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_file() => match fs::read(path) {
+            Ok(bytes) => Ok(Mine::File(bytes)),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(Mine::Other),
+            Err(error) => Err(Error::io("read", path, &error)),
+        },
+        Ok(_) => Ok(Mine::Other),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Mine::Nothing),
+        Err(error) => Err(Error::io("read", path, &error)),
+    }
+}
+
+pub(super) fn read_base(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(Error::io("read", path, &error)),
+    }
+}
+
+/// All files below a folder, by their paths with `/`; none where there is no folder.
+pub(super) fn walk(dir: &Path, prefix: &str, files: &mut Vec<String>) -> Result<()> {
+    let fail = |error: std::io::Error| Error::io("read the folder", dir, &error);
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(fail)?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(fail)?;
+        let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type().map_err(fail)?.is_dir() {
+            walk(&entry.path(), &format!("{path}/"), files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Removes the folders that a removed file has left empty.
+pub(super) fn remove_empty(place: &Path, root: &Path) {
+    let folders = place.ancestors().skip(1).take_while(|dir| *dir != root && dir.starts_with(root));
+    for dir in folders {
+        if fs::remove_dir(dir).is_err() {
+            break;
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What an update does with one file: pure, from what was given, what the learner has, and what
+//! the course has now.
+
+use std::collections::BTreeMap;
+
+/// What the learner has in a file's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mine {
+    /// Nothing.
+    Nothing,
+    /// A file with these bytes.
+    File(Vec<u8>),
+    /// A folder, a link, or something that can't be read.
+    Other,
+}
+
+/// What becomes of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing: the learner has what the course has, or has changed what the course has not.
+    Left,
+    /// It is new in the course, and added.
+    Added,
+    /// The learner has not changed it: it is replaced.
+    Replaced,
+    /// Both have changed it, in different places: it becomes this.
+    Merged(Vec<u8>),
+    /// Both have changed it in one place: it is left, and the course's is put beside it.
+    Conflict,
+    /// The learner has deleted it: it is not brought back.
+    Deleted,
+    /// The course has it no more, and the learner has not changed it: it is removed.
+    Removed,
+    /// The course has it no more, but the learner has changed it: it is left.
+    Kept,
+}
+
+/// Decides. `base` is what the learner was given, `new` what the course has now.
+pub fn decide(base: Option<&[u8]>, mine: &Mine, new: Option<&[u8]>) -> Action {
+    match (mine, base, new) {
+        (Mine::File(mine), _, Some(new)) if mine == new => Action::Left,
+        (Mine::File(mine), Some(base), Some(_)) if mine == base => Action::Replaced,
+        (Mine::File(mine), Some(base), None) if mine == base => Action::Removed,
+        (Mine::Nothing, Some(_), Some(_)) => Action::Deleted,
+        (Mine::Nothing, None, Some(_)) => Action::Added,
+        (Mine::Nothing, _, None) => Action::Left,
+        (_, Some(base), Some(new)) if base == new => Action::Left,
+        (Mine::File(mine), Some(base), Some(new)) => match merge(base, mine, new) {
+            Some(merged) if merged == *mine => Action::Left,
+            Some(merged) => Action::Merged(merged),
+            None => Action::Conflict,
+        },
+        (_, _, Some(_)) => Action::Conflict,
+        (_, _, None) => Action::Kept,
+    }
+}
+
+/// Both changes in one text; none where they are in one place, or where the file is no text.
+fn merge(base: &[u8], mine: &[u8], new: &[u8]) -> Option<Vec<u8>> {
+    let text = |bytes| std::str::from_utf8(bytes).ok();
+    let (base, mine, new) = (text(base)?, text(mine)?, text(new)?);
+    let merged = diffy::merge(base, mine, new).ok()?;
+    // Nothing is taken on trust where a learner's work could be lost.
+    (has_all(&merged, base, mine) && has_all(&merged, base, new)).then(|| merged.into_bytes())
+}
+
+/// Has `merged` every line that `changed` has and `base` has not, as often as was added?
+fn has_all(merged: &str, base: &str, changed: &str) -> bool {
+    let (merged, base, changed) = (count(merged), count(base), count(changed));
+    changed.iter().all(|(line, times)| {
+        let before = base.get(line).copied().unwrap_or(0);
+        *times <= before || merged.get(line).copied().unwrap_or(0) >= (*times - before).max(1)
+    })
+}
+
+fn count(text: &str) -> BTreeMap<&str, usize> {
+    let mut lines = BTreeMap::new();
+    for line in text.lines() {
+        *lines.entry(line).or_default() += 1;
+    }
+    lines
+}

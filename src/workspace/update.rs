@@ -1,0 +1,287 @@
+//! Brings what is new in a course into a workspace, and loses nothing that a learner wrote.
+//!
+//! For each file in this order: what was there goes to a backup, the new file is put in its place,
+//! the base becomes what the course has now. All of it by renaming. Whoever is killed in between
+//! leaves a file whole, and the next update goes on from there: it decides from the files alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::Workspace;
+use super::disk::{is_dir, put, read_base, read_mine, remove_empty, walk};
+use super::merge::{Action, Mine, decide};
+use crate::error::{Error, Result};
+use crate::progress::State;
+
+/// A stage that is called otherwise now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The folder of before.
+    pub old: String,
+    /// What it is called now.
+    pub new: String,
+    /// The folder is renamed; it is not where there is one of the new name already.
+    pub free: bool,
+}
+
+/// What became of a file, or what would.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its path below the workspace, with `/`.
+    pub path: String,
+    /// What becomes of it.
+    pub action: Action,
+    /// In a [`Action::Conflict`]: where the course's file is, below the workspace.
+    pub beside: Option<String>,
+}
+
+/// What an update did, or would do.
+#[derive(Debug, Default)]
+pub struct Updated {
+    /// Stages that are called otherwise now.
+    pub moves: Vec<Move>,
+    /// All files that something is to be said of, in order.
+    pub steps: Vec<Step>,
+    /// Where files are as they were before, if any has changed.
+    pub backup: Option<PathBuf>,
+}
+
+impl Updated {
+    /// How many files are as they were because both have changed them.
+    pub fn conflicts(&self) -> usize {
+        self.steps.iter().filter(|step| step.action == Action::Conflict).count()
+    }
+}
+
+impl Workspace {
+    /// Brings the learner's packages up to date with the course; with `dry`, only says how.
+    /// One process does this at a time.
+    ///
+    /// # Errors
+    /// The course is wrong, or files can't be read or written. What was done until then is done.
+    pub fn update(&self, dry: bool) -> Result<Updated> {
+        let track = self.track()?;
+        self.catalog.check_whole(track)?;
+        let renames = self.catalog.renames()?;
+        let mut desk = Desk {
+            workspace: self,
+            base: self.base(),
+            new: self.catalog.tree(&track.templates)?.into_iter().collect(),
+            shared: track.shared.iter().map(String::as_str).collect(),
+            moved: BTreeMap::new(),
+            backup: None,
+            dry,
+        };
+        desk.finish_merge()?;
+        let moves = desk.moves(&renames)?;
+        let mut steps = Vec::new();
+        for path in desk.paths()? {
+            steps.extend(desk.file(&path)?);
+        }
+        let backup = desk.backup;
+        if !dry {
+            // Written anew when it is needed: what the course has no more must not be built.
+            let _ = fs::remove_dir_all(self.dot().join("reference").join(&self.state.track));
+            State::update(&self.dot(), |state| state.follow(&renames, &self.catalog.course.stages))?;
+            self.write_stamp()?;
+        }
+        Ok(Updated { moves, steps, backup })
+    }
+}
+
+/// An update at work.
+struct Desk<'w> {
+    workspace: &'w Workspace,
+    base: PathBuf,
+    new: BTreeMap<String, Vec<u8>>,
+    shared: BTreeSet<&'w str>,
+    /// In a dry run: folders as they will be called, and as they are called in the workspace and
+    /// in the base.
+    moved: BTreeMap<String, (String, String)>,
+    backup: Option<PathBuf>,
+    dry: bool,
+}
+
+impl Desk<'_> {
+    /// Renames the folders of stages that are called otherwise now: the learner's, then the base.
+    fn moves(&mut self, renames: &BTreeMap<String, String>) -> Result<Vec<Move>> {
+        let mut moves = Vec::new();
+        for (old, new) in renames {
+            let [from, to] = [old, new].map(|name| self.workspace.root.join(name));
+            let (here, free) = (is_dir(&from), to.symlink_metadata().is_err() && !self.moved.contains_key(new));
+            let [base_from, base_to] = [old, new].map(|name| self.base.join(name));
+            // A folder that stays where it is keeps its base.
+            let base_too = (free || !here) && is_dir(&base_from) && !base_to.exists();
+            if here {
+                moves.push(Move { old: old.clone(), new: new.clone(), free });
+            }
+            if self.dry {
+                let name = |moves: bool| if moves { old } else { new }.clone();
+                self.moved.insert(new.clone(), (name(here && free), name(base_too)));
+                continue;
+            }
+            if here && free {
+                fs::rename(&from, &to).map_err(|error| Error::io("rename", &from, &error))?;
+            }
+            if base_too {
+                fs::rename(&base_from, &base_to).map_err(|error| Error::io("rename", &base_from, &error))?;
+            }
+        }
+        Ok(moves)
+    }
+
+    /// All files that the course has, or that the learner was given.
+    fn paths(&self) -> Result<BTreeSet<String>> {
+        let mut given = Vec::new();
+        walk(&self.base, "", &mut given)?;
+        let now = |path: String| {
+            let moved = self.moved.iter().find_map(|(new, (_, base))| {
+                let rest = path.strip_prefix(base.as_str())?.strip_prefix('/')?;
+                Some(format!("{new}/{rest}"))
+            });
+            moved.unwrap_or(path)
+        };
+        Ok(given.into_iter().map(now).chain(self.new.keys().cloned()).collect())
+    }
+
+    /// Does what is to be done with a file, unless in a dry run.
+    fn file(&mut self, path: &str) -> Result<Option<Step>> {
+        let new = self.new.get(path).cloned();
+        let mine = read_mine(&self.mine(path, true))?;
+        let base = read_base(&self.mine(path, false))?;
+        let mut action = decide(base.as_deref(), &mine, new.as_deref());
+        let package = path.split_once('/').map_or("", |(package, _)| package);
+        if action == Action::Deleted && self.shared.contains(package) {
+            // No learner edits it, and all stages need it.
+            action = Action::Added;
+        }
+        let beside = match &new {
+            Some(new) if action == Action::Conflict => Some(self.beside(path, new)?),
+            _ => None,
+        };
+        if !self.dry {
+            self.carry_out(path, &action, &mine, new.as_deref(), beside.as_deref())?;
+            if base != new {
+                self.set_base(path, new.as_deref())?;
+            }
+            self.forget_merge();
+        }
+        Ok((action != Action::Left).then(|| Step { path: path.to_owned(), action, beside }))
+    }
+
+    fn carry_out(
+        &mut self,
+        path: &str,
+        action: &Action,
+        mine: &Mine,
+        new: Option<&[u8]>,
+        beside: Option<&str>,
+    ) -> Result<()> {
+        let place = self.workspace.root.join(path);
+        match (action, mine, new, beside) {
+            (Action::Added, _, Some(new), _) => self.put(&place, new),
+            (Action::Replaced, Mine::File(mine), Some(new), _) => {
+                self.keep(path, mine)?;
+                self.put(&place, new)
+            }
+            (Action::Merged(merged), Mine::File(mine), Some(new), _) => {
+                self.note_merge(path, merged, new)?;
+                self.keep(path, mine)?;
+                self.put(&place, merged)
+            }
+            (Action::Conflict, _, Some(new), Some(beside)) => self.put(&self.workspace.root.join(beside), new),
+            (Action::Removed, Mine::File(mine), ..) => {
+                self.keep(path, mine)?;
+                fs::remove_file(&place).map_err(|error| Error::io("remove", &place, &error))?;
+                remove_empty(&place, &self.workspace.root);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where a file is now: the learner's, or the one that was given.
+    fn mine(&self, path: &str, learners: bool) -> PathBuf {
+        let dir = if learners { &self.workspace.root } else { &self.base };
+        let now = path.split_once('/').and_then(|(package, rest)| {
+            let (mine, base) = self.moved.get(package)?;
+            Some(dir.join(if learners { mine } else { base }).join(rest))
+        });
+        now.unwrap_or_else(|| dir.join(path))
+    }
+
+    /// A name beside a file that is free, or has this very content already.
+    fn beside(&self, path: &str, new: &[u8]) -> Result<String> {
+        let names = std::iter::once(format!("{path}.new")).chain((2..1000).map(|n| format!("{path}.new-{n}")));
+        for name in names {
+            match read_mine(&self.mine(&name, true))? {
+                Mine::Nothing => return Ok(name),
+                Mine::File(bytes) if bytes == new => return Ok(name),
+                _ => {}
+            }
+        }
+        Err(Error::new(format!("there are too many files named {path}.new-…"))
+            .help("remove those that you are done with"))
+    }
+
+    /// Keeps what was in a file.
+    fn keep(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
+        if self.backup.is_none() {
+            self.backup = Some(self.workspace.new_backup("update")?);
+        }
+        let backup = self.backup.clone().unwrap_or_default();
+        self.put(&backup.join(path), bytes)
+    }
+
+    fn put(&self, place: &Path, bytes: &[u8]) -> Result<()> {
+        put(&self.workspace.dot(), place, bytes)
+    }
+
+    fn set_base(&self, path: &str, new: Option<&[u8]>) -> Result<()> {
+        let place = self.base.join(path);
+        match new {
+            Some(new) => self.put(&place, new),
+            None => match fs::remove_file(&place) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", &place, &error)),
+                _ => {
+                    remove_empty(&place, &self.base);
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    /// A merged file is neither what was given nor what the course has. Who is killed before the
+    /// base is written would have it merged again, and conflict with itself: so what it becomes,
+    /// and from what, is noted before.
+    fn note_merge(&self, path: &str, merged: &[u8], new: &[u8]) -> Result<()> {
+        let note = self.note();
+        self.put(&note.join("merged"), merged)?;
+        self.put(&note.join("base"), new)?;
+        self.put(&note.join("path"), path.as_bytes())
+    }
+
+    fn forget_merge(&self) {
+        let _ = fs::remove_dir_all(self.note());
+    }
+
+    fn note(&self) -> PathBuf {
+        self.workspace.dot().join("merging")
+    }
+
+    /// Goes on where an update was killed between a merged file and its base.
+    fn finish_merge(&self) -> Result<()> {
+        let read = |name: &str| fs::read(self.note().join(name));
+        let (Ok(path), Ok(merged), Ok(base)) = (read("path"), read("merged"), read("base")) else { return Ok(()) };
+        let path = String::from_utf8_lossy(&path).into_owned();
+        if !self.dry {
+            if read_mine(&self.workspace.root.join(&path))? == Mine::File(merged) {
+                self.set_base(&path, Some(&base))?;
+            }
+            self.forget_merge();
+        }
+        Ok(())
+    }
+}
