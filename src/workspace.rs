@@ -10,6 +10,7 @@
 //!     out/ cache/          what is built
 //!     backups/             what `workshop reset` and `workshop update` replaced
 //!     base/                the templates as the learner was given them
+//!     course.stamp         by which news in the course are known
 //!     course/              the course, where it is a copy of a git repository
 //! ```
 
@@ -33,7 +34,7 @@ pub use merge::{Action, Mine, decide};
 pub use update::{Move, Step, Updated};
 
 /// The folder that makes a folder a workspace.
-const DOT: &str = ".workshop";
+pub const DOT: &str = ".workshop";
 
 /// Where a copy of a course is, below the workspace.
 const COURSE: &str = ".workshop/course";

@@ -10,12 +10,12 @@ use crate::error::{Error, Result};
 use crate::pattern::escape;
 use crate::progress::{Lock, State};
 use crate::report::{self, print, say, width, wrap};
-use crate::workspace::{Action, Step, Updated, Workspace};
+use crate::workspace::{Action, DOT, Step, Updated, Workspace};
 
 /// Brings it, and says what became of every file that is not what it was.
 pub fn update(course: Option<&Path>, args: &UpdateArgs) -> Result<bool> {
     let (root, state) = Workspace::locate(&super::here()?)?;
-    let dot = root.join(".workshop");
+    let dot = root.join(DOT);
     let _one_at_a_time = Lock::take(&dot, "update.lock", || say("another `workshop update` is at work; waiting"))?;
     let waits = || say("another `workshop` is verifying in this workspace; waiting for it to finish");
     let _verify = Lock::take(&dot, "verify.lock", waits)?;

@@ -24,6 +24,10 @@ impl Making {
             Error::io("make a workspace in", parent, &error).help("name a folder that exists and is yours to write")
         };
         let parent = parent.canonicalize().map_err(fail)?;
+        if let Some(around) = parent.ancestors().find(|dir| is_workspace(dir)) {
+            return Err(Error::new(format!("{} is a workspace, and holds no other", around.display()))
+                .help("go to a folder outside of it"));
+        }
         let dir = tempfile::Builder::new().prefix(".making-").tempdir_in(&parent).map_err(fail)?;
         let dot = dir.path().join(DOT);
         fs::create_dir(&dot).map_err(|error| Error::io("make", &dot, &error))?;
