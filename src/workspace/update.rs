@@ -9,6 +9,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::Workspace;
 use super::disk::{is_dir, put, read_base, read_mine, remove_empty, walk};
 use super::merge::{Action, Mine, decide};
@@ -254,34 +256,44 @@ impl Desk<'_> {
     }
 
     /// A merged file is neither what was given nor what the course has. Who is killed before the
-    /// base is written would have it merged again, and conflict with itself: so what it becomes,
-    /// and from what, is noted before.
+    /// base is written would have it merged again: lines would come twice, or be in conflict with
+    /// themselves. So what it becomes, and from what, is noted before.
     fn note_merge(&self, path: &str, merged: &[u8], new: &[u8]) -> Result<()> {
-        let note = self.note();
-        self.put(&note.join("merged"), merged)?;
-        self.put(&note.join("base"), new)?;
-        self.put(&note.join("path"), path.as_bytes())
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let merge = Merge { path: path.to_owned(), merged: text(merged), base: text(new) };
+        let note = serde_json::to_vec(&merge).map_err(|error| Error::new("a note can't be written").because(error))?;
+        self.put(&self.note(), &note)
     }
 
     fn forget_merge(&self) {
-        let _ = fs::remove_dir_all(self.note());
+        let _ = fs::remove_file(self.note());
     }
 
     fn note(&self) -> PathBuf {
-        self.workspace.dot().join("merging")
+        self.workspace.dot().join("merging.json")
     }
 
     /// Goes on where an update was killed between a merged file and its base.
     fn finish_merge(&self) -> Result<()> {
-        let read = |name: &str| fs::read(self.note().join(name));
-        let (Ok(path), Ok(merged), Ok(base)) = (read("path"), read("merged"), read("base")) else { return Ok(()) };
-        let path = String::from_utf8_lossy(&path).into_owned();
+        let note = fs::read(self.note()).ok().and_then(|note| serde_json::from_slice(&note).ok());
+        let Some(Merge { path, merged, base }) = note else { return Ok(()) };
         if !self.dry {
-            if read_mine(&self.workspace.root.join(&path))? == Mine::File(merged) {
-                self.set_base(&path, Some(&base))?;
+            if read_mine(&self.workspace.root.join(&path))? == Mine::File(merged.into_bytes()) {
+                self.set_base(&path, Some(base.as_bytes()))?;
             }
             self.forget_merge();
         }
         Ok(())
     }
+}
+
+/// A merge that is being written. Only texts are merged.
+#[derive(Serialize, Deserialize)]
+struct Merge {
+    /// The file, below the workspace.
+    path: String,
+    /// What it becomes.
+    merged: String,
+    /// What its base becomes then.
+    base: String,
 }
