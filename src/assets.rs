@@ -83,13 +83,21 @@ impl Catalog {
     /// # Errors
     /// There is none of this name (the nearest are offered), or its `stage.yaml` is wrong.
     pub fn stage(&self, name: &str) -> Result<Stage> {
+        let (file, text) = self.stage_file(name)?;
+        Stage::parse(name, &file, &text)
+    }
+
+    /// The name and the text of a stage's `stage.yaml`; in a folder, its name is its path.
+    ///
+    /// # Errors
+    /// There is no stage of this name (the nearest are offered), or it can't be read.
+    pub fn stage_file(&self, name: &str) -> Result<(String, String)> {
         let names: Vec<&str> = self.course.stages.iter().map(String::as_str).collect();
         if !names.contains(&name) {
             return Err(Error::new(format!("this course has no stage `{name}`")).help(suggest(name, "stages", &names)));
         }
         let file = format!("exercises/{name}/stage.yaml");
-        let text = text(&self.origin, &file)?;
-        Stage::parse(name, &shown(&self.origin, &file), &text)
+        Ok((shown(&self.origin, &file), text(&self.origin, &file)?))
     }
 
     /// The stages that were called otherwise before: earlier names, and what they are now.

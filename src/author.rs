@@ -13,6 +13,7 @@ pub mod new;
 pub mod new_course;
 mod patch;
 pub mod starter;
+mod record;
 mod table;
 mod told;
 
@@ -34,6 +35,7 @@ use crate::verdict::StageVerdict;
 use crate::verify::{Selection, Verified, verify};
 use crate::workspace::write_files;
 
+pub use record::record;
 pub use table::Row;
 
 /// Checks the stages that were asked for; prints a table a stage. False when a rule is broken.
@@ -42,12 +44,7 @@ pub use table::Row;
 /// What kept the check from being made.
 pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
     let names = if args.stages.is_empty() { catalog.course.stages.clone() } else { args.stages.clone() };
-    let scratch = match &args.cache {
-        Some(folder) => Scratch::Kept(std::path::absolute(folder).map_err(|error| Error::io("use", folder, &error))?),
-        None => Scratch::Passing(
-            tempfile::tempdir().map_err(|error| Error::new("no temporary folder can be made").because(error))?,
-        ),
-    };
+    let scratch = Scratch::open(args.cache.as_deref())?;
     let _busy = args.busy.then(Busy::start);
     let mut good = true;
     for name in &names {
@@ -69,6 +66,16 @@ enum Scratch {
 }
 
 impl Scratch {
+    /// The folder that was asked for, or one that is gone afterwards.
+    fn open(cache: Option<&Path>) -> Result<Scratch> {
+        Ok(match cache {
+            Some(folder) => Scratch::Kept(std::path::absolute(folder).map_err(|error| Error::io("use", folder, &error))?),
+            None => Scratch::Passing(
+                tempfile::tempdir().map_err(|error| Error::new("no temporary folder can be made").because(error))?,
+            ),
+        })
+    }
+
     fn path(&self) -> &Path {
         match self {
             Scratch::Kept(path) => path,
@@ -140,18 +147,8 @@ impl Desk<'_> {
         Ok(rows)
     }
 
-    /// A folder with all packages of one version, and its place in the cache.
     fn package(&self, party: Party, name: &str, files: &[File]) -> Result<Package> {
-        let root = self.dir.join("packages").join(name);
-        write_files(&root, files)?;
-        Ok(Package {
-            party,
-            stage: self.stage.name.clone(),
-            root,
-            out: self.dir.join("out").join(name).join(&self.stage.name),
-            cache: self.dir.join("cache"),
-            colour: false,
-        })
+        package(&self.dir, &self.stage.name, party, name, files)
     }
 
     /// Plays `you` against the reference, every run as often as asked for.
@@ -315,6 +312,20 @@ impl Desk<'_> {
             Row::note("strictness", format!("catch no known mistake: {}", idle.join(", ")))
         }
     }
+}
+
+/// A folder with all packages of one version, and its place in the cache.
+fn package(dir: &Path, stage: &str, party: Party, name: &str, files: &[File]) -> Result<Package> {
+    let root = dir.join("packages").join(name);
+    write_files(&root, files)?;
+    Ok(Package {
+        party,
+        stage: stage.to_owned(),
+        root,
+        out: dir.join("out").join(name).join(stage),
+        cache: dir.join("cache"),
+        colour: false,
+    })
 }
 
 /// For each repeat: the explanation that a learner would have been shown, if it failed.

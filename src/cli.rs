@@ -214,6 +214,8 @@ pub enum AuthorCommand {
     NewCourse(NewCourseArgs),
     /// Print the JSON Schema of a course's YAML files, for editors
     Schema(SchemaArgs),
+    /// Play the solution, and write what it shows into the transcripts of a stage
+    Record(RecordArgs),
 }
 
 /// `workshop author new`
@@ -263,6 +265,31 @@ pub enum SchemaOf {
     Course,
     /// exercises/STAGE/stage.yaml
     Stage,
+}
+
+/// `workshop author record`
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// The stage
+    pub stage: String,
+    /// Only this scenario
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
+    /// Write without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Write nothing; exit code 1 when something would change
+    #[arg(long, conflicts_with = "yes")]
+    pub check: bool,
+    /// Play each scenario so many times; at least once over each of its links
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub runs: u32,
+    /// Keep what is built here from one time to the next
+    #[arg(long, value_name = "FOLDER", env = "WORKSHOP_AUTHOR_CACHE")]
+    pub cache: Option<PathBuf>,
+    /// The language whose solution is played; the first one of the course when left out
+    #[arg(long, value_name = "NAME")]
+    pub track: Option<String>,
 }
 
 /// `workshop author check`

@@ -53,6 +53,7 @@ pub fn run(cli: Cli) -> Result<bool> {
             });
             Ok(true)
         }
+        Command::Author(AuthorCommand::Record(args)) => crate::author::record(course, &args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "workshop", &mut script);

@@ -26,6 +26,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 mod types;
+mod values;
 
 use std::fmt;
 use std::ops::Range;
@@ -33,6 +34,7 @@ use std::ops::Range;
 pub use escape::{escape, shorten, visible};
 pub use search::Budget;
 pub use types::{Rule, Type};
+pub use values::{Value, values};
 
 use search::{Part, Step, search};
 
@@ -172,6 +174,17 @@ impl Pattern {
             Piece::Capture { name, .. } => value(name).unwrap_or_else(|| format!("{{{name}}}")),
         };
         self.pieces.iter().map(text).collect()
+    }
+}
+
+/// As it is written in a transcript.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces.iter().try_for_each(|piece| match piece {
+            Piece::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Piece::Capture { name, ty: Some(ty), .. } => write!(f, "{{{name}:{ty}}}"),
+            Piece::Capture { name, ty: None, .. } => write!(f, "{{{name}}}"),
+        })
     }
 }
 

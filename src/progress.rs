@@ -188,6 +188,10 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let fail = |error: std::io::Error| Error::io("write", path, &error);
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(dir).map_err(fail)?;
+    // Who could read the old file can read the new one.
+    if let Ok(old) = fs::metadata(path) {
+        file.as_file().set_permissions(old.permissions()).map_err(fail)?;
+    }
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
     file.persist(path).map_err(|error| fail(error.error))?;
     // The rename itself is safe once the folder is.

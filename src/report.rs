@@ -74,6 +74,19 @@ pub fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Is there somebody who can be asked?
+pub fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// Asks a question; everything but a clear yes is a no.
+pub fn ask(question: &str) -> bool {
+    print(&format!("{question} [y/N] "));
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
 /// Tells something that is no part of the result, on standard error.
 pub fn say(text: &str) {
     eprintln!("{text}");

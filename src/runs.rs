@@ -15,6 +15,7 @@
 mod address;
 mod look;
 mod patience;
+mod recording;
 mod rest;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 
 use self::address::{Address, Nobody};
 use self::patience::{Judgement, Patience};
+use self::recording::Follower;
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, Scenario, Stage};
 use crate::evidence::{Evidence, Lane, Printed, Typed};
 use crate::link::Link;
@@ -35,6 +37,8 @@ use crate::process::{Peer, PeerCommand, PeerEvent, strays};
 use crate::stillness::{SocketTable, Watch};
 use crate::transcript::{Action, LinkFault, LinkName, RoleId};
 use crate::verdict::{Failure, RunId};
+
+pub use self::recording::{Found, Handed, Heard, Recorded, Shown, Unrecorded, record};
 
 /// The shortest and the longest pause between two looks at what the peers are doing.
 const LOOK: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
@@ -72,15 +76,21 @@ pub struct Seen {
 /// Plays one run to its end. When the future is dropped, nothing of the run is left.
 pub async fn play(plan: &Plan<'_>, programs: &dyn Programs, sockets: Option<Arc<SocketTable>>) -> Seen {
     let nobody = Nobody::new();
-    let mut given: Captures = plan.scenario.given.clone();
-    given.insert(NOBODY.to_owned(), nobody.address.to_string());
-    given.insert(NOBODY_MULTIADDR.to_owned(), format!("/ip4/{}/tcp/{}", nobody.address.ip(), nobody.address.port()));
+    let matcher = Matcher::new(&plan.scenario.transcript, given(plan, &nobody));
     strays::adopt();
-    let mut stage = Player::new(plan, programs, sockets, given);
+    let mut stage = Player::new(plan, programs, sockets, Follower::Matcher(matcher));
     let limit = Duration::from_secs(plan.scenario.limit);
     let result = tokio::time::timeout(limit, stage.perform()).await;
     let failure = result.unwrap_or(Err(Failure::TimeLimit(plan.scenario.limit))).err();
     stage.finish(failure).await
+}
+
+/// What a run is given from the start.
+fn given(plan: &Plan<'_>, nobody: &Nobody) -> Captures {
+    let mut given = plan.scenario.given.clone();
+    given.insert(NOBODY.to_owned(), nobody.address.to_string());
+    given.insert(NOBODY_MULTIADDR.to_owned(), format!("/ip4/{}/tcp/{}", nobody.address.ip(), nobody.address.port()));
+    given
 }
 
 /// An event, and the role that it comes from.
@@ -91,7 +101,7 @@ struct Player<'c> {
     plan: &'c Plan<'c>,
     programs: &'c dyn Programs,
     sockets: Option<Arc<SocketTable>>,
-    matcher: Matcher<'c>,
+    matcher: Follower<'c>,
     peers: Vec<Option<(Peer, Watch)>>,
     links: Vec<Link>,
     /// What has befallen links so far.
@@ -108,7 +118,12 @@ struct Player<'c> {
 }
 
 impl<'c> Player<'c> {
-    fn new(plan: &'c Plan<'c>, programs: &'c dyn Programs, sockets: Option<Arc<SocketTable>>, given: Captures) -> Self {
+    fn new(
+        plan: &'c Plan<'c>,
+        programs: &'c dyn Programs,
+        sockets: Option<Arc<SocketTable>>,
+        matcher: Follower<'c>,
+    ) -> Self {
         let transcript = &plan.scenario.transcript;
         let lane = |(id, role): (usize, &String)| Lane {
             role: role.clone(),
@@ -124,7 +139,7 @@ impl<'c> Player<'c> {
             plan,
             programs,
             sockets,
-            matcher: Matcher::new(transcript, given),
+            matcher,
             peers: transcript.roles.iter().map(|_| None).collect(),
             links: Vec::new(),
             faults: Vec::new(),
@@ -276,9 +291,9 @@ impl<'c> Player<'c> {
 
     /// A text that the runner hands to a role: every address of another role becomes a link's.
     async fn write(&mut self, role: RoleId, pattern: &Pattern) -> Result<String, Failure> {
-        let addresses = self.plan.scenario.addresses();
         for (name, ..) in pattern.names() {
-            let Some(listener) = addresses.get(name).copied().filter(|listener| *listener != role) else { continue };
+            let listener = self.matcher.listener(self.plan.scenario, name);
+            let Some(listener) = listener.filter(|listener| *listener != role) else { continue };
             let Some(value) = self.matcher.value(listener, name).map(str::to_owned) else { continue };
             let handed = self
                 .link_to(LinkName { dialer: role, listener }, &value)

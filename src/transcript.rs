@@ -22,6 +22,8 @@ use std::fmt;
 
 use crate::pattern::Pattern;
 
+pub use lives::MAX_GROUP;
+
 /// Position of a role (an instance that can be started) in [`Transcript::roles`].
 pub type RoleId = usize;
 
@@ -169,6 +171,15 @@ impl Transcript {
         let transcript = grammar::read(&lines)?;
         lives::check(&transcript, &lines)?;
         Ok(transcript)
+    }
+
+    /// Reads a transcript that is not finished: its lines are in the grammar, and what is expected
+    /// of the roles may still be missing.
+    ///
+    /// # Errors
+    /// The first line that is not in the grammar.
+    pub fn draft(text: &str) -> Result<Transcript, TranscriptError> {
+        grammar::read(&text.lines().collect::<Vec<_>>())
     }
 
     /// The actions, in their order.

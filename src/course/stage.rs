@@ -159,6 +159,15 @@ impl Stage {
     /// # Errors
     /// Anything that is not as it should be, with its place.
     pub fn parse(name: &str, file: &str, text: &str) -> Result<Stage> {
+        Stage::draft(name, file, text, &|_| false)
+    }
+
+    /// The same; but where `unfinished` says so of a scenario's name, its transcript is only read,
+    /// and need not say yet what is to be seen.
+    ///
+    /// # Errors
+    /// Anything else that is not as it should be, with its place.
+    pub fn draft(name: &str, file: &str, text: &str, unfinished: &dyn Fn(&str) -> bool) -> Result<Stage> {
         let (mut raw, source): (StageFile, Source<'_>) = Source::parse(file, text)?;
         raw.check(&source)?;
         check_was(name, &raw.was, &source)?;
@@ -179,8 +188,13 @@ impl Stage {
                         "shorten what is given under `let`: a stage gives {MAX_GIVEN_IN_ALL} bytes at most"
                     )));
             }
-            let reader =
-                ScenarioReader { raw: scenario, roles: &roles, path: format!("scenarios[{index}]"), source: &source };
+            let reader = ScenarioReader {
+                raw: scenario,
+                roles: &roles,
+                path: format!("scenarios[{index}]"),
+                source: &source,
+                unfinished: unfinished(&scenario.name),
+            };
             scenarios.push(reader.read(&raw.conditions, raw.limit)?);
         }
         let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);

@@ -4,7 +4,7 @@ use super::grammar::Cursor;
 use super::{Action, Expect, Mention, RoleId, Step, StepKind, Transcript, TranscriptError};
 
 /// At most this many lines in one unordered group: the matcher keeps a set of bits for it.
-const MAX_GROUP: usize = 16;
+pub const MAX_GROUP: usize = 16;
 
 /// Each role: started before it is used, not twice at a time, and with a last word on how it
 /// ends. What comes after the ending of a role could never happen.

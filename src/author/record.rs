@@ -1,0 +1,218 @@
+//! Recording: what is expected in a transcript is written by the solution, not by hand.
+//!
+//! The author writes the actions; the solution is played several times, and what it shows is put
+//! between them: `compose` has the reasoning, on values alone. A scenario that the solution passes
+//! as it stands is left alone. Nothing is written that the solution does not pass.
+
+mod compose;
+mod merge;
+mod names;
+mod rehearsal;
+mod script;
+mod slots;
+mod splice;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::Path;
+
+use colored::Colorize;
+
+use self::rehearsal::Stagehand;
+use self::script::Line;
+use self::splice::splice;
+use super::{Scratch, package};
+use crate::assets::{COURSE_FILE, Catalog, Origin};
+use crate::build::{Built, Outcome, Package};
+use crate::cli::RecordArgs;
+use crate::commands::block_on;
+use crate::course::{Party, Stage, Track};
+use crate::error::{Error, Result};
+use crate::event::Silent;
+use crate::progress::write_whole;
+use crate::report;
+use crate::verify::{Selection, Verified, verify};
+
+/// Plays the solution of a stage, and writes what it shows into the stage's transcripts. False when
+/// it was only asked whether something would change, and it would.
+///
+/// # Errors
+/// What kept it from being recorded or written. The file is as it was then.
+pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
+    let catalog = folder(course)?;
+    let (file, old) = catalog.stage_file(&args.stage)?;
+    let stage = Stage::draft(&args.stage, &file, &old, &|_| true)?;
+    if let Some(name) = &args.scenario {
+        stage.scenario(name)?;
+    }
+    let (track_name, track) = chosen_track(&catalog, args.track.as_deref())?;
+    let scratch = Scratch::open(args.cache.as_deref())?;
+    let solution = package(
+        &scratch.path().join(track_name),
+        &stage.name,
+        Party::Reference,
+        "solution",
+        &catalog.tree(&track.solutions)?,
+    )?;
+    let recording = Recording { args, file: &file, old: &old, stage: &stage, track };
+    let changes = block_on(recording.play(&solution))?;
+    let name = stage.name.bold();
+    if changes.is_empty() {
+        let count = args.scenario.as_ref().map_or(stage.scenarios.len(), |_| 1);
+        let what = if count == 1 { "the transcript is".to_owned() } else { format!("all {count} transcripts are") };
+        report::print(&format!("{} {name}: {what} as the solution plays it\n", "✓".green()));
+        return Ok(true);
+    }
+    let new = splice(&file, &old, &stage, &changes)?;
+    report::print(&report::diff(&shown(&file), &old, "as recorded", &new));
+    block_on(recording.verify(&new, &changes, &solution))?;
+    decide(args, Path::new(&file), &old, &new)
+}
+
+/// A course that can be written to: the one that was named, or the one in whose folder one is.
+fn folder(course: Option<&Path>) -> Result<Catalog> {
+    if let Some(path) = course {
+        return Catalog::folder(path);
+    }
+    let here = std::env::current_dir().map_err(|error| Error::new("the current folder is gone").because(error))?;
+    match here.ancestors().find(|dir| dir.join(COURSE_FILE).is_file()) {
+        Some(root) => Catalog::open(Origin::Folder(root.canonicalize().unwrap_or_else(|_| root.to_owned()))),
+        None => Err(Error::new("the built-in course can't be recorded: it is a part of this program")
+            .help("go into the folder of a course, or name it with `--course PATH`: it is the one with exercises/course.yaml in it")),
+    }
+}
+
+fn chosen_track<'c>(catalog: &'c Catalog, name: Option<&str>) -> Result<(String, &'c Track)> {
+    let name = name.or(catalog.course.tracks.keys().next().map(String::as_str)).unwrap_or_default();
+    Ok((name.to_owned(), catalog.track(name)?))
+}
+
+/// The file as it is known from here.
+fn shown(file: &str) -> String {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
+    Path::new(file).strip_prefix(&here).map_or_else(|_| file.to_owned(), |path| path.display().to_string())
+}
+
+/// Asks, where there is somebody to ask, and writes.
+fn decide(args: &RecordArgs, file: &Path, old: &str, new: &str) -> Result<bool> {
+    if args.check {
+        return Ok(false);
+    }
+    if !args.yes {
+        if !report::can_ask() {
+            return Err(Error::new("nothing is written: there is no terminal to ask on")
+                .help("`--yes` writes without asking; `--check` only says whether something would change"));
+        }
+        if !report::ask("write it?") {
+            report::print("nothing is written\n");
+            return Ok(true);
+        }
+    }
+    // A link inside of the course stays one.
+    let file = file.canonicalize().map_err(|error| Error::io("find", file, &error))?;
+    if fs::read_to_string(&file).map_err(|error| Error::io("read", &file, &error))? != old {
+        return Err(Error::new(format!("{} was changed in the meantime: nothing is written", file.display()))
+            .help("record again"));
+    }
+    write_whole(&file, new.as_bytes())?;
+    report::print(&format!(
+        "{} {} is written\n  `workshop author check {}` holds the stage to the rules\n",
+        "✓".green(),
+        shown(&file.display().to_string()),
+        args.stage
+    ));
+    Ok(true)
+}
+
+/// New transcripts, by the index of their scenario.
+type Changes = Vec<(usize, Vec<Line>)>;
+
+/// What is to be recorded, and from what.
+struct Recording<'r> {
+    args: &'r RecordArgs,
+    file: &'r str,
+    old: &'r str,
+    stage: &'r Stage,
+    track: &'r Track,
+}
+
+impl Recording<'_> {
+    fn is_wanted(&self, scenario: &str) -> bool {
+        self.args.scenario.as_ref().is_none_or(|only| only == scenario)
+    }
+
+    /// Both parties are the solution.
+    fn built(&self, solution: &Package) -> Built<'_> {
+        Built {
+            track: self.track,
+            you: Package { party: Party::You, ..solution.clone() },
+            reference: solution.clone(),
+        }
+    }
+
+    async fn play(&self, solution: &Package) -> Result<Changes> {
+        if let Outcome::Failed(output) = solution.build(self.track, &mut |_| {}).await? {
+            return Err(Error::new(format!("the solution of `{}` can't be built", self.stage.name))
+                .because(output.trim_end())
+                .help("`workshop doctor` looks at what a build needs"));
+        }
+        let built = self.built(solution);
+        let mut changes = Vec::new();
+        for (index, scenario) in self.stage.scenarios.iter().enumerate() {
+            if !self.is_wanted(&scenario.name) {
+                continue;
+            }
+            let hand = Stagehand { stage: self.stage, scenario, built: &built, runs: self.args.runs };
+            let strict = Stage::draft(&self.stage.name, self.file, self.old, &|name| name != scenario.name);
+            if let Ok(strict) = &strict
+                && hand.passes(strict).await
+            {
+                continue;
+            }
+            let lines = hand.record().await.map_err(|problem| self.error(index, problem))?;
+            if compose::text_of(scenario, &lines) == own_text(&scenario.text) {
+                // The solution does not always pass what it always shows.
+                return Err(self.error(index, rehearsal::unsteady(scenario)));
+            }
+            changes.push((index, lines));
+        }
+        Ok(changes)
+    }
+
+    /// The new text is that of a stage, and the solution passes what is new in it.
+    async fn verify(&self, new: &str, changes: &Changes, solution: &Package) -> Result<()> {
+        let name = &self.stage.name;
+        let stage = Stage::draft(name, self.file, new, &|scenario| !self.is_wanted(scenario)).map_err(|error| Error {
+            help: Some("nothing is written: the line is numbered as it would be; change the actions, and record again".to_owned()),
+            ..error
+        })?;
+        let built = self.built(solution);
+        for (index, _) in changes {
+            let scenario = &self.stage.scenarios[*index].name;
+            let seed = fastrand::u64(1..1_000_000);
+            let selection = Selection { scenario: Some(scenario.clone()), repeat: 2, seed, ..Selection::default() };
+            let Verified::Verdict(verdict) = verify(&stage, &built, &selection, &mut Silent).await? else { continue };
+            if let Some((run, failed)) = verdict.shown() {
+                return Err(Error::new(format!("the solution does not always pass what was recorded of `{scenario}`: nothing is written"))
+                    .because(format!("{}: {}", run.id, failed.because.say))
+                    .help("an action is quicker than a program: put `! until still` where the next one has to wait, or raise `--runs`"));
+            }
+        }
+        Ok(())
+    }
+
+    fn error(&self, index: usize, problem: compose::Problem) -> Error {
+        let scenario = &self.stage.scenarios[index];
+        let mut error = Error::new(format!("`{}` can't be recorded: {}", scenario.name, problem.message)).help(problem.help);
+        if let Some(line) = problem.line {
+            error.place = splice::place(self.file, self.old, index, line).map(Box::new);
+        }
+        problem.causes.iter().fold(error, Error::because)
+    }
+}
+
+/// A transcript as `compose` writes it.
+fn own_text(text: &str) -> String {
+    text.lines().map(|line| format!("{line}\n")).collect()
+}

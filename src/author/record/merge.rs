@@ -1,0 +1,178 @@
+//! What a role printed between two actions in several runs, made one: which lines are the same,
+//! in which order they come, and which are not always there.
+
+use std::collections::BTreeSet;
+
+use similar::{Algorithm, DiffTag, capture_diff_slices};
+
+use super::slots::{Part, generalise};
+use crate::transcript::MAX_GROUP;
+
+/// How a line is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// `|`
+    Line,
+    /// `~`
+    Unordered,
+    /// `?`
+    Optional,
+}
+
+impl Mark {
+    pub(super) fn char(self) -> char {
+        match self {
+            Mark::Line => '|',
+            Mark::Unordered => '~',
+            Mark::Optional => '?',
+        }
+    }
+}
+
+/// A line to expect: what it was in each run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) mark: Mark,
+    pub(super) texts: Vec<Option<String>>,
+}
+
+/// A line that comes again in other runs: its index in each.
+type Pair = Vec<Option<usize>>;
+
+/// The lines of all runs as one list. `key` is what a line of a run looks like when its values are
+/// left out. `None` when no transcript could say it: a line that may be missing comes at any place
+/// among others without order, or there are more of those than a group can have.
+pub(super) fn merge(runs: &[Vec<String>], key: &dyn Fn(usize, &str) -> String) -> Option<Vec<Entry>> {
+    let pairs = pair(runs, key);
+    let always: Vec<usize> = (0..pairs.len()).filter(|id| pairs[*id].iter().all(Option::is_some)).collect();
+    let at = |id: usize, run: usize| pairs[id][run];
+    let orders: Vec<Vec<usize>> = (0..runs.len())
+        .map(|run| {
+            let mut order = always.clone();
+            order.sort_by_key(|id| at(*id, run));
+            order
+        })
+        .collect();
+    let cuts: Vec<usize> = (0..=always.len()).filter(|cut| is_cut(&orders, *cut)).collect();
+    let text = |run: usize, index: usize| runs[run][index].clone();
+    let texts = |id: usize| (0..runs.len()).map(|run| at(id, run).map(|index| text(run, index))).collect();
+    let gap = |id: usize, run: usize| {
+        let own = at(id, run)?;
+        Some(always.iter().filter(|other| at(**other, run) < Some(own)).count())
+    };
+    let mut entries = Vec::new();
+    for (number, cut) in cuts.iter().enumerate() {
+        let mut perhaps = Vec::new();
+        for run in 0..runs.len() {
+            let mut here: Vec<usize> =
+                (0..pairs.len()).filter(|id| !always.contains(id) && gap(*id, run) == Some(*cut)).collect();
+            here.sort_by_key(|id| at(*id, run));
+            perhaps = supersequence(&perhaps, &here);
+        }
+        entries.extend(perhaps.into_iter().map(|id| Entry { mark: Mark::Optional, texts: texts(id) }));
+        let Some(next) = cuts.get(number + 1) else { break };
+        let mark = if next - cut == 1 { Mark::Line } else { Mark::Unordered };
+        let group = orders.first().map_or(&[][..], |order| &order[*cut..*next]);
+        entries.extend(group.iter().map(|id| Entry { mark, texts: texts(*id) }));
+    }
+    let placed = |id: usize| (0..runs.len()).all(|run| gap(id, run).is_none_or(|gap| cuts.contains(&gap)));
+    let is_sayable = (0..pairs.len()).all(|id| always.contains(&id) || placed(id));
+    (is_sayable && largest_group(&entries) <= MAX_GROUP).then_some(entries)
+}
+
+/// Are the first so many lines the same ones in all runs, in whatever order?
+fn is_cut(orders: &[Vec<usize>], cut: usize) -> bool {
+    let sets: BTreeSet<BTreeSet<usize>> = orders.iter().map(|order| order[..cut].iter().copied().collect()).collect();
+    sets.len() <= 1
+}
+
+fn largest_group(entries: &[Entry]) -> usize {
+    entries.chunk_by(|a, b| a.mark == b.mark).filter(|group| group[0].mark == Mark::Unordered).map(<[_]>::len).max().unwrap_or(0)
+}
+
+/// A list in which both are contained, in their order.
+fn supersequence(one: &[usize], two: &[usize]) -> Vec<usize> {
+    let mut both = Vec::new();
+    for op in capture_diff_slices(Algorithm::Myers, one, two) {
+        let (_, old, new) = op.as_tag_tuple();
+        both.extend_from_slice(&one[old]);
+        if op.tag() != DiffTag::Equal {
+            both.extend_from_slice(&two[new]);
+        }
+    }
+    both
+}
+
+/// Which lines of the runs are the same line.
+fn pair(runs: &[Vec<String>], key: &dyn Fn(usize, &str) -> String) -> Vec<Pair> {
+    let mut pairing = Pairing { left: runs.iter().map(|lines| (0..lines.len()).collect()).collect(), pairs: Vec::new() };
+    let keys: Vec<Vec<String>> =
+        runs.iter().enumerate().map(|(run, lines)| lines.iter().map(|line| key(run, line)).collect()).collect();
+    pairing.by_label(runs, true);
+    pairing.by_label(&keys, true);
+    pairing.by_place(runs);
+    pairing.by_label(&keys, false);
+    pairing.pairs
+}
+
+/// The pairs so far, and the lines of each run that are in none.
+struct Pairing {
+    left: Vec<Vec<usize>>,
+    pairs: Vec<Pair>,
+}
+
+impl Pairing {
+    /// Pairs what has the same label, the first with the first and so on; with `all`, only labels
+    /// that all runs have equally often.
+    fn by_label(&mut self, labels: &[Vec<String>], all: bool) {
+        let mut seen = Vec::new();
+        for (run, left) in self.left.iter().enumerate() {
+            for index in left {
+                if !seen.contains(&&labels[run][*index]) {
+                    seen.push(&labels[run][*index]);
+                }
+            }
+        }
+        for label in seen {
+            let have = |(run, left): (usize, &Vec<usize>)| -> Vec<usize> {
+                left.iter().copied().filter(|index| labels[run][*index] == *label).collect()
+            };
+            let lists: Vec<Vec<usize>> = self.left.iter().enumerate().map(have).collect();
+            let most = lists.iter().map(Vec::len).max().unwrap_or(0);
+            if !all || lists.iter().all(|list| list.len() == most) {
+                (0..most).for_each(|k| self.take(lists.iter().map(|list| list.get(k).copied()).collect()));
+            }
+        }
+    }
+
+    /// Pairs what is left by its place, when all runs have as much left.
+    fn by_place(&mut self, runs: &[Vec<String>]) {
+        let count = self.left.first().map_or(0, Vec::len);
+        if self.left.iter().any(|left| left.len() != count) {
+            return;
+        }
+        let pairs: Vec<Pair> = (0..count).map(|k| self.left.iter().map(|left| Some(left[k])).collect()).collect();
+        for pair in pairs {
+            let texts: Vec<_> =
+                pair.iter().zip(runs).map(|(index, lines)| index.map(|index| lines[index].clone())).collect();
+            if is_one_line(&texts) {
+                self.take(pair);
+            }
+        }
+    }
+
+    fn take(&mut self, pair: Pair) {
+        for (left, taken) in self.left.iter_mut().zip(&pair) {
+            left.retain(|index| Some(*index) != *taken);
+        }
+        self.pairs.push(pair);
+    }
+}
+
+/// Lines that have words in common are one line; so are lines that are never the same. Others are
+/// a few different lines, of which each may be missing.
+fn is_one_line(texts: &[Option<String>]) -> bool {
+    let common = |part: &Part| matches!(part, Part::Same(text) if text.contains(char::is_alphabetic));
+    let different: BTreeSet<_> = texts.iter().collect();
+    generalise(texts).iter().any(common) || different.len() == texts.len()
+}

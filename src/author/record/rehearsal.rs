@@ -1,0 +1,230 @@
+//! One scenario, played by the solution: as it stands, and to be recorded.
+
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt};
+
+use super::compose::{Problem, compose};
+use super::script::Line;
+use crate::build::Built;
+use crate::course::{Scenario, Stage};
+use crate::evidence::Lane;
+use crate::explain::stderr_lines;
+use crate::matcher::Ending;
+use crate::pattern::{Pattern, escape};
+use crate::runs::{Plan, Recorded, Unrecorded, play, record};
+use crate::stillness::SocketTable;
+use crate::transcript::{Action, Expect, StepKind};
+use crate::verdict::{Failure, RunId};
+
+/// So many lines of standard error are shown of a role that failed.
+const MAX_STDERR: usize = 5;
+
+/// Who plays a scenario.
+pub(super) struct Stagehand<'r> {
+    pub(super) stage: &'r Stage,
+    /// As the author wrote it, perhaps a draft.
+    pub(super) scenario: &'r Scenario,
+    pub(super) built: &'r Built<'r>,
+    /// How often.
+    pub(super) runs: u32,
+}
+
+impl Stagehand<'_> {
+    /// Does the solution pass the transcript as it stands, in every run? `stage` has it read to
+    /// the letter.
+    pub(super) async fn passes(&self, stage: &Stage) -> bool {
+        let Some(scenario) = stage.scenarios.iter().find(|scenario| scenario.name == self.scenario.name) else {
+            return false;
+        };
+        let sockets = SocketTable::open().map(Arc::new);
+        let plans = self.plans(stage, scenario);
+        let runs = stream::iter(&plans).map(|plan| play(plan, self.built, sockets.clone())).buffered(jobs());
+        runs.all(|seen| async move { seen.failure.is_none() }).await
+    }
+
+    /// What the solution shows, as a transcript.
+    pub(super) async fn record(&self) -> Result<Vec<Line>, Problem> {
+        if self.scenario.transcript.actions().next().is_none() {
+            return Err(Problem {
+                line: Some(0),
+                message: "its transcript has no action".to_owned(),
+                help: "write what is to be done: `$ ROLE` starts a role, `ROLE < text` types a line, `ROLE < ^D` ends its input".to_owned(),
+                causes: Vec::new(),
+            });
+        }
+        let together = together(self.stage, self.scenario);
+        let sockets = SocketTable::open().map(Arc::new);
+        let plans = self.plans(self.stage, self.scenario);
+        let runs: Vec<Recorded> = stream::iter(&plans)
+            .map(|plan| record(plan, &together, self.built, sockets.clone()))
+            .buffered(jobs())
+            .collect()
+            .await;
+        match runs.iter().find_map(|run| run.failure.as_ref().map(|failure| (run, failure))) {
+            Some((run, failure)) => Err(self.problem(run, failure)),
+            None => compose(self.stage, self.scenario, &runs),
+        }
+    }
+
+    /// As many runs as were asked for, each condition at least once.
+    fn plans<'p>(&self, stage: &'p Stage, scenario: &'p Scenario) -> Vec<Plan<'p>> {
+        let count = scenario.conditions.len().max(self.runs as usize);
+        let conditions = scenario.conditions.iter().cycle().take(count);
+        let id = |(repeat, condition): (u32, _)| RunId {
+            scenario: scenario.name.clone(),
+            pairing: scenario.pairings[0].clone(),
+            condition,
+            repeat,
+            seed: fastrand::u64(..) >> 11,
+        };
+        (0..).zip(conditions.copied()).map(|place| Plan { stage, scenario, id: id(place) }).collect()
+    }
+
+    /// Why a run could not be recorded, and where it was.
+    fn problem(&self, run: &Recorded, failure: &Unrecorded) -> Problem {
+        let transcript = &self.scenario.transcript;
+        let name = |role: usize| &transcript.roles[role];
+        let lane = |role: usize| run.evidence.lanes.get(role);
+        let (message, help, of) = match failure {
+            Unrecorded::IsUp(role) => {
+                (format!("`{}` is up here already", name(*role)), "say how it ends before it starts again", Some(*role))
+            }
+            Unrecorded::NotUp(role) => {
+                let over = lane(*role).filter(|lane| lane.started);
+                let why = match over.map(|lane| lane.ending) {
+                    Some(Some(Ending::Exit(code))) => format!("has ended here, with exit code {code}"),
+                    Some(_) => "has been killed above".to_owned(),
+                    None => "is not started yet".to_owned(),
+                };
+                (format!("`{}` {why}", name(*role)), "put this line where the role is up, or take it out", Some(*role))
+            }
+            Unrecorded::Unknown(unknown) => (
+                format!("nothing that was printed above this can be `{{{unknown}}}`"),
+                "start the role that prints it first; or write its line, with the name and a type in it, as in `a | my name is {name:word}`",
+                None,
+            ),
+            Unrecorded::Failed(failure) => self.failed(run, failure),
+        };
+        // The roles that failed by themselves say why.
+        let lanes = run.evidence.lanes.iter().enumerate();
+        let asked = lanes.filter(|(role, lane)| Some(*role) == of || lane.ending.is_some_and(|end| end != Ending::Exit(0)));
+        Problem {
+            line: self.line(run.phase, failure),
+            message,
+            help: help.to_owned(),
+            causes: asked.flat_map(|(_, lane)| said(lane)).collect(),
+        }
+    }
+
+    fn failed(&self, run: &Recorded, failure: &Failure) -> (String, &'static str, Option<usize>) {
+        let name = |role: usize| &self.scenario.transcript.roles[role];
+        match failure {
+            Failure::Line(role, index) => {
+                let bytes = run.evidence.lanes.get(*role).and_then(|lane| lane.lines.get(*index));
+                let shown = bytes.map_or(String::new(), |line| escape(&line.bytes));
+                let shown: String = shown.chars().take(60).collect();
+                (format!("`{}` prints `{shown}`, which is no line of text", name(*role)), "a line is UTF-8, and ends with a newline", Some(*role))
+            }
+            Failure::Ended(role, Ending::Signal(signal)) => {
+                (format!("signal {signal} ended `{}` here", name(*role)), "a role ends by itself, with an exit code", Some(*role))
+            }
+            Failure::Ended(role, Ending::Exit(_)) | Failure::Ambiguous(role) => {
+                (format!("`{}` did something unexpected here", name(*role)), "play it by hand with `workshop run`", Some(*role))
+            }
+            Failure::Flood(role) => (
+                format!("`{}` floods its output after this", name(*role)),
+                "nobody can read so much: let it print less",
+                Some(*role),
+            ),
+            Failure::Leaked(role) => (
+                format!("`{}` leaves a process behind that holds its output", name(*role)),
+                "let it wait for what it has started",
+                Some(*role),
+            ),
+            Failure::NotStarted(role, why) => (
+                format!("`{}` can't be started: {why}", name(*role)),
+                "look at `run` of the track in exercises/course.yaml, and at what the role is handed",
+                Some(*role),
+            ),
+            Failure::Spinning(role) => {
+                (format!("`{}` computes for ever after this", name(*role)), "let it end, or wait for something", Some(*role))
+            }
+            Failure::TimeLimit(_) | Failure::Stuck => (
+                format!("nobody comes to rest within {} s after this", self.scenario.limit),
+                "let the peers wait for something, or give the scenario a longer `limit`",
+                None,
+            ),
+        }
+    }
+
+    /// The line of the action that was done, or could not be.
+    fn line(&self, phase: usize, failure: &Unrecorded) -> Option<usize> {
+        let at = match failure {
+            Unrecorded::Failed(_) => phase.saturating_sub(1),
+            _ => phase,
+        };
+        self.scenario.transcript.actions().nth(at).map(|(step, _)| step.line)
+    }
+}
+
+/// What a role said on standard error at last.
+fn said(lane: &Lane) -> Vec<String> {
+    let lines = stderr_lines(lane);
+    let from = lines.len().saturating_sub(MAX_STDERR);
+    lines[from..].iter().map(|line| format!("{}: {line}", lane.role)).collect()
+}
+
+fn jobs() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get) * 2
+}
+
+/// The solution passes what it was recorded with, and yet not always.
+pub(super) fn unsteady(scenario: &Scenario) -> Problem {
+    Problem {
+        line: scenario.transcript.actions().next().map(|(step, _)| step.line),
+        message: "the solution fails it in some runs, and shows what it says in all of them".to_owned(),
+        help: "`workshop author check` shows how it fails; perhaps an action has to wait: `! until still`".to_owned(),
+        causes: Vec::new(),
+    }
+}
+
+/// Whether each action is followed by the next one at once. Those are that the author has put
+/// directly below each other, with printed lines below the last of them: the lines say what comes
+/// of all. Where nothing is expected yet, each waits for all that comes of the one before.
+fn together(stage: &Stage, scenario: &Scenario) -> Vec<bool> {
+    let actions: Vec<&Action> = scenario.transcript.actions().map(|(_, action)| action).collect();
+    let expects = |phase: usize, line: bool| {
+        scenario.transcript.steps.iter().any(|step| match &step.kind {
+            StepKind::Expect(_, Expect::Exit(_) | Expect::Running) => step.phase == phase && !line,
+            StepKind::Expect(..) => step.phase == phase,
+            StepKind::Act(_) => false,
+        })
+    };
+    (0..actions.len())
+        .map(|index| {
+            let last = (index..actions.len()).find(|at| expects(at + 1, false)).unwrap_or(actions.len());
+            let Some(next) = actions.get(index + 1).filter(|_| last > index && expects(last + 1, true)) else { return false };
+            !matches!(next, Action::UntilStill) && !waits_for_a_name(stage, scenario, next, index)
+        })
+        .collect()
+}
+
+/// Does an action need a name that no line says before so many actions have been done?
+fn waits_for_a_name(stage: &Stage, scenario: &Scenario, action: &Action, done: usize) -> bool {
+    let texts = match action {
+        Action::Start(role, own) => scenario.args(*role, own.as_ref(), &stage.roles),
+        Action::Type(_, text) => std::slice::from_ref(text),
+        _ => &[],
+    };
+    let is_said = |name: &str| {
+        scenario.transcript.steps.iter().filter(|step| step.phase <= done).any(|step| match &step.kind {
+            StepKind::Expect(_, Expect::Line(p) | Expect::Unordered(p)) => p.names().any(|(own, ..)| own == name),
+            _ => false,
+        })
+    };
+    let is_given = |name: &str| {
+        scenario.given.contains_key(name) || [crate::course::NOBODY, crate::course::NOBODY_MULTIADDR].contains(&name)
+    };
+    texts.iter().flat_map(Pattern::names).any(|(name, ..)| !is_given(name) && !is_said(name))
+}

@@ -1,0 +1,140 @@
+//! The author's text: which of its lines are actions, expectations and remarks, and how new
+//! expectations are put among them.
+
+use crate::course::Scenario;
+use crate::transcript::{Expect, RoleId, StepKind};
+
+/// A line of the new transcript.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// The author's, by its number from 0, as it was.
+    Kept(usize),
+    /// A new one, without indentation.
+    New(String),
+}
+
+/// An expectation of the new transcript.
+#[derive(Debug, Clone)]
+pub(super) struct Out {
+    /// The author's line that it is, or takes the place of.
+    pub(super) slot: Option<usize>,
+    /// Its text, where it is not that line.
+    pub(super) text: Option<String>,
+}
+
+impl Out {
+    pub(super) fn kept(line: usize) -> Out {
+        Out { slot: Some(line), text: None }
+    }
+}
+
+/// The author's text.
+pub(super) struct Script<'s> {
+    pub(super) scenario: &'s Scenario,
+    pub(super) lines: Vec<&'s str>,
+    /// In which column the marks stand, when the author has aligned them.
+    column: usize,
+}
+
+impl<'s> Script<'s> {
+    pub(super) fn new(scenario: &'s Scenario) -> Script<'s> {
+        let lines: Vec<&str> = scenario.text.lines().collect();
+        let marked = scenario.transcript.steps.iter().filter_map(|step| mark_of(lines[step.line]));
+        let aligned: Vec<usize> = marked.filter(|mark| mark.padded).map(|mark| mark.at).collect();
+        Script { scenario, column: aligned.into_iter().max().unwrap_or(0), lines }
+    }
+
+    /// A new line of a role.
+    pub(super) fn line(&self, role: RoleId, mark: char, text: &str) -> String {
+        let name = &self.scenario.transcript.roles[role];
+        let width = self.column.saturating_sub(1);
+        let line = format!("{name:width$} {mark} {text}");
+        if text.is_empty() { line.trim_end().to_owned() } else { line }
+    }
+
+    /// An author's line with another mark.
+    pub(super) fn marked(&self, line: usize, mark: char) -> Option<String> {
+        let text = self.lines[line];
+        let own = mark_of(text)?;
+        (text[own.byte..].chars().next() != Some(mark))
+            .then(|| format!("{}{mark}{}", text[..own.byte].trim_start(), &text[own.byte + 1..]))
+    }
+
+    /// The numbers of the author's lines after so many actions, up to the next one.
+    pub(super) fn between(&self, phase: usize) -> std::ops::Range<usize> {
+        let mut actions = self.scenario.transcript.actions().map(|(step, _)| step.line);
+        let start = phase.checked_sub(1).and_then(|before| actions.nth(before)).map_or(0, |line| line + 1);
+        let mut actions = self.scenario.transcript.actions().map(|(step, _)| step.line);
+        start..actions.nth(phase).unwrap_or(self.lines.len())
+    }
+
+    /// The author's expectation in a line, if one is there.
+    pub(super) fn expected_in(&self, line: usize) -> Option<(RoleId, &'s Expect)> {
+        self.scenario.transcript.steps.iter().find(|step| step.line == line).and_then(|step| match &step.kind {
+            StepKind::Expect(role, expect) => Some((*role, expect)),
+            StepKind::Act(_) => None,
+        })
+    }
+
+    /// What stands between two actions: the author's remarks where they were, and of each role
+    /// what is expected now, as far as possible where the author had something.
+    pub(super) fn weave(&self, phase: usize, mut outs: Vec<(RoleId, Vec<Out>)>) -> Vec<Line> {
+        let range = self.between(phase);
+        let expected = |line: &usize| self.expected_in(*line);
+        let last = range.clone().filter(|line| expected(line).is_some()).last();
+        let mut woven = Vec::new();
+        // Where the author expects nothing, what is new stands directly below the action.
+        if last.is_none() {
+            outs.drain(..).for_each(|(_, outs)| put(&mut woven, outs));
+        }
+        for line in range.clone() {
+            let Some((role, _)) = expected(&line) else {
+                woven.push(Line::Kept(line));
+                continue;
+            };
+            let is_last = !(line + 1..range.end).any(|line| expected(&line).is_some_and(|(other, _)| other == role));
+            if let Some((_, queue)) = outs.iter_mut().find(|(other, _)| *other == role) {
+                let until = match queue.iter().position(|out| out.slot.is_some_and(|slot| slot >= line)) {
+                    _ if is_last => queue.len(),
+                    // What is new stands before what follows it; one new line takes the place of an old one.
+                    Some(at) if queue[at].slot == Some(line) => at + 1,
+                    Some(at) => at.min(1),
+                    None => queue.len().min(1),
+                };
+                put(&mut woven, queue.drain(..until).collect());
+            }
+            if Some(line) == last {
+                outs.drain(..).for_each(|(_, outs)| put(&mut woven, outs));
+            }
+        }
+        woven
+    }
+}
+
+fn put(woven: &mut Vec<Line>, outs: Vec<Out>) {
+    woven.extend(outs.into_iter().filter_map(|out| match out {
+        Out { text: Some(text), .. } => Some(Line::New(text)),
+        Out { slot: Some(line), text: None } => Some(Line::Kept(line)),
+        Out { slot: None, text: None } => None,
+    }));
+}
+
+/// The mark of a line: its byte, its column without the indentation, and whether more than one
+/// space stands before it.
+struct MarkAt {
+    byte: usize,
+    at: usize,
+    padded: bool,
+}
+
+fn mark_of(line: &str) -> Option<MarkAt> {
+    let indent = line.len() - line.trim_start().len();
+    let name = line[indent..].find(char::is_whitespace)?;
+    let rest = &line[indent + name..];
+    let spaces = rest.len() - rest.trim_start().len();
+    rest.trim_start().starts_with(['|', '<', '~', '?', '=']).then_some(MarkAt {
+        byte: indent + name + spaces,
+        at: name + spaces,
+        padded: spaces > 1,
+    })
+}

@@ -1,0 +1,80 @@
+//! Values in a printed line: what in it looks like one of the types.
+
+use std::ops::Range;
+
+use super::Type;
+
+/// A part of a line that looks like a value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value {
+    /// Where it stands, in bytes.
+    pub at: Range<usize>,
+    /// The narrowest type that accepts it.
+    pub ty: Type,
+}
+
+/// Characters that are in no value.
+fn separates(c: char) -> bool {
+    c.is_whitespace() || "=,;()[]{}<>\"'`|@#«»“”".contains(c)
+}
+
+/// Characters that are in some values, and between others.
+fn may_separate(c: char) -> bool {
+    matches!(c, ':' | '/' | '-' | '_')
+}
+
+/// All values of a line, in order: `took:12ms, id=7` has a duration and a number. Words are none.
+pub fn values(line: &str) -> Vec<Value> {
+    let mut found = Vec::new();
+    split(line, 0..line.len(), separates, &mut |at| {
+        let at = without_punctuation(line, at);
+        match Type::of(&line[at.clone()]) {
+            Some(ty) => found.push(Value { at, ty }),
+            None => split(line, at, may_separate, &mut |at| {
+                found.extend(Type::of(&line[at.clone()]).map(|ty| Value { at, ty }));
+            }),
+        }
+    });
+    found
+}
+
+/// The parts of a range between separators.
+fn split(line: &str, range: Range<usize>, separates: fn(char) -> bool, part: &mut dyn FnMut(Range<usize>)) {
+    let mut start = range.start;
+    for (at, separator) in line[range.clone()].match_indices(separates) {
+        part(start..range.start + at);
+        start = range.start + at + separator.len();
+    }
+    part(start..range.end);
+}
+
+/// The full stop of a sentence belongs to no value.
+fn without_punctuation(line: &str, at: Range<usize>) -> Range<usize> {
+    let kept = line[at.clone()].trim_end_matches(['.', ':', '!', '?']).len();
+    at.start..at.start + kept
+}
+
+impl Type {
+    /// The types that tell values from words, the narrowest first. A port looks like any number.
+    const TELLING: [Type; 7] = [
+        Type::Multiaddr,
+        Type::PeerId,
+        Type::Address,
+        Type::Timestamp,
+        Type::Duration,
+        Type::Int,
+        Type::Hex,
+    ];
+
+    /// The narrowest type of a value; `None` when it is just a word, or several.
+    pub fn of(value: &str) -> Option<Type> {
+        Type::of_all(&[value])
+    }
+
+    /// The narrowest type that accepts all of these values, and tells them from words.
+    pub fn of_all(values: &[&str]) -> Option<Type> {
+        // Without a digit anywhere, `bad` and `cafe` are words and not numbers.
+        let fits = |ty: &Type| *ty != Type::Hex || values.iter().any(|v| v.len() > 1 && v.contains(|c: char| c.is_ascii_digit()));
+        Type::TELLING.into_iter().find(|ty| values.iter().all(|value| ty.accepts(value)) && fits(ty))
+    }
+}

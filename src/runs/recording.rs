@@ -1,0 +1,399 @@
+//! Recording: a run of a transcript that does not say yet what is to be seen.
+//!
+//! The actions of the transcript are done one after the other, each when nobody does anything any
+//! more, and whatever is seen is noted. Actions that a transcript wants done together are.
+//!
+//! A name that an action uses has its value from a line that the author has written; or else from
+//! the first line that has such a value, and that has given no other name its value.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant as Clock};
+
+use super::address::Nobody;
+use super::look::Look;
+use super::patience::{Judgement, Patience};
+use super::{Plan, Player, Programs, given};
+use crate::course::Scenario;
+use crate::evidence::Evidence;
+use crate::link::Link;
+use crate::matcher::{Captures, Ending, Matcher, Refused, declared_types};
+use crate::pattern::{Known, Pattern, Type, values};
+use crate::process::strays;
+use crate::stillness::SocketTable;
+use crate::transcript::{Action, Expect, RoleId, StepKind, Transcript};
+use crate::verdict::Failure;
+
+/// So often may a peer wake by itself, to no effect that is seen, before it counts as still.
+const NAPS: u32 = 3;
+
+/// A run that was recorded.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// What was seen, in the order in which it was.
+    pub heard: Vec<Heard>,
+    /// The values that were given from the start.
+    pub given: Captures,
+    /// The names that actions use, and where their values come from.
+    pub found: BTreeMap<String, Found>,
+    /// The addresses of links that roles were handed in the place of others.
+    pub handed: Vec<Handed>,
+    /// What the roles left on standard error, and all else that was seen.
+    pub evidence: Evidence,
+    /// How many actions had happened at the end.
+    pub phase: usize,
+    /// Why it went no further.
+    pub failure: Option<Unrecorded>,
+}
+
+/// Something that a role showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// How many actions had happened.
+    pub phase: usize,
+    /// Which role.
+    pub role: RoleId,
+    /// What it showed.
+    pub what: Shown,
+}
+
+/// What a role shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// A line.
+    Line(String),
+    /// Its end.
+    Ended(Ending),
+}
+
+/// Where the value of a name comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The role that printed it.
+    pub role: RoleId,
+    /// The value.
+    pub value: String,
+    /// Its type.
+    pub ty: Type,
+}
+
+/// A role was handed a link's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handed {
+    /// How many actions had happened before.
+    pub phase: usize,
+    /// Who was handed it.
+    pub role: RoleId,
+    /// In whose place.
+    pub name: String,
+    /// What it was handed.
+    pub value: String,
+}
+
+/// Why a run can't be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unrecorded {
+    /// Something that no transcript could expect.
+    Failed(Failure),
+    /// A role that is not up is to be typed into, or ended.
+    NotUp(RoleId),
+    /// A role that is up is to be started.
+    IsUp(RoleId),
+    /// Nothing that was printed can be the value of this name.
+    Unknown(String),
+}
+
+impl From<Failure> for Unrecorded {
+    fn from(failure: Failure) -> Unrecorded {
+        Unrecorded::Failed(failure)
+    }
+}
+
+/// Plays a scenario's actions, and notes what is seen. The transcript may be a draft. `together`
+/// says of each action whether the next one follows at once. An action has the scenario's limit
+/// for all that comes of it. When the future is dropped, nothing of the run is left.
+pub async fn record(
+    plan: &Plan<'_>,
+    together: &[bool],
+    programs: &dyn Programs,
+    sockets: Option<Arc<SocketTable>>,
+) -> Recorded {
+    let nobody = Nobody::new();
+    let given = given(plan, &nobody);
+    strays::adopt();
+    let notes = Notes { scenario: Some(plan.scenario), given, ..Notes::default() };
+    let mut player = Player::new(plan, programs, sockets, Follower::Notes(notes));
+    let failure = player.rehearse(together).await.err();
+    let notes = match std::mem::replace(&mut player.matcher, Follower::Notes(Notes::default())) {
+        Follower::Notes(notes) => notes,
+        Follower::Matcher(_) => Notes::default(),
+    };
+    let seen = player.finish(None).await;
+    let Notes { heard, given, found, handed, phase, .. } = notes;
+    Recorded { heard, given, found, handed, evidence: seen.evidence, phase, failure }
+}
+
+impl<'c> Player<'c> {
+    async fn rehearse(&mut self, together: &[bool]) -> Result<(), Unrecorded> {
+        let plan = self.plan;
+        let limit = Duration::from_secs(plan.scenario.limit);
+        for (index, (_, action)) in plan.scenario.transcript.actions().enumerate() {
+            self.prepare(action)?;
+            self.matcher.act();
+            self.end = Clock::now() + limit;
+            self.act(action).await?;
+            if !together.get(index).is_some_and(|together| *together) {
+                let rest = tokio::time::timeout(limit, self.until_rest()).await;
+                rest.unwrap_or(Err(Failure::TimeLimit(plan.scenario.limit)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Can this action be done, and does it have all that it names?
+    fn prepare(&mut self, action: &'c Action) -> Result<(), Unrecorded> {
+        let scenario = self.plan.scenario;
+        let (role, texts) = match action {
+            Action::Start(role, own) => (*role, scenario.args(*role, own.as_ref(), &self.plan.stage.roles)),
+            Action::Type(role, text) => (*role, std::slice::from_ref(text)),
+            Action::EndInput(role) | Action::Kill(role) => (*role, [].as_slice()),
+            Action::Link(..) | Action::UntilStill => return Ok(()),
+        };
+        match (action, self.peers[role].is_some()) {
+            (Action::Start(..), true) => return Err(Unrecorded::IsUp(role)),
+            (Action::Start(..), false) | (_, true) => {}
+            (_, false) => return Err(Unrecorded::NotUp(role)),
+        }
+        let Follower::Notes(notes) = &mut self.matcher else { return Ok(()) };
+        texts.iter().flat_map(Pattern::names).try_for_each(|(name, ..)| notes.find(name, role))
+    }
+
+    /// Waits until nobody does anything any more. A peer that sleeps for a while is waited for,
+    /// unless it wakes again and again to no effect.
+    async fn until_rest(&mut self) -> Result<(), Failure> {
+        let mut watch = Patience::new(self);
+        let (mut heard, mut naps, mut last) = (0, 0, None);
+        loop {
+            self.take_waiting()?;
+            if self.matcher.heard() != heard {
+                (heard, naps, last) = (self.matcher.heard(), 0, None);
+            }
+            tokio::time::sleep(watch.pause).await;
+            let look = self.look();
+            match watch.consider(self, &look) {
+                Judgement::Release if look == Look::Blind => return Ok(()),
+                Judgement::Release => self.links.iter().for_each(Link::release),
+                Judgement::Spins(role) => return Err(Failure::Spinning(role)),
+                Judgement::Wait | Judgement::Stuck => {}
+            }
+            let Look::Still { mark, for_good } = look else { continue };
+            if !watch.is_still(self) || !self.events.1.is_empty() {
+                continue;
+            }
+            if last != Some(mark) {
+                (naps, last) = (naps + 1, Some(mark));
+            }
+            if for_good || naps >= NAPS {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What is made of what the peers show: it is held against the transcript, or noted.
+pub(super) enum Follower<'c> {
+    Matcher(Matcher<'c>),
+    Notes(Notes<'c>),
+}
+
+impl Follower<'_> {
+    pub(super) fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused> {
+        match self {
+            Follower::Matcher(matcher) => matcher.line(role, text),
+            Follower::Notes(notes) => {
+                notes.line(role, text);
+                Ok(())
+            }
+        }
+    }
+
+    /// No transcript can expect that a signal ends a role.
+    pub(super) fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused> {
+        match (self, ending) {
+            (Follower::Matcher(matcher), _) => matcher.ended(role, ending),
+            (Follower::Notes(_), Ending::Signal(_)) => Err(Refused::Unexpected),
+            (Follower::Notes(notes), Ending::Exit(_)) => {
+                notes.note(role, Shown::Ended(ending));
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn ready(&self) -> bool {
+        match self {
+            Follower::Matcher(matcher) => matcher.ready(),
+            Follower::Notes(_) => true,
+        }
+    }
+
+    pub(super) fn act(&mut self) {
+        match self {
+            Follower::Matcher(matcher) => matcher.act(),
+            Follower::Notes(notes) => notes.phase += 1,
+        }
+    }
+
+    pub(super) fn phase(&self) -> usize {
+        match self {
+            Follower::Matcher(matcher) => matcher.phase(),
+            Follower::Notes(notes) => notes.phase,
+        }
+    }
+
+    pub(super) fn alias(&mut self, role: RoleId, name: &str, value: String) {
+        match self {
+            Follower::Matcher(matcher) => matcher.alias(role, name, value),
+            Follower::Notes(notes) => {
+                notes.handed.push(Handed { phase: notes.phase, role, name: name.to_owned(), value: value.clone() });
+                notes.aliases.entry(role).or_default().insert(name.to_owned(), value);
+            }
+        }
+    }
+
+    pub(super) fn value(&self, role: RoleId, name: &str) -> Option<&str> {
+        match self {
+            Follower::Matcher(matcher) => matcher.value(role, name),
+            Follower::Notes(notes) => notes.value(role, name),
+        }
+    }
+
+    /// The role that listens at the address of this name.
+    pub(super) fn listener(&self, scenario: &Scenario, name: &str) -> Option<RoleId> {
+        match self {
+            Follower::Matcher(_) => scenario.addresses().get(name).copied(),
+            Follower::Notes(notes) => {
+                notes.found.get(name).filter(|found| found.ty.is_address()).map(|found| found.role)
+            }
+        }
+    }
+
+    pub(super) fn awaited(&self) -> Vec<usize> {
+        match self {
+            Follower::Matcher(matcher) => matcher.awaited(),
+            Follower::Notes(_) => Vec::new(),
+        }
+    }
+
+    pub(super) fn captures_of(&self, role: RoleId) -> Captures {
+        match self {
+            Follower::Matcher(matcher) => matcher.captures_of(role),
+            Follower::Notes(_) => Captures::new(),
+        }
+    }
+
+    fn heard(&self) -> usize {
+        match self {
+            Follower::Matcher(_) => 0,
+            Follower::Notes(notes) => notes.heard.len(),
+        }
+    }
+}
+
+/// What has been seen so far, and what the names stand for.
+#[derive(Debug, Default)]
+pub(super) struct Notes<'c> {
+    scenario: Option<&'c Scenario>,
+    given: Captures,
+    phase: usize,
+    heard: Vec<Heard>,
+    found: BTreeMap<String, Found>,
+    aliases: HashMap<RoleId, Captures>,
+    handed: Vec<Handed>,
+    /// The author's lines that have been seen.
+    met: Vec<usize>,
+}
+
+impl<'c> Notes<'c> {
+    fn note(&mut self, role: RoleId, what: Shown) {
+        self.heard.push(Heard { phase: self.phase, role, what });
+    }
+
+    fn line(&mut self, role: RoleId, text: &str) {
+        self.note(role, Shown::Line(text.to_owned()));
+        let Some(scenario) = self.scenario else { return };
+        let transcript = &scenario.transcript;
+        let types = declared_types(transcript);
+        let expected = written(transcript).filter(|(_, who, phase, _)| *who == role && *phase <= self.phase);
+        for (step, _, _, pattern) in expected {
+            if self.met.contains(&step) {
+                continue;
+            }
+            let known = |name: &str| match self.value(role, name) {
+                Some(value) => Known::Value(value),
+                None => Known::Type(types.get(name).copied().unwrap_or(&Type::Text)),
+            };
+            let Some(captured) = pattern.captures(text, &known) else { continue };
+            let found: Vec<_> = captured
+                .into_iter()
+                .filter_map(|(name, value)| {
+                    let ty = (*types.get(name)?).clone();
+                    Some((name.to_owned(), Found { role, value: value.to_owned(), ty }))
+                })
+                .collect();
+            self.found.extend(found);
+            self.met.push(step);
+            return;
+        }
+    }
+
+    fn value(&self, role: RoleId, name: &str) -> Option<&str> {
+        let alias = self.aliases.get(&role).and_then(|aliases| aliases.get(name));
+        let found = || self.found.get(name).map(|found| &found.value);
+        alias.or_else(found).or_else(|| self.given.get(name)).map(String::as_str)
+    }
+
+    /// Finds a value for a name that `role` is to be handed.
+    fn find(&mut self, name: &str, role: RoleId) -> Result<(), Unrecorded> {
+        if self.value(role, name).is_some() {
+            return Ok(());
+        }
+        let candidates: Vec<Found> = self.heard.iter().flat_map(|heard| self.offers(heard, name)).collect();
+        let choose = |fits: &dyn Fn(&Found) -> bool| candidates.iter().find(|found| fits(found)).cloned();
+        let is_port = |found: &Found| found.ty == Type::Port;
+        let is_id = |found: &Found| found.ty == Type::PeerId;
+        let is_address = |found: &Found| matches!(found.ty, Type::Address | Type::Multiaddr);
+        let found = match name {
+            _ if name.contains("port") => choose(&is_port).or_else(|| choose(&is_address)),
+            _ if name.contains("id") || name.contains("peer") => choose(&is_id).or_else(|| choose(&is_address)),
+            _ => choose(&is_address).or_else(|| choose(&is_id)),
+        };
+        let found = found.ok_or_else(|| Unrecorded::Unknown(name.to_owned()))?;
+        self.found.insert(name.to_owned(), found);
+        Ok(())
+    }
+
+    /// The values of a line that no name stands for yet; a number is offered to a port.
+    fn offers(&self, heard: &Heard, name: &str) -> Vec<Found> {
+        let Shown::Line(line) = &heard.what else { return Vec::new() };
+        let taken = |value: &str| {
+            self.found.values().any(|found| found.value == value) || self.given.values().any(|given| given == value)
+        };
+        let offer = |value: crate::pattern::Value| {
+            let text = &line[value.at];
+            let is_port = name.contains("port") && Type::Port.accepts(text);
+            let ty = if is_port { Type::Port } else { value.ty };
+            (!taken(text)).then(|| Found { role: heard.role, value: text.to_owned(), ty })
+        };
+        values(line).into_iter().filter_map(offer).collect()
+    }
+}
+
+/// The lines that the author expects: the step, the role, how many actions stand above it.
+fn written(transcript: &Transcript) -> impl Iterator<Item = (usize, RoleId, usize, &Pattern)> {
+    transcript.steps.iter().enumerate().filter_map(|(index, step)| match &step.kind {
+        StepKind::Expect(role, Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p)) => {
+            Some((index, *role, step.phase, p))
+        }
+        _ => None,
+    })
+}
