@@ -271,7 +271,8 @@ impl<'s> Composer<'s> {
             captured.into_iter().for_each(|(run, captured)| self.names.learn(run, captured));
             // What the author expects less strictly stays so.
             let mark = if entry.mark == Mark::Line { mark } else { entry.mark };
-            choices.push(Choice::Kept(Out { slot: Some(line), text: self.script.marked(line, mark.char()) }));
+            let text = self.script.marked(line, mark.char());
+            choices.push(Choice::Kept(Out { text, ..Out::kept(line) }));
         }
         choices
     }
@@ -291,7 +292,7 @@ impl<'s> Composer<'s> {
         // Behind `|`, three dots stand for any lines.
         let looks_elided = pattern.find(" #").map_or(pattern.as_str(), |at| &pattern[..at]).trim_end() == "...";
         let mark = if looks_elided && entry.mark == Mark::Line { Mark::Unordered } else { entry.mark };
-        Out { slot, text: Some(self.script.line(role, mark.char(), &pattern)) }
+        Out { slot, text: Some(self.script.line(role, mark.char(), &pattern)), is_ending: false }
     }
 
     /// How each role ends, where it does; and who is still up at the end.
@@ -306,8 +307,8 @@ impl<'s> Composer<'s> {
                 let own = self.own_ending(phase, role);
                 let text = format!("exit {code}");
                 let out = match own {
-                    Some((line, Expect::Exit(own))) if *own == code => Out::kept(line),
-                    own => Out { slot: own.map(|(line, _)| line), text: Some(self.script.line(role, '=', &text)) },
+                    Some((line, Expect::Exit(own))) if *own == code => Out::ending(Some(line), None),
+                    own => Out::ending(own.map(|(line, _)| line), Some(self.script.line(role, '=', &text))),
                 };
                 expected[phase].entry(role).or_default().push(out);
             }
@@ -322,11 +323,11 @@ impl<'s> Composer<'s> {
             let silent = |phase: &usize| expected[phase + 1..].iter().all(|outs| outs.get(&role).is_none_or(Vec::is_empty));
             let own = (since..=self.actions).filter(silent).find_map(|phase| {
                 let (line, _) = self.own_ending(phase, role).filter(|(_, expect)| matches!(expect, Expect::Running))?;
-                Some((phase, Out::kept(line)))
+                Some((phase, Out::ending(Some(line), None)))
             });
             let new = || {
                 let slot = self.own_ending(self.actions, role).map(|(line, _)| line);
-                (self.actions, Out { slot, text: Some(self.script.line(role, '=', "running")) })
+                (self.actions, Out::ending(slot, Some(self.script.line(role, '=', "running"))))
             };
             let (phase, out) = own.unwrap_or_else(new);
             expected[phase].entry(role).or_default().push(out);

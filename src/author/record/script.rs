@@ -20,11 +20,17 @@ pub(super) struct Out {
     pub(super) slot: Option<usize>,
     /// Its text, where it is not that line.
     pub(super) text: Option<String>,
+    /// It is how a role ends.
+    pub(super) is_ending: bool,
 }
 
 impl Out {
     pub(super) fn kept(line: usize) -> Out {
-        Out { slot: Some(line), text: None }
+        Out { slot: Some(line), text: None, is_ending: false }
+    }
+
+    pub(super) fn ending(slot: Option<usize>, text: Option<String>) -> Out {
+        Out { slot, text, is_ending: true }
     }
 }
 
@@ -85,7 +91,7 @@ impl<'s> Script<'s> {
         let mut woven = Vec::new();
         // Where the author expects nothing, what is new stands directly below the action.
         if last.is_none() {
-            outs.drain(..).for_each(|(_, outs)| put(&mut woven, outs));
+            put_all(&mut woven, std::mem::take(&mut outs));
         }
         for line in range.clone() {
             let Some((role, _)) = expected(&line) else {
@@ -95,7 +101,8 @@ impl<'s> Script<'s> {
             let is_last = !(line + 1..range.end).any(|line| expected(&line).is_some_and(|(other, _)| other == role));
             if let Some((_, queue)) = outs.iter_mut().find(|(other, _)| *other == role) {
                 let until = match queue.iter().position(|out| out.slot.is_some_and(|slot| slot >= line)) {
-                    _ if is_last => queue.len(),
+                    // A new ending stands below what the other roles print.
+                    _ if is_last => queue.iter().position(|out| out.is_ending && out.slot.is_none()).unwrap_or(queue.len()),
                     // What is new stands before what follows it; one new line takes the place of an old one.
                     Some(at) if queue[at].slot == Some(line) => at + 1,
                     Some(at) => at.min(1),
@@ -104,18 +111,25 @@ impl<'s> Script<'s> {
                 put(&mut woven, queue.drain(..until).collect());
             }
             if Some(line) == last {
-                outs.drain(..).for_each(|(_, outs)| put(&mut woven, outs));
+                put_all(&mut woven, std::mem::take(&mut outs));
             }
         }
         woven
     }
 }
 
+/// What is left: what the roles print, role by role, and then how they end.
+fn put_all(woven: &mut Vec<Line>, outs: Vec<(RoleId, Vec<Out>)>) {
+    let (endings, lines): (Vec<Out>, Vec<Out>) = outs.into_iter().flat_map(|(_, outs)| outs).partition(|out| out.is_ending);
+    put(woven, lines);
+    put(woven, endings);
+}
+
 fn put(woven: &mut Vec<Line>, outs: Vec<Out>) {
     woven.extend(outs.into_iter().filter_map(|out| match out {
         Out { text: Some(text), .. } => Some(Line::New(text)),
-        Out { slot: Some(line), text: None } => Some(Line::Kept(line)),
-        Out { slot: None, text: None } => None,
+        Out { slot: Some(line), text: None, .. } => Some(Line::Kept(line)),
+        Out { slot: None, text: None, .. } => None,
     }));
 }
 
