@@ -103,62 +103,72 @@ fn supersequence(one: &[usize], two: &[usize]) -> Vec<usize> {
     both
 }
 
-/// Which lines of the runs are the same line.
+/// Which lines of the runs are the same line: those that are equal; that are equal but for their
+/// values; that begin with the same word; and what is left, by its place. Each first where all runs
+/// have as many of them, as then none is missing.
 fn pair(runs: &[Vec<String>], key: &dyn Fn(usize, &str) -> String) -> Vec<Pair> {
-    let mut pairing = Pairing { left: runs.iter().map(|lines| (0..lines.len()).collect()).collect(), pairs: Vec::new() };
-    let keys: Vec<Vec<String>> =
-        runs.iter().enumerate().map(|(run, lines)| lines.iter().map(|line| key(run, line)).collect()).collect();
-    pairing.by_label(runs, true);
-    pairing.by_label(&keys, true);
-    pairing.by_place(runs);
-    pairing.by_label(&keys, false);
+    let labels = |label: &dyn Fn(usize, &str) -> String| -> Vec<Vec<String>> {
+        runs.iter().enumerate().map(|(run, lines)| lines.iter().map(|line| label(run, line)).collect()).collect()
+    };
+    let (keys, places) = (labels(key), labels(&|_, _| String::new()));
+    let heads = labels(&|_, line| format!("{} {}", line.split(' ').next().unwrap_or(""), line.split(' ').count()));
+    let left = runs.iter().map(|lines| (0..lines.len()).collect()).collect();
+    let mut pairing = Pairing { runs, left, pairs: Vec::new() };
+    for (labels, certain) in [(runs, true), (&keys, true), (&heads, false), (&places, false)] {
+        pairing.by_label(labels, true, certain);
+    }
+    for (labels, certain) in [(&heads, false), (&keys, true)] {
+        pairing.by_label(labels, false, certain);
+    }
     pairing.pairs
 }
 
 /// The pairs so far, and the lines of each run that are in none.
-struct Pairing {
+struct Pairing<'r> {
+    runs: &'r [Vec<String>],
     left: Vec<Vec<usize>>,
     pairs: Vec<Pair>,
 }
 
-impl Pairing {
+impl Pairing<'_> {
     /// Pairs what has the same label, the first with the first and so on; with `all`, only labels
-    /// that all runs have equally often.
-    fn by_label(&mut self, labels: &[Vec<String>], all: bool) {
-        let mut seen = Vec::new();
-        for (run, left) in self.left.iter().enumerate() {
+    /// that all runs have equally often. A label that is not `certain` only says what may be the same.
+    fn by_label(&mut self, labels: &[Vec<String>], all: bool, certain: bool) {
+        let mut seen: Vec<&String> = Vec::new();
+        for (left, labels) in self.left.iter().zip(labels) {
             for index in left {
-                if !seen.contains(&&labels[run][*index]) {
-                    seen.push(&labels[run][*index]);
+                if !seen.contains(&&labels[*index]) {
+                    seen.push(&labels[*index]);
                 }
             }
         }
         for label in seen {
-            let have = |(run, left): (usize, &Vec<usize>)| -> Vec<usize> {
-                left.iter().copied().filter(|index| labels[run][*index] == *label).collect()
+            let have = |(left, labels): (&Vec<usize>, &Vec<String>)| -> Vec<usize> {
+                left.iter().copied().filter(|index| labels[*index] == *label).collect()
             };
-            let lists: Vec<Vec<usize>> = self.left.iter().enumerate().map(have).collect();
+            let lists: Vec<Vec<usize>> = self.left.iter().zip(labels).map(have).collect();
             let most = lists.iter().map(Vec::len).max().unwrap_or(0);
-            if !all || lists.iter().all(|list| list.len() == most) {
-                (0..most).for_each(|k| self.take(lists.iter().map(|list| list.get(k).copied()).collect()));
+            if all && lists.iter().any(|list| list.len() != most) {
+                continue;
+            }
+            for k in 0..most {
+                let pair: Pair = lists.iter().map(|list| list.get(k).copied()).collect();
+                if certain || self.is_one_line(&pair) {
+                    self.take(pair);
+                }
             }
         }
     }
 
-    /// Pairs what is left by its place, when all runs have as much left.
-    fn by_place(&mut self, runs: &[Vec<String>]) {
-        let count = self.left.first().map_or(0, Vec::len);
-        if self.left.iter().any(|left| left.len() != count) {
-            return;
-        }
-        let pairs: Vec<Pair> = (0..count).map(|k| self.left.iter().map(|left| Some(left[k])).collect()).collect();
-        for pair in pairs {
-            let texts: Vec<_> =
-                pair.iter().zip(runs).map(|(index, lines)| index.map(|index| lines[index].clone())).collect();
-            if is_one_line(&texts) {
-                self.take(pair);
-            }
-        }
+    /// Lines that have words in common are one line; so are lines that are never the same. Others
+    /// are a few different lines, of which each may be missing.
+    fn is_one_line(&self, pair: &Pair) -> bool {
+        let texts = pair.iter().zip(self.runs).map(|(index, lines)| index.map(|index| lines[index].clone()));
+        let texts: Vec<Option<String>> = texts.collect();
+        let present: Vec<&String> = texts.iter().flatten().collect();
+        let different: BTreeSet<&&String> = present.iter().collect();
+        let common = |part: &Part| matches!(part, Part::Same(text) if text.contains(char::is_alphabetic));
+        different.len() == 1 || different.len() == present.len() || generalise(&texts).iter().any(common)
     }
 
     fn take(&mut self, pair: Pair) {
@@ -167,12 +177,4 @@ impl Pairing {
         }
         self.pairs.push(pair);
     }
-}
-
-/// Lines that have words in common are one line; so are lines that are never the same. Others are
-/// a few different lines, of which each may be missing.
-fn is_one_line(texts: &[Option<String>]) -> bool {
-    let common = |part: &Part| matches!(part, Part::Same(text) if text.contains(char::is_alphabetic));
-    let different: BTreeSet<_> = texts.iter().collect();
-    generalise(texts).iter().any(common) || different.len() == texts.len()
 }

@@ -237,7 +237,7 @@ fn telling_word(text: &str, before: bool) -> Option<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase);
     let is_name = |word: &String| {
         word.starts_with(|c: char| c.is_ascii_lowercase())
-            && (2..=16).contains(&word.len())
+            && word.len() <= 16
             && !EMPTY_WORDS.contains(&word.as_str())
     };
     let words: Vec<String> = words.collect();
