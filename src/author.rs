@@ -69,7 +69,9 @@ impl Scratch {
     /// The folder that was asked for, or one that is gone afterwards.
     fn open(cache: Option<&Path>) -> Result<Scratch> {
         Ok(match cache {
-            Some(folder) => Scratch::Kept(std::path::absolute(folder).map_err(|error| Error::io("use", folder, &error))?),
+            Some(folder) => {
+                Scratch::Kept(std::path::absolute(folder).map_err(|error| Error::io("use", folder, &error))?)
+            }
             None => Scratch::Passing(
                 tempfile::tempdir().map_err(|error| Error::new("no temporary folder can be made").because(error))?,
             ),

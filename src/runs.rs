@@ -14,6 +14,7 @@
 
 mod address;
 mod look;
+mod notes;
 mod patience;
 mod recording;
 mod rest;

@@ -55,6 +55,9 @@ pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
         "solution",
         &catalog.tree(&track.solutions)?,
     )?;
+    if report::can_ask() {
+        report::say(&format!("building and playing the solution of {} …", stage.name));
+    }
     let recording = Recording { args, file: &file, old: &old, stage: &stage, track };
     let changes = block_on(recording.play(&solution))?;
     let name = stage.name.bold();
@@ -144,11 +147,7 @@ impl Recording<'_> {
 
     /// Both parties are the solution.
     fn built(&self, solution: &Package) -> Built<'_> {
-        Built {
-            track: self.track,
-            you: Package { party: Party::You, ..solution.clone() },
-            reference: solution.clone(),
-        }
+        Built { track: self.track, you: Package { party: Party::You, ..solution.clone() }, reference: solution.clone() }
     }
 
     async fn play(&self, solution: &Package) -> Result<Changes> {
@@ -183,10 +182,14 @@ impl Recording<'_> {
     /// The new text is that of a stage, and the solution passes what is new in it.
     async fn verify(&self, new: &str, changes: &Changes, solution: &Package) -> Result<()> {
         let name = &self.stage.name;
-        let stage = Stage::draft(name, self.file, new, &|scenario| !self.is_wanted(scenario)).map_err(|error| Error {
-            help: Some("nothing is written: the line is numbered as it would be; change the actions, and record again".to_owned()),
-            ..error
-        })?;
+        let stage =
+            Stage::draft(name, self.file, new, &|scenario| !self.is_wanted(scenario)).map_err(|error| Error {
+                help: Some(
+                    "nothing is written: the line is numbered as it would be; change the actions, and record again"
+                        .to_owned(),
+                ),
+                ..error
+            })?;
         let built = self.built(solution);
         for (index, _) in changes {
             let scenario = &self.stage.scenarios[*index].name;
@@ -204,7 +207,8 @@ impl Recording<'_> {
 
     fn error(&self, index: usize, problem: compose::Problem) -> Error {
         let scenario = &self.stage.scenarios[index];
-        let mut error = Error::new(format!("`{}` can't be recorded: {}", scenario.name, problem.message)).help(problem.help);
+        let mut error =
+            Error::new(format!("`{}` can't be recorded: {}", scenario.name, problem.message)).help(problem.help);
         if let Some(line) = problem.line {
             error.place = splice::place(self.file, self.old, index, line).map(Box::new);
         }

@@ -29,6 +29,28 @@ fn check(ty: &str, good: &[&str], bad: &[&str]) {
 }
 
 #[test]
+fn the_values_of_a_line() {
+    let found = |line: &str| -> Vec<String> {
+        values(line).into_iter().map(|value| format!("{}:{}", &line[value.at], value.ty)).collect()
+    };
+    assert_eq!(found("listening on 127.0.0.1:4001."), ["127.0.0.1:4001:address"]);
+    assert_eq!(found("took:12ms, id=7, «-3» bad cafe"), ["12ms:duration", "7:int", "-3:int"]);
+    assert_eq!(
+        found(&format!("{ED25519} at /ip4/1.2.3.4/tcp/5")),
+        [format!("{ED25519}:peer-id"), "/ip4/1.2.3.4/tcp/5:multiaddr".to_owned()]
+    );
+    assert_eq!(found("2026-02-28T01:38:41Z deadbeef07 x86"), ["2026-02-28T01:38:41Z:timestamp", "deadbeef07:hex"]);
+    assert!(found("Hello I am B — ωραία 🙂, …").is_empty());
+}
+
+#[test]
+fn a_pattern_displays_as_it_is_written() {
+    for text in ["", "x {{y}} {a:int}-{b}", "{c:/red|a\\/b{2}/} is {who:text}"] {
+        assert_eq!(Pattern::parse(text).unwrap().to_string(), text);
+    }
+}
+
+#[test]
 fn every_named_type_reads_and_displays() {
     for name in Type::NAMES {
         assert_eq!(Type::parse(name).unwrap().to_string(), name);

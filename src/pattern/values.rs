@@ -56,15 +56,8 @@ fn without_punctuation(line: &str, at: Range<usize>) -> Range<usize> {
 
 impl Type {
     /// The types that tell values from words, the narrowest first. A port looks like any number.
-    const TELLING: [Type; 7] = [
-        Type::Multiaddr,
-        Type::PeerId,
-        Type::Address,
-        Type::Timestamp,
-        Type::Duration,
-        Type::Int,
-        Type::Hex,
-    ];
+    const TELLING: [Type; 7] =
+        [Type::Multiaddr, Type::PeerId, Type::Address, Type::Timestamp, Type::Duration, Type::Int, Type::Hex];
 
     /// The narrowest type of a value; `None` when it is just a word, or several.
     pub fn of(value: &str) -> Option<Type> {
@@ -74,7 +67,9 @@ impl Type {
     /// The narrowest type that accepts all of these values, and tells them from words.
     pub fn of_all(values: &[&str]) -> Option<Type> {
         // Without a digit anywhere, `bad` and `cafe` are words and not numbers.
-        let fits = |ty: &Type| *ty != Type::Hex || values.iter().any(|v| v.len() > 1 && v.contains(|c: char| c.is_ascii_digit()));
+        let fits = |ty: &Type| {
+            *ty != Type::Hex || values.iter().any(|v| v.len() > 1 && v.contains(|c: char| c.is_ascii_digit()))
+        };
         Type::TELLING.into_iter().find(|ty| values.iter().all(|value| ty.accepts(value)) && fits(ty))
     }
 }

@@ -6,22 +6,23 @@
 //! A name that an action uses has its value from a line that the author has written; or else from
 //! the first line that has such a value, and that has given no other name its value.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
 use super::address::Nobody;
 use super::look::Look;
+use super::notes::Notes;
 use super::patience::{Judgement, Patience};
 use super::{Plan, Player, Programs, given};
 use crate::course::Scenario;
 use crate::evidence::Evidence;
 use crate::link::Link;
-use crate::matcher::{Captures, Ending, Matcher, Refused, declared_types};
-use crate::pattern::{Known, Pattern, Type, values};
+use crate::matcher::{Captures, Ending, Matcher, Refused};
+use crate::pattern::{Pattern, Type};
 use crate::process::strays;
 use crate::stillness::SocketTable;
-use crate::transcript::{Action, Expect, RoleId, StepKind, Transcript};
+use crate::transcript::{Action, RoleId};
 use crate::verdict::Failure;
 
 /// So often may a peer wake by itself, to no effect that is seen, before it counts as still.
@@ -121,7 +122,7 @@ pub async fn record(
     let nobody = Nobody::new();
     let given = given(plan, &nobody);
     strays::adopt();
-    let notes = Notes { scenario: Some(plan.scenario), given, ..Notes::default() };
+    let notes = Notes::new(plan.scenario, given);
     let mut player = Player::new(plan, programs, sockets, Follower::Notes(notes));
     let failure = player.rehearse(together).await.err();
     let notes = match std::mem::replace(&mut player.matcher, Follower::Notes(Notes::default())) {
@@ -297,103 +298,4 @@ impl Follower<'_> {
             Follower::Notes(notes) => notes.heard.len(),
         }
     }
-}
-
-/// What has been seen so far, and what the names stand for.
-#[derive(Debug, Default)]
-pub(super) struct Notes<'c> {
-    scenario: Option<&'c Scenario>,
-    given: Captures,
-    phase: usize,
-    heard: Vec<Heard>,
-    found: BTreeMap<String, Found>,
-    aliases: HashMap<RoleId, Captures>,
-    handed: Vec<Handed>,
-    /// The author's lines that have been seen.
-    met: Vec<usize>,
-}
-
-impl<'c> Notes<'c> {
-    fn note(&mut self, role: RoleId, what: Shown) {
-        self.heard.push(Heard { phase: self.phase, role, what });
-    }
-
-    fn line(&mut self, role: RoleId, text: &str) {
-        self.note(role, Shown::Line(text.to_owned()));
-        let Some(scenario) = self.scenario else { return };
-        let transcript = &scenario.transcript;
-        let types = declared_types(transcript);
-        let expected = written(transcript).filter(|(_, who, phase, _)| *who == role && *phase <= self.phase);
-        for (step, _, _, pattern) in expected {
-            if self.met.contains(&step) {
-                continue;
-            }
-            let known = |name: &str| match self.value(role, name) {
-                Some(value) => Known::Value(value),
-                None => Known::Type(types.get(name).copied().unwrap_or(&Type::Text)),
-            };
-            let Some(captured) = pattern.captures(text, &known) else { continue };
-            let found: Vec<_> = captured
-                .into_iter()
-                .filter_map(|(name, value)| {
-                    let ty = (*types.get(name)?).clone();
-                    Some((name.to_owned(), Found { role, value: value.to_owned(), ty }))
-                })
-                .collect();
-            self.found.extend(found);
-            self.met.push(step);
-            return;
-        }
-    }
-
-    fn value(&self, role: RoleId, name: &str) -> Option<&str> {
-        let alias = self.aliases.get(&role).and_then(|aliases| aliases.get(name));
-        let found = || self.found.get(name).map(|found| &found.value);
-        alias.or_else(found).or_else(|| self.given.get(name)).map(String::as_str)
-    }
-
-    /// Finds a value for a name that `role` is to be handed.
-    fn find(&mut self, name: &str, role: RoleId) -> Result<(), Unrecorded> {
-        if self.value(role, name).is_some() {
-            return Ok(());
-        }
-        let candidates: Vec<Found> = self.heard.iter().flat_map(|heard| self.offers(heard, name)).collect();
-        let choose = |fits: &dyn Fn(&Found) -> bool| candidates.iter().find(|found| fits(found)).cloned();
-        let is_port = |found: &Found| found.ty == Type::Port;
-        let is_id = |found: &Found| found.ty == Type::PeerId;
-        let is_address = |found: &Found| matches!(found.ty, Type::Address | Type::Multiaddr);
-        let found = match name {
-            _ if name.contains("port") => choose(&is_port).or_else(|| choose(&is_address)),
-            _ if name.contains("id") || name.contains("peer") => choose(&is_id).or_else(|| choose(&is_address)),
-            _ => choose(&is_address).or_else(|| choose(&is_id)),
-        };
-        let found = found.ok_or_else(|| Unrecorded::Unknown(name.to_owned()))?;
-        self.found.insert(name.to_owned(), found);
-        Ok(())
-    }
-
-    /// The values of a line that no name stands for yet; a number is offered to a port.
-    fn offers(&self, heard: &Heard, name: &str) -> Vec<Found> {
-        let Shown::Line(line) = &heard.what else { return Vec::new() };
-        let taken = |value: &str| {
-            self.found.values().any(|found| found.value == value) || self.given.values().any(|given| given == value)
-        };
-        let offer = |value: crate::pattern::Value| {
-            let text = &line[value.at];
-            let is_port = name.contains("port") && Type::Port.accepts(text);
-            let ty = if is_port { Type::Port } else { value.ty };
-            (!taken(text)).then(|| Found { role: heard.role, value: text.to_owned(), ty })
-        };
-        values(line).into_iter().filter_map(offer).collect()
-    }
-}
-
-/// The lines that the author expects: the step, the role, how many actions stand above it.
-fn written(transcript: &Transcript) -> impl Iterator<Item = (usize, RoleId, usize, &Pattern)> {
-    transcript.steps.iter().enumerate().filter_map(|(index, step)| match &step.kind {
-        StepKind::Expect(role, Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p)) => {
-            Some((index, *role, step.phase, p))
-        }
-        _ => None,
-    })
 }

@@ -3,6 +3,8 @@
 //! What the author has written and still fits stays: all that is expected of a role between two
 //! actions, where all of it fits; else the lines that do. What is new is put where it happened.
 
+mod endings;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::merge::{Entry, Mark, merge};
@@ -10,7 +12,7 @@ use super::names::Names;
 use super::script::{Line, Out, Script};
 use super::slots::{generalise, outline};
 use crate::course::{Scenario, Stage};
-use crate::matcher::{Captures, Ending, Matcher, declared_types};
+use crate::matcher::{Captures, Matcher, declared_types};
 use crate::pattern::{Pattern, Piece};
 use crate::runs::{Recorded, Shown};
 use crate::transcript::{Action, Expect, RoleId, StepKind, Transcript};
@@ -162,7 +164,9 @@ impl<'s> Composer<'s> {
     fn printed(&self, phase: usize, role: RoleId) -> Vec<Vec<String>> {
         let lines = |run: &Recorded| {
             let heard = run.heard.iter().filter(|heard| heard.phase == phase && heard.role == role);
-            heard.filter_map(|heard| if let Shown::Line(text) = &heard.what { Some(text.clone()) } else { None }).collect()
+            heard
+                .filter_map(|heard| if let Shown::Line(text) = &heard.what { Some(text.clone()) } else { None })
+                .collect()
         };
         self.runs.iter().map(lines).collect()
     }
@@ -174,7 +178,8 @@ impl<'s> Composer<'s> {
             .between(phase)
             .filter(|line| {
                 let expected = self.script.expected_in(*line);
-                expected.is_some_and(|(who, expect)| who == role && !matches!(expect, Expect::Exit(_) | Expect::Running))
+                expected
+                    .is_some_and(|(who, expect)| who == role && !matches!(expect, Expect::Exit(_) | Expect::Running))
             })
             .collect();
         if self.keep && !own.is_empty() && self.keeps(role, &own, &printed) {
@@ -295,76 +300,6 @@ impl<'s> Composer<'s> {
         Out { slot, text: Some(self.script.line(role, mark.char(), &pattern)), is_ending: false }
     }
 
-    /// How each role ends, where it does; and who is still up at the end.
-    fn endings(&self, expected: &mut Expected) -> Result<(), Problem> {
-        let transcript = &self.script.scenario.transcript;
-        let mut up: Vec<Option<usize>> = vec![None; self.roles().len()];
-        let mut actions = transcript.actions();
-        for phase in 0..=self.actions {
-            for role in 0..self.roles().len() {
-                let Some(code) = self.ending(phase, role)? else { continue };
-                up[role] = None;
-                let own = self.own_ending(phase, role);
-                let text = format!("exit {code}");
-                let out = match own {
-                    Some((line, Expect::Exit(own))) if *own == code => Out::ending(Some(line), None),
-                    own => Out::ending(own.map(|(line, _)| line), Some(self.script.line(role, '=', &text))),
-                };
-                expected[phase].entry(role).or_default().push(out);
-            }
-            match actions.next() {
-                Some((_, Action::Start(role, _))) => up[*role] = Some(phase + 1),
-                Some((_, Action::Kill(role))) => up[*role] = None,
-                _ => {}
-            }
-        }
-        for (role, since) in up.into_iter().enumerate() {
-            let Some(since) = since else { continue };
-            let silent = |phase: &usize| expected[phase + 1..].iter().all(|outs| outs.get(&role).is_none_or(Vec::is_empty));
-            let own = (since..=self.actions).filter(silent).find_map(|phase| {
-                let (line, _) = self.own_ending(phase, role).filter(|(_, expect)| matches!(expect, Expect::Running))?;
-                Some((phase, Out::ending(Some(line), None)))
-            });
-            let new = || {
-                let slot = self.own_ending(self.actions, role).map(|(line, _)| line);
-                (self.actions, Out::ending(slot, Some(self.script.line(role, '=', "running"))))
-            };
-            let (phase, out) = own.unwrap_or_else(new);
-            expected[phase].entry(role).or_default().push(out);
-        }
-        Ok(())
-    }
-
-    /// The code with which a role ended after an action, the same in all runs.
-    fn ending(&self, phase: usize, role: RoleId) -> Result<Option<i32>, Problem> {
-        let code = |run: &Recorded| {
-            run.heard.iter().find_map(|heard| match heard.what {
-                Shown::Ended(Ending::Exit(code)) if heard.phase == phase && heard.role == role => Some(code),
-                _ => None,
-            })
-        };
-        let codes: BTreeSet<Option<i32>> = self.runs.iter().map(code).collect();
-        if codes.len() <= 1 {
-            return Ok(codes.into_iter().next().flatten());
-        }
-        let told = |code: &Option<i32>| code.map_or("not at all".to_owned(), |code| format!("with exit code {code}"));
-        let ways = codes.iter().map(told).collect::<Vec<_>>().join(", or ");
-        Err(Problem {
-            line: self.script.between(phase).start.checked_sub(1),
-            message: format!("`{}` ends after this {ways}, as it happens", self.roles()[role]),
-            help: "make the story such that it always ends in the same way, and at the same point".to_owned(),
-            causes: Vec::new(),
-        })
-    }
-
-    /// The line in which the author says how a role ends, after an action.
-    fn own_ending(&self, phase: usize, role: RoleId) -> Option<(usize, &'s Expect)> {
-        self.script.between(phase).find_map(|line| {
-            let (who, expect) = self.script.expected_in(line)?;
-            (who == role && matches!(expect, Expect::Exit(_) | Expect::Running)).then_some((line, expect))
-        })
-    }
-
     /// The first place of a name has its type, and no other one has.
     fn with_types(&self, lines: Vec<Line>) -> Vec<Line> {
         let mut typed = BTreeSet::new();
@@ -380,9 +315,10 @@ impl<'s> Composer<'s> {
                 match piece {
                     Piece::Literal(text) => out.push_str(&text.replace('{', "{{").replace('}', "}}")),
                     Piece::Capture { name, ty, .. } => {
-                        let ty = ty.as_ref().or_else(|| self.names.types.get(name)).filter(|_| {
-                            !self.names.is_given(name) && typed.insert(name.clone())
-                        });
+                        let ty = ty
+                            .as_ref()
+                            .or_else(|| self.names.types.get(name))
+                            .filter(|_| !self.names.is_given(name) && typed.insert(name.clone()));
                         out.push_str(&ty.map_or_else(|| format!("{{{name}}}"), |ty| format!("{{{name}:{ty}}}")));
                     }
                 }

@@ -87,7 +87,12 @@ fn is_cut(orders: &[Vec<usize>], cut: usize) -> bool {
 }
 
 fn largest_group(entries: &[Entry]) -> usize {
-    entries.chunk_by(|a, b| a.mark == b.mark).filter(|group| group[0].mark == Mark::Unordered).map(<[_]>::len).max().unwrap_or(0)
+    entries
+        .chunk_by(|a, b| a.mark == b.mark)
+        .filter(|group| group[0].mark == Mark::Unordered)
+        .map(<[_]>::len)
+        .max()
+        .unwrap_or(0)
 }
 
 /// A list in which both are contained, in their order.

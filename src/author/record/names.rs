@@ -152,18 +152,19 @@ impl Names {
 
     /// The name whose value is this one in every run.
     fn known_as(&self, role: RoleId, values: &Values) -> Option<String> {
-        let is = |name: &str, run: usize, value: &str| self.books[run].value(role, name).is_some_and(|own| own == value);
+        let is =
+            |name: &str, run: usize, value: &str| self.books[run].value(role, name).is_some_and(|own| own == value);
         let present = || values.iter().enumerate().filter_map(|(run, value)| Some((run, value.as_deref()?)));
         let (first, value) = present().next()?;
-        let names: Vec<&String> =
-            self.books[first].own.keys().filter(|name| is(name, first, value)).collect();
+        let names: Vec<&String> = self.books[first].own.keys().filter(|name| is(name, first, value)).collect();
         names.into_iter().find(|name| present().all(|(run, value)| is(name, run, value))).cloned()
     }
 
     /// Text that is the same in all runs; the values in it that have to be names are.
     /// `at_edge` says whether the line begins and ends with it.
     fn literal(&self, role: RoleId, text: &str, at_edge: (bool, bool)) -> String {
-        let fixed = |name: &&String| self.books.iter().all(|book| book.value(role, name) == self.books[0].value(role, name));
+        let fixed =
+            |name: &&String| self.books.iter().all(|book| book.value(role, name) == self.books[0].value(role, name));
         let names: Vec<(&String, &str)> = self.books.first().map_or(Vec::new(), |book| {
             let names = book.own.keys().filter(fixed);
             names.filter_map(|name| Some((name, book.value(role, name)?))).collect()
@@ -206,10 +207,12 @@ impl Names {
             Type::Word => "word",
             _ => "text",
         };
-        let word = by_type.map(str::to_owned).or_else(|| telling_word(before, true)).or_else(|| telling_word(after, false));
+        let word =
+            by_type.map(str::to_owned).or_else(|| telling_word(before, true)).or_else(|| telling_word(after, false));
         let base = word.unwrap_or_else(|| last.to_owned());
         let numbered = (2..).map(|n: u32| format!("{base}{n}"));
-        let name = [base.clone(), format!("{role}_{base}")].into_iter().chain(numbered).find(|name| !self.is_taken(name));
+        let name =
+            [base.clone(), format!("{role}_{base}")].into_iter().chain(numbered).find(|name| !self.is_taken(name));
         let name = name.unwrap_or(base);
         self.types.insert(name.clone(), ty.clone());
         for (book, value) in self.books.iter_mut().zip(values) {
@@ -228,7 +231,8 @@ impl Names {
 /// Where a value stands in a text, and is not a part of a longer word.
 fn stands_in(text: &str, value: &str) -> Option<usize> {
     let is_part = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-    let alone = |at: &usize| !is_part(text[..*at].chars().next_back()) && !is_part(text[at + value.len()..].chars().next());
+    let alone =
+        |at: &usize| !is_part(text[..*at].chars().next_back()) && !is_part(text[at + value.len()..].chars().next());
     text.match_indices(value).map(|(at, _)| at).find(alone).filter(|_| !value.is_empty())
 }
 
@@ -236,12 +240,12 @@ fn stands_in(text: &str, value: &str) -> Option<usize> {
 fn telling_word(text: &str, before: bool) -> Option<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase);
     let is_name = |word: &String| {
-        word.starts_with(|c: char| c.is_ascii_lowercase())
-            && word.len() <= 16
-            && !EMPTY_WORDS.contains(&word.as_str())
+        word.starts_with(|c: char| c.is_ascii_lowercase()) && word.len() <= 16 && !EMPTY_WORDS.contains(&word.as_str())
     };
     let words: Vec<String> = words.collect();
-    let near = if before { words.last() } else { words.first() };
+    // In `my number is 5` the word stands farther off; in `5 of them` there is none.
+    let is_telling = |word: &&String| !EMPTY_WORDS.contains(&word.as_str());
+    let near = if before { words.iter().rev().take(2).find(is_telling) } else { words.first() };
     near.filter(|word| is_name(word)).cloned()
 }
 

@@ -108,7 +108,8 @@ impl Stagehand<'_> {
         };
         // The roles that failed by themselves say why.
         let lanes = run.evidence.lanes.iter().enumerate();
-        let asked = lanes.filter(|(role, lane)| Some(*role) == of || lane.ending.is_some_and(|end| end != Ending::Exit(0)));
+        let asked =
+            lanes.filter(|(role, lane)| Some(*role) == of || lane.ending.is_some_and(|end| end != Ending::Exit(0)));
         Problem {
             line: self.line(run.phase, failure),
             message,
@@ -124,14 +125,22 @@ impl Stagehand<'_> {
                 let bytes = run.evidence.lanes.get(*role).and_then(|lane| lane.lines.get(*index));
                 let shown = bytes.map_or(String::new(), |line| escape(&line.bytes));
                 let shown: String = shown.chars().take(60).collect();
-                (format!("`{}` prints `{shown}`, which is no line of text", name(*role)), "a line is UTF-8, and ends with a newline", Some(*role))
+                (
+                    format!("`{}` prints `{shown}`, which is no line of text", name(*role)),
+                    "a line is UTF-8, and ends with a newline",
+                    Some(*role),
+                )
             }
-            Failure::Ended(role, Ending::Signal(signal)) => {
-                (format!("signal {signal} ended `{}` here", name(*role)), "a role ends by itself, with an exit code", Some(*role))
-            }
-            Failure::Ended(role, Ending::Exit(_)) | Failure::Ambiguous(role) => {
-                (format!("`{}` did something unexpected here", name(*role)), "play it by hand with `workshop run`", Some(*role))
-            }
+            Failure::Ended(role, Ending::Signal(signal)) => (
+                format!("signal {signal} ended `{}` here", name(*role)),
+                "a role ends by itself, with an exit code",
+                Some(*role),
+            ),
+            Failure::Ended(role, Ending::Exit(_)) | Failure::Ambiguous(role) => (
+                format!("`{}` did something unexpected here", name(*role)),
+                "play it by hand with `workshop run`",
+                Some(*role),
+            ),
             Failure::Flood(role) => (
                 format!("`{}` floods its output after this", name(*role)),
                 "nobody can read so much: let it print less",
@@ -147,9 +156,11 @@ impl Stagehand<'_> {
                 "look at `run` of the track in exercises/course.yaml, and at what the role is handed",
                 Some(*role),
             ),
-            Failure::Spinning(role) => {
-                (format!("`{}` computes for ever after this", name(*role)), "let it end, or wait for something", Some(*role))
-            }
+            Failure::Spinning(role) => (
+                format!("`{}` computes for ever after this", name(*role)),
+                "let it end, or wait for something",
+                Some(*role),
+            ),
             Failure::TimeLimit(_) | Failure::Stuck => (
                 format!("nobody comes to rest within {} s after this", self.scenario.limit),
                 "let the peers wait for something, or give the scenario a longer `limit`",
@@ -204,7 +215,9 @@ fn together(stage: &Stage, scenario: &Scenario) -> Vec<bool> {
     (0..actions.len())
         .map(|index| {
             let last = (index..actions.len()).find(|at| expects(at + 1, false)).unwrap_or(actions.len());
-            let Some(next) = actions.get(index + 1).filter(|_| last > index && expects(last + 1, true)) else { return false };
+            let Some(next) = actions.get(index + 1).filter(|_| last > index && expects(last + 1, true)) else {
+                return false;
+            };
             !matches!(next, Action::UntilStill) && !waits_for_a_name(stage, scenario, next, index)
         })
         .collect()

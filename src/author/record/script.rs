@@ -62,7 +62,7 @@ impl<'s> Script<'s> {
     pub(super) fn marked(&self, line: usize, mark: char) -> Option<String> {
         let text = self.lines[line];
         let own = mark_of(text)?;
-        (text[own.byte..].chars().next() != Some(mark))
+        (!text[own.byte..].starts_with(mark))
             .then(|| format!("{}{mark}{}", text[..own.byte].trim_start(), &text[own.byte + 1..]))
     }
 
@@ -87,7 +87,7 @@ impl<'s> Script<'s> {
     pub(super) fn weave(&self, phase: usize, mut outs: Vec<(RoleId, Vec<Out>)>) -> Vec<Line> {
         let range = self.between(phase);
         let expected = |line: &usize| self.expected_in(*line);
-        let last = range.clone().filter(|line| expected(line).is_some()).last();
+        let last = range.clone().rfind(|line| expected(line).is_some());
         let mut woven = Vec::new();
         // Where the author expects nothing, what is new stands directly below the action.
         if last.is_none() {
@@ -102,7 +102,9 @@ impl<'s> Script<'s> {
             if let Some((_, queue)) = outs.iter_mut().find(|(other, _)| *other == role) {
                 let until = match queue.iter().position(|out| out.slot.is_some_and(|slot| slot >= line)) {
                     // A new ending stands below what the other roles print.
-                    _ if is_last => queue.iter().position(|out| out.is_ending && out.slot.is_none()).unwrap_or(queue.len()),
+                    _ if is_last => {
+                        queue.iter().position(|out| out.is_ending && out.slot.is_none()).unwrap_or(queue.len())
+                    }
                     // What is new stands before what follows it; one new line takes the place of an old one.
                     Some(at) if queue[at].slot == Some(line) => at + 1,
                     Some(at) => at.min(1),
@@ -120,7 +122,8 @@ impl<'s> Script<'s> {
 
 /// What is left: what the roles print, role by role, and then how they end.
 fn put_all(woven: &mut Vec<Line>, outs: Vec<(RoleId, Vec<Out>)>) {
-    let (endings, lines): (Vec<Out>, Vec<Out>) = outs.into_iter().flat_map(|(_, outs)| outs).partition(|out| out.is_ending);
+    let (endings, lines): (Vec<Out>, Vec<Out>) =
+        outs.into_iter().flat_map(|(_, outs)| outs).partition(|out| out.is_ending);
     put(woven, lines);
     put(woven, endings);
 }

@@ -99,14 +99,20 @@ impl Line<'_> {
             let mut end = 0;
             for (k, first) in found[0].iter().enumerate() {
                 self.same(&words[0][end..first.at.start]);
-                let column: Vec<&str> = words.iter().zip(&found).map(|(word, values)| &word[values[k].at.clone()]).collect();
-                if column.windows(2).all(|two| two[0] == two[1]) { self.same(column[0]) } else { self.slot(&column) }
+                let column: Vec<&str> =
+                    words.iter().zip(&found).map(|(word, values)| &word[values[k].at.clone()]).collect();
+                if column.windows(2).all(|two| two[0] == two[1]) {
+                    self.same(column[0])
+                } else {
+                    self.slot(&column)
+                }
                 end = first.at.end;
             }
             return self.same(&words[0][end..]);
         }
         let (front, back) = (common_front(words), common_back(words));
-        let inner: Vec<&str> = words.iter().map(|word| word.get(front..word.len().max(back) - back).unwrap_or("")).collect();
+        let inner: Vec<&str> =
+            words.iter().map(|word| word.get(front..word.len().max(back) - back).unwrap_or("")).collect();
         if inner.iter().any(|inner| inner.is_empty()) {
             return self.slot(words);
         }
@@ -144,7 +150,8 @@ fn common_front(words: &[&str]) -> usize {
 /// How much of the end is equal, from the first separator in it; a full stop counts as one.
 fn common_back(words: &[&str]) -> usize {
     let back = |word: &str, at: usize| word.chars().rev().nth(at);
-    let equal = words[0].chars().rev().enumerate().take_while(|(at, c)| words.iter().all(|word| back(word, *at) == Some(*c)));
+    let equal =
+        words[0].chars().rev().enumerate().take_while(|(at, c)| words.iter().all(|word| back(word, *at) == Some(*c)));
     let (mut length, mut kept) = (0, 0);
     for (_, c) in equal {
         length += c.len_utf8();

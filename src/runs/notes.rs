@@ -1,0 +1,112 @@
+//! What is noted of a run that is recorded, and what the names of its actions stand for.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::recording::{Found, Handed, Heard, Shown, Unrecorded};
+use crate::course::Scenario;
+use crate::matcher::{Captures, declared_types};
+use crate::pattern::{Known, Pattern, Type, Value, values};
+use crate::transcript::{Expect, RoleId, StepKind, Transcript};
+
+/// What has been seen so far, and what the names stand for.
+#[derive(Debug, Default)]
+pub(super) struct Notes<'c> {
+    scenario: Option<&'c Scenario>,
+    pub(super) given: Captures,
+    pub(super) phase: usize,
+    pub(super) heard: Vec<Heard>,
+    pub(super) found: BTreeMap<String, Found>,
+    pub(super) aliases: HashMap<RoleId, Captures>,
+    pub(super) handed: Vec<Handed>,
+    /// The author's lines that have been seen.
+    met: Vec<usize>,
+}
+
+impl<'c> Notes<'c> {
+    pub(super) fn new(scenario: &'c Scenario, given: Captures) -> Self {
+        Notes { scenario: Some(scenario), given, ..Notes::default() }
+    }
+
+    pub(super) fn note(&mut self, role: RoleId, what: Shown) {
+        self.heard.push(Heard { phase: self.phase, role, what });
+    }
+
+    pub(super) fn line(&mut self, role: RoleId, text: &str) {
+        self.note(role, Shown::Line(text.to_owned()));
+        let Some(scenario) = self.scenario else { return };
+        let transcript = &scenario.transcript;
+        let types = declared_types(transcript);
+        let expected = written(transcript).filter(|(_, who, phase, _)| *who == role && *phase <= self.phase);
+        for (step, _, _, pattern) in expected {
+            if self.met.contains(&step) {
+                continue;
+            }
+            let known = |name: &str| match self.value(role, name) {
+                Some(value) => Known::Value(value),
+                None => Known::Type(types.get(name).copied().unwrap_or(&Type::Text)),
+            };
+            let Some(captured) = pattern.captures(text, &known) else { continue };
+            let found: Vec<_> = captured
+                .into_iter()
+                .filter_map(|(name, value)| {
+                    let ty = (*types.get(name)?).clone();
+                    Some((name.to_owned(), Found { role, value: value.to_owned(), ty }))
+                })
+                .collect();
+            self.found.extend(found);
+            self.met.push(step);
+            return;
+        }
+    }
+
+    pub(super) fn value(&self, role: RoleId, name: &str) -> Option<&str> {
+        let alias = self.aliases.get(&role).and_then(|aliases| aliases.get(name));
+        let found = || self.found.get(name).map(|found| &found.value);
+        alias.or_else(found).or_else(|| self.given.get(name)).map(String::as_str)
+    }
+
+    /// Finds a value for a name that `role` is to be handed.
+    pub(super) fn find(&mut self, name: &str, role: RoleId) -> Result<(), Unrecorded> {
+        if self.value(role, name).is_some() {
+            return Ok(());
+        }
+        let candidates: Vec<Found> = self.heard.iter().flat_map(|heard| self.offers(heard, name)).collect();
+        let choose = |fits: &dyn Fn(&Found) -> bool| candidates.iter().find(|found| fits(found)).cloned();
+        let is_port = |found: &Found| found.ty == Type::Port;
+        let is_id = |found: &Found| found.ty == Type::PeerId;
+        let is_address = |found: &Found| matches!(found.ty, Type::Address | Type::Multiaddr);
+        let found = match name {
+            _ if name.contains("port") => choose(&is_port).or_else(|| choose(&is_address)),
+            _ if name.contains("id") || name.contains("peer") => choose(&is_id).or_else(|| choose(&is_address)),
+            _ => choose(&is_address).or_else(|| choose(&is_id)),
+        };
+        let found = found.ok_or_else(|| Unrecorded::Unknown(name.to_owned()))?;
+        self.found.insert(name.to_owned(), found);
+        Ok(())
+    }
+
+    /// The values of a line that no name stands for yet; a number is offered to a port.
+    fn offers(&self, heard: &Heard, name: &str) -> Vec<Found> {
+        let Shown::Line(line) = &heard.what else { return Vec::new() };
+        let taken = |value: &str| {
+            self.found.values().any(|found| found.value == value) || self.given.values().any(|given| given == value)
+        };
+        let offer = |value: Value| {
+            let text = &line[value.at];
+            let is_port = name.contains("port") && Type::Port.accepts(text);
+            let ty = if is_port { Type::Port } else { value.ty };
+            (!taken(text)).then(|| Found { role: heard.role, value: text.to_owned(), ty })
+        };
+        values(line).into_iter().filter_map(offer).collect()
+    }
+}
+
+/// The lines that the author expects: the step, the role, how many actions stand above it.
+fn written(transcript: &Transcript) -> impl Iterator<Item = (usize, RoleId, usize, &Pattern)> {
+    transcript.steps.iter().enumerate().filter_map(|(index, step)| match &step.kind {
+        StepKind::Expect(role, Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p)) => {
+            Some((index, *role, step.phase, p))
+        }
+        _ => None,
+    })
+}
