@@ -12,8 +12,8 @@ mod listed;
 pub mod new;
 pub mod new_course;
 mod patch;
-pub mod starter;
 mod record;
+pub mod starter;
 mod table;
 mod told;
 

@@ -95,9 +95,6 @@ impl Peer {
     ) -> io::Result<Peer> {
         let mut child = spawn_peer(command, args)?;
         let id = child.0.id().ok_or_else(|| io::Error::other("the process has no id"))?;
-        if let Some(memory) = command.memory {
-            limit_memory(id, memory)?;
-        }
         let streams = (child.0.stdin().take(), child.0.stdout().take(), child.0.stderr().take());
         let (Some(stdin), Some(stdout), Some(stderr)) = streams else {
             return Err(io::Error::other("the process has no pipes"));
@@ -224,28 +221,30 @@ impl Drop for Group {
 
 fn spawn_peer(command: &PeerCommand, args: &[String]) -> io::Result<Group> {
     let (program, first) = command.run.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
-    let mut spawned = Command::new(program);
+    let mut spawned = match command.memory {
+        Some(memory) => limited(memory, program),
+        None => Command::new(program),
+    };
     spawned.args(first).args(args).envs(&command.env).current_dir(&command.dir);
     spawned.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Group::spawn(spawned)
 }
 
-/// Lets a process allocate so many MiB. It has not had the time to allocate much before that.
-#[cfg(target_os = "linux")]
-fn limit_memory(id: u32, memory: u64) -> io::Result<()> {
-    let pid = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw);
-    let limit = rustix::process::Rlimit { current: Some(memory << 20), maximum: Some(memory << 20) };
-    match rustix::process::prlimit(pid, rustix::process::Resource::Data, limit) {
-        // It has ended already.
-        Ok(_) | Err(rustix::io::Errno::SRCH) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+/// A program that may allocate so many MiB. The limit has to be there before the program is: a
+/// shell sets it, and the program takes the shell's place.
+#[cfg(unix)]
+fn limited(memory: u64, program: &str) -> Command {
+    let mut shell = Command::new("sh");
+    let kibibytes = (memory << 10).to_string();
+    // Where the system knows no such limit, the program is played without it.
+    shell.args(["-c", r#"ulimit -d "$0" 2>/dev/null; exec "$@""#, &kibibytes, program]);
+    shell
 }
 
-/// Other systems have no such limit for a process that is already up.
-#[cfg(not(target_os = "linux"))]
-fn limit_memory(_: u32, _: u64) -> io::Result<()> {
-    Ok(())
+/// Other systems have no such limit.
+#[cfg(not(unix))]
+fn limited(_: u64, program: &str) -> Command {
+    Command::new(program)
 }
 
 /// Writes what is typed; ends the input when there will be no more.

@@ -81,7 +81,6 @@ pub(super) struct RoleFile {
 pub(super) enum ByFile {
     /// The stage itself: a peer that no learner writes, such as a server that breaks the protocol on
     /// purpose. Its program is in the solution's package only.
-    #[serde(alias = "reference")]
     Stage,
 }
 
