@@ -1,0 +1,136 @@
+//! A client that does what it may, or what it must not, and not what one expects.
+//!
+//!     odd_client HOW ADDRESS
+//!
+//! To standard error it reports every write, byte by byte.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::{env, io};
+
+use futures::AsyncWriteExt;
+use libp2p::{PeerId, Stream};
+use libp2p_stream::Control;
+use streaming_parts::{MAX_MESSAGE, PROTOCOL, connect, drive, new_swarm, read_message};
+use unsigned_varint::encode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [how, address] = arguments.as_slice() else {
+        eprintln!("usage: odd_client HOW ADDRESS");
+        return ExitCode::from(2);
+    };
+    match run(how, address).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            println!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(how: &str, address: &str) -> Result<(), Box<dyn Error>> {
+    let mut swarm = new_swarm()?;
+    let control = swarm.behaviour().new_control();
+    let server = connect(&mut swarm, address.parse()?).await?;
+    tokio::spawn(drive(swarm));
+    ask(control, server, how).await
+}
+
+async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<dyn Error>> {
+    let mut stream = control.open_stream(server, PROTOCOL).await?;
+    match how {
+        // To the letter of the protocol.
+        "slow" | "hasty" => {
+            send(&mut stream, &framed("all of it, please")).await?;
+            let part = read_message(&mut stream).await?.ok_or("no part came")?;
+            println!("read {part}, and then no more");
+            typed().await?;
+            if how == "hasty" {
+                drop(stream);
+                println!("left the stream");
+                typed().await?;
+            } else {
+                println!("read {} parts more", read_all(&mut stream).await?);
+            }
+        }
+        "pieces" => {
+            let mut rest = framed(&long_request(300));
+            println!("will send {} bytes", rest.len());
+            while !rest.is_empty() {
+                let count = typed().await?.parse::<usize>()?.min(rest.len());
+                send(&mut stream, &rest[..count]).await?;
+                rest.drain(..count);
+                println!("sent {count} bytes");
+            }
+            println!("read {} parts", read_all(&mut stream).await?);
+        }
+        "two" => {
+            let request = framed("the first request");
+            send(&mut stream, &request[..9]).await?;
+            println!("sent half a request");
+
+            let mut second = control.open_stream(server, PROTOCOL).await?;
+            send(&mut second, &framed("the second request")).await?;
+            println!("read {} parts on the second", read_all(&mut second).await?);
+
+            typed().await?;
+            send(&mut stream, &request[9..]).await?;
+            println!("read {} parts on the first", read_all(&mut stream).await?);
+        }
+        // Against the protocol.
+        _ => {
+            let bad = match how {
+                "silent" => Vec::new(),
+                "too-long" => framed(&long_request(MAX_MESSAGE + 1)),
+                "huge" => prefix(1 << 63),
+                "endless" => vec![0x80; 32],
+                "torn" => framed(&long_request(30))[..20].to_vec(),
+                "torn-length" => prefix(300)[..1].to_vec(),
+                _ => return Err(format!("no such way: {how}").into()),
+            };
+            if !bad.is_empty() {
+                send(&mut stream, &bad).await?;
+            }
+            if how == "silent" || how.starts_with("torn") {
+                stream.close().await?;
+            }
+            println!("read {} parts", read_all(&mut stream).await?);
+        }
+    }
+    Ok(())
+}
+
+/// Reads to the end, which a stream that the server drops has as well.
+async fn read_all(stream: &mut Stream) -> io::Result<u64> {
+    let mut parts = 0;
+    while read_message(stream).await?.is_some() {
+        parts += 1;
+    }
+    Ok(parts)
+}
+
+async fn send(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
+    eprintln!("wrote {} bytes: {bytes:02x?}", bytes.len());
+    stream.write_all(bytes).await?;
+    stream.flush().await
+}
+
+fn framed(message: &str) -> Vec<u8> {
+    [&prefix(message.len() as u64), message.as_bytes()].concat()
+}
+
+fn prefix(length: u64) -> Vec<u8> {
+    encode::u64(length, &mut encode::u64_buffer()).to_vec()
+}
+
+fn long_request(length: usize) -> String {
+    "please send data, ".chars().cycle().take(length).collect()
+}
+
+/// Waits for a line that is typed.
+async fn typed() -> Result<String, Box<dyn Error>> {
+    let line = tokio::task::spawn_blocking(|| io::stdin().lines().next()).await?;
+    Ok(line.ok_or("the input has ended")??)
+}

@@ -1,0 +1,143 @@
+//! A server that does what it may, or what it must not, and not what one expects.
+//!
+//!     odd_server HOW
+//!
+//! It waits for one request after the other, and answers each in the way of HOW.
+//! To standard error it reports every write, byte by byte.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::{env, future, io};
+
+use futures::{AsyncWriteExt, StreamExt};
+use libp2p::{Stream, StreamProtocol};
+use streaming_parts::{MAX_MESSAGE, PROTOCOL, drive, new_swarm, read_message};
+use unsigned_varint::encode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [how] = arguments.as_slice() else {
+        eprintln!("usage: odd_server HOW");
+        return ExitCode::from(2);
+    };
+    match run(how).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            println!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(how: &str) -> Result<(), Box<dyn Error>> {
+    let mut swarm = new_swarm()?;
+    swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse()?)?;
+    let protocol = match how {
+        "stranger" => StreamProtocol::new("/test/another-proto/1.0.0"),
+        _ => PROTOCOL,
+    };
+    let mut incoming = swarm.behaviour().new_control().accept(protocol)?;
+    tokio::spawn(drive(swarm));
+    while let Some((_client, mut stream)) = incoming.next().await {
+        if let Some(request) = read_message(&mut stream).await? {
+            println!("asked: {request}");
+            answer(stream, how).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
+    match how {
+        // To the letter of the protocol.
+        "together" => {
+            let parts: Vec<_> = (0..11).map(part_of).collect();
+            send(&mut stream, &parts.concat()).await?;
+            println!("sent 11 parts in one write");
+        }
+        "pieces" => {
+            // 300 is more than one byte of a varint can say.
+            let mut rest = framed(&long_part(300));
+            println!("will send {} bytes", rest.len());
+            while !rest.is_empty() {
+                let count = typed_number().await?.min(rest.len());
+                send(&mut stream, &rest[..count]).await?;
+                rest.drain(..count);
+                println!("sent {count} bytes");
+            }
+        }
+        "empty" => {
+            for part in ["Part 0", "", "", "Part 3"] {
+                send(&mut stream, &framed(part)).await?;
+            }
+            println!("sent 4 parts, two of them empty");
+        }
+        "full" => {
+            for length in [127, 128, MAX_MESSAGE] {
+                send(&mut stream, &framed(&long_part(length))).await?;
+                println!("sent a part of {length} bytes");
+            }
+        }
+        "three" => {
+            for part in 0..3 {
+                send(&mut stream, &part_of(part)).await?;
+            }
+            println!("sent 3 parts of 11");
+            future::pending().await
+        }
+        // Against the protocol. The first part is a good one.
+        _ => {
+            send(&mut stream, &part_of(0)).await?;
+            let bad = match how {
+                "too-long" => framed(&long_part(MAX_MESSAGE + 1)),
+                "huge" => prefix(1 << 63),
+                "wide" => prefix(1 << 16),
+                "endless" => vec![0x80; 32],
+                "torn" => framed(&long_part(30))[..20].to_vec(),
+                "torn-length" => prefix(300)[..1].to_vec(),
+                _ => return Err(format!("no such way: {how}").into()),
+            };
+            send(&mut stream, &bad).await?;
+            println!("sent what is not a part");
+            if !how.starts_with("torn") {
+                future::pending().await // The client should not need an end to see it.
+            }
+        }
+    }
+    stream.close().await?;
+    Ok(())
+}
+
+async fn send(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
+    eprintln!("wrote {} bytes: {bytes:02x?}", bytes.len());
+    stream.write_all(bytes).await?;
+    stream.flush().await
+}
+
+fn part_of(number: u64) -> Vec<u8> {
+    framed(&format!("Part {number}"))
+}
+
+fn framed(message: &str) -> Vec<u8> {
+    [&prefix(message.len() as u64), message.as_bytes()].concat()
+}
+
+fn prefix(length: u64) -> Vec<u8> {
+    encode::u64(length, &mut encode::u64_buffer()).to_vec()
+}
+
+fn long_part(length: usize) -> String {
+    "All parts of one length. "
+        .chars()
+        .cycle()
+        .take(length)
+        .collect()
+}
+
+/// Reads a number that is typed. The thread that waits for it is gone with it.
+async fn typed_number() -> Result<usize, Box<dyn Error>> {
+    let line = tokio::task::spawn_blocking(|| io::stdin().lines().next()).await?;
+    let line = line.ok_or("the input has ended")??;
+    Ok(line.parse()?)
+}

@@ -1,0 +1,343 @@
+//! A chat of libp2p peers, over the protocol `/libp2p/chat/1.0.0`.
+//!
+//! `alice` listens and takes whoever dials (`src/bin/alice.rs`), `bob` dials
+//! one peer (`src/bin/bob.rs`). Everything else is the same for both:
+//!
+//! * [`Node`]: the swarm, and the chats that go on over its connections.
+//! * [`Node::step`]: drives the swarm, and everything else with it.
+//! * [`converse`]: one chat, both directions at the same time.
+//! * [`send`] and [`receive`]: one direction each, into the sink of the stream
+//!   and out of its source.
+//! * [`heard_out`]: what has to be known before anybody hangs up.
+//! * [`still_up`]: whether an end was meant.
+//! * [`next_line`] and [`typed_lines`]: lines, as in a chat over plain TCP.
+//!
+//! The protocol: whoever has dialed opens a stream. Each side sends lines of
+//! UTF-8 text on it, ends each of them with a newline, and closes its half when
+//! it has said everything. When both halves are closed, a side that knows that
+//! the other one has heard all of it may close the connection. A connection
+//! that goes away earlier is lost.
+//!
+//! There are seven holes, numbered in the order in which you meet them when you
+//! run the programs: 1 is in `alice.rs`, 3 in `bob.rs`, the others are here. Each
+//! holds a `let _ = …` for its arguments, which only keeps the compiler quiet:
+//! it goes away with the `todo!`.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+use std::{io, thread};
+
+use futures::future::LocalBoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite};
+use libp2p::swarm::SwarmEvent;
+use libp2p::{PeerId, Stream, StreamProtocol, Swarm, SwarmBuilder, noise, tcp, yamux};
+use libp2p_stream::{Behaviour, Control, IncomingStreams};
+use tokio::sync::mpsc;
+
+/// The name by which two peers agree on what a stream is for.
+pub const CHAT: StreamProtocol = StreamProtocol::new("/libp2p/chat/1.0.0");
+
+/// The longest line that is accepted, in bytes, without its newline.
+pub const MAX_LINE: usize = 1024 * 1024;
+
+/// The lines that the user types, or the reason why no more can be read.
+pub type Typed = mpsc::Receiver<io::Result<String>>;
+
+/// The lines that one chat has to send; they end when the input has ended.
+pub type Lines = mpsc::UnboundedReceiver<String>;
+
+/// Why the connection below a chat is gone; empty as long as it is up.
+pub type Gone = OnceCell<String>;
+
+/// A peer: its swarm, and the chats that go on over the swarm's connections.
+///
+/// All of it runs in one task, so the chats need no locks, and it is certain in
+/// which order things are looked at. [`Node::step`] says why that matters.
+pub struct Node {
+    pub swarm: Swarm<Behaviour>,
+    /// Opens streams to other peers.
+    pub control: Control,
+    /// The chat streams that other peers open.
+    pub incoming: IncomingStreams,
+    pub typed: Typed,
+    input_ended: bool,
+    chats: HashMap<PeerId, Chat>,
+    talks: FuturesUnordered<LocalBoxFuture<'static, (PeerId, Result<(), String>)>>,
+    met: usize,
+    lost: usize,
+}
+
+/// What the node keeps of a chat whose connection is open.
+struct Chat {
+    lines: Option<mpsc::UnboundedSender<String>>,
+    gone: Rc<Gone>,
+}
+
+impl Node {
+    /// Makes a peer with a new identity. (Nothing to do here.)
+    ///
+    /// The peer id is made from the public key, and noise proves to the other
+    /// side that we have the private one. The key is new each time; a peer that
+    /// wants to be found again keeps it.
+    pub fn new() -> Result<Self, String> {
+        let swarm = SwarmBuilder::with_new_identity()
+            .with_tokio()
+            .with_tcp(
+                tcp::Config::default(),
+                noise::Config::new,
+                yamux::Config::default,
+            )
+            .map_err(|reason| reason.to_string())?
+            .with_behaviour(|_| Behaviour::new())
+            .map_err(|reason| reason.to_string())?
+            // For connections without a stream. A chat keeps its own open.
+            .with_swarm_config(|config| {
+                config.with_idle_connection_timeout(Duration::from_secs(60))
+            })
+            .build();
+        let mut control = swarm.behaviour().new_control();
+        let incoming = control.accept(CHAT).map_err(|reason| reason.to_string())?;
+        Ok(Self {
+            swarm,
+            control,
+            incoming,
+            typed: typed_lines(),
+            input_ended: false,
+            chats: HashMap::new(),
+            talks: FuturesUnordered::new(),
+            met: 0,
+            lost: 0,
+        })
+    }
+
+    /// Whether the user has said everything.
+    pub fn input_ended(&self) -> bool {
+        self.input_ended
+    }
+
+    /// Whether there has been a chat, and none goes on any more.
+    pub fn is_over(&self) -> bool {
+        self.met > 0 && self.chats.is_empty() && self.talks.is_empty()
+    }
+
+    /// How many chats have ended because they were lost.
+    pub fn lost(&self) -> usize {
+        self.lost
+    }
+
+    /// Waits for whatever comes next, and deals with it.
+    ///
+    /// There are four things that can come, and one method for each:
+    ///
+    /// * an event of the swarm (`StreamExt::select_next_some`): [`Node::note`];
+    /// * a stream that another peer has opened (`StreamExt::next` of
+    ///   `self.incoming`): [`Node::start`];
+    /// * the end of a chat (`StreamExt::next` of `self.talks`): [`Node::part`];
+    /// * a typed line, or the end of the input (`recv` of `self.typed`), unless
+    ///   the input has ended before: [`Node::say`].
+    ///
+    /// Wait for all of them at once with `tokio::select!`. A swarm is not a
+    /// thread: it takes peers in, completes dials and tells what becomes of
+    /// connections while somebody polls it, and only then. And `self.talks` are
+    /// the chats themselves: to wait for the end of one makes them all go on.
+    ///
+    /// When a connection goes away, the streams on it end in the same moment,
+    /// and a stream can't tell that from an end that the other side has meant.
+    /// The swarm can. So ask it before any chat looks at its stream: read what
+    /// `biased;` does in a `select!`, and put the branches in order.
+    pub async fn step(&mut self) {
+        todo!("2. wait for the swarm, new streams, chats that end and typed lines at once")
+    }
+
+    /// Tells a chat that its connection is gone. (Nothing to do here.)
+    ///
+    /// The chat is not stopped: complete lines that came before the loss may
+    /// still be in its stream. But there is nothing to send any more. No other
+    /// event matters here.
+    pub fn note(&mut self, event: SwarmEvent<()>) {
+        if let SwarmEvent::ConnectionClosed {
+            peer_id,
+            num_established: 0,
+            cause,
+            ..
+        } = event
+            && let Some(chat) = self.chats.remove(&peer_id)
+        {
+            let why = cause.map_or("closed by us".to_owned(), |cause| cause.to_string());
+            let _ = chat.gone.set(why); // It was not set: a chat is removed only once.
+        }
+    }
+
+    /// Begins a chat with `peer` over `stream`. (Nothing to do here.)
+    pub fn start(&mut self, peer: PeerId, stream: Stream) {
+        if self.chats.contains_key(&peer) {
+            return; // One chat for each peer. The stream is dropped, and with that reset.
+        }
+        println!("connected to {peer}");
+        self.met += 1;
+
+        // A channel without a limit, since a chat that is slow to send must not
+        // hold up the others. A real program would set one, and drop the peer.
+        let (to_send, lines) = mpsc::unbounded_channel();
+        let lines_left = (!self.input_ended).then_some(to_send);
+        let gone = Rc::new(Gone::new());
+        let chat = Chat {
+            lines: lines_left,
+            gone: Rc::clone(&gone),
+        };
+        self.chats.insert(peer, chat);
+
+        let control = self.control.clone();
+        self.talks.push(Box::pin(async move {
+            let result = converse(peer, stream, lines, &gone).await;
+            if result.is_ok() {
+                heard_out(peer, control).await;
+            }
+            (peer, result)
+        }));
+    }
+
+    /// Closes the connection over which a chat went. (Nothing to do here.)
+    ///
+    /// It is closed in good order, which takes its time, and the swarm has to be
+    /// driven meanwhile: the chat is kept until `ConnectionClosed` says that it is
+    /// done. What we said has been heard by then, or there was nobody to hear it.
+    pub fn part(&mut self, peer: PeerId, result: Result<(), String>) {
+        if let Err(why) = result {
+            println!("lost {peer}: {why}");
+            self.lost += 1;
+        }
+        let _ = self.swarm.disconnect_peer_id(peer); // Or else it is gone already.
+    }
+
+    /// Gives what was typed to every chat: a line, or the end. (Nothing to do here.)
+    pub fn say(&mut self, line: Option<io::Result<String>>) {
+        if let Some(Ok(line)) = line {
+            for lines in self.chats.values().filter_map(|chat| chat.lines.as_ref()) {
+                let _ = lines.send(line.clone()); // Or else this chat is just ending.
+            }
+        } else {
+            self.input_ended = true;
+            for chat in self.chats.values_mut() {
+                chat.lines = None;
+            }
+        }
+    }
+}
+
+/// Chats with `peer` until both sides have said everything.
+///
+/// Cut the stream into its two directions (`AsyncReadExt::split`), then run
+/// [`send`] and [`receive`] at the same time, until both have ended
+/// (`tokio::try_join!`). An error says why the chat was lost.
+///
+/// When [`receive`] has come to the end of the stream, the other side may have
+/// meant it, or the connection may have gone away. Ask [`still_up`]: if it is
+/// up, print `PEER has left`. Ask it once more when both directions have ended:
+/// nobody who plays by the rules closes the connection before.
+///
+/// A finer point, as over plain TCP: when sending fails, lines that came in
+/// before may still be waiting to be read. They should be printed before you
+/// return the failure.
+pub async fn converse(
+    peer: PeerId,
+    stream: Stream,
+    lines: Lines,
+    gone: &Gone,
+) -> Result<(), String> {
+    let _ = (peer, stream, lines, gone);
+    todo!("4. send and receive at the same time, and tell a peer that left from one that is lost")
+}
+
+/// An error when the connection is gone. (Nothing to do here.)
+pub fn still_up(gone: &Gone) -> Result<(), String> {
+    match gone.get() {
+        None => Ok(()),
+        Some(why) => Err(why.clone()),
+    }
+}
+
+/// Sends every line that is typed, then the end: into the sink of the stream.
+///
+/// Every line needs its newline (`AsyncWriteExt::write_all`). `Lines::recv` has
+/// the next line, and `None` when the input has ended. Then close this half of
+/// the stream, and only this one (`AsyncWriteExt::close`, which is what
+/// `shutdown` is for a `tokio` writer: libp2p uses the traits of `futures`).
+pub async fn send(writer: impl AsyncWrite + Unpin, lines: Lines) -> io::Result<()> {
+    let _ = (writer, lines);
+    todo!("5. send every typed line, then close this half")
+}
+
+/// Prints every line that comes, until the end: out of the source of the stream.
+///
+/// Put one `futures::io::BufReader` around the reader, for the whole chat, ask
+/// [`next_line`] for one line after the other, and print `> ` before each. It is
+/// what `for await` over an asynchronous iterator is in JavaScript: each turn of
+/// the loop waits for the next line, and other things go on meanwhile.
+pub async fn receive(reader: impl AsyncRead + Unpin) -> io::Result<()> {
+    let _ = reader;
+    todo!("6. print every line, until the other side has said everything")
+}
+
+/// Waits until the other side has taken in everything that was sent to it.
+///
+/// A connection that closes sweeps away what marks the end of its streams: a
+/// peer that gets both at once sees a loss. So before we hang up, we ask for
+/// something, and wait for the answer. Messages on a connection keep their
+/// order, so when the answer is here, the end has been seen.
+///
+/// Ask for another stream (`Control::open_stream`), for the protocol
+/// `libp2p::ping::PROTOCOL_NAME`, which nearly every peer of the world knows.
+/// What is answered does not matter: a peer without it says so, and that is an
+/// answer. If the connection goes away meanwhile, so be it.
+pub async fn heard_out(peer: PeerId, control: Control) {
+    let _ = (peer, control);
+    todo!("7. ask the peer for a stream, and wait for any answer")
+}
+
+/// Reads one line, without its newline; `None` at the end. (Nothing to do here.)
+///
+/// The bytes are collected first and decoded last. A stream that ends in the
+/// middle of a line is an error, not a short line.
+pub async fn next_line(reader: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    let mut limited = reader.take(MAX_LINE as u64 + 1);
+    limited.read_until(b'\n', &mut line).await?;
+    match line.pop() {
+        None => Ok(None),
+        Some(b'\n') => match String::from_utf8(line) {
+            Ok(line) => Ok(Some(line)),
+            Err(error) => Err(invalid(format!("a line is not UTF-8: {error}"))),
+        },
+        Some(_) if line.len() == MAX_LINE => {
+            Err(invalid(format!("a line is longer than {MAX_LINE} bytes")))
+        }
+        Some(_) => Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the stream ended in the middle of a line",
+        )),
+    }
+}
+
+fn invalid(reason: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}
+
+/// Starts to read what the user types, line by line. (Nothing to do here.)
+///
+/// A read from a terminal can't be cancelled, so it blocks in a thread of its
+/// own, which ends with the process.
+pub fn typed_lines() -> Typed {
+    let (typing, typed) = mpsc::channel(1);
+    thread::spawn(move || {
+        for line in io::stdin().lines() {
+            if typing.blocking_send(line).is_err() {
+                break; // Nobody wants to know any more.
+            }
+        }
+    });
+    typed
+}
