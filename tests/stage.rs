@@ -13,7 +13,7 @@ fn every_stage_is_fair_and_strict() {
     let cache = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("author");
     let output = Command::new(env!("CARGO_BIN_EXE_workshop"))
         .args(["author", "check", "--repeat", &repeat, "--cache"])
-        .arg(cache)
+        .arg(&cache)
         .current_dir(home.path())
         .output()
         .expect("it starts");
@@ -23,4 +23,12 @@ fn every_stage_is_fair_and_strict() {
     let words = table.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("every scenario and condition catches a mistake"), "{table}");
     assert_eq!(std::fs::read_dir(home.path()).expect("readable").count(), 0, "nothing is written where it is run");
+    // What was not recorded but written by hand is what would be recorded: nothing would change.
+    let recorded = Command::new(env!("CARGO_BIN_EXE_workshop"))
+        .args(["author", "record", "duplex-tcp", "--check", "--runs", "1", "--course", env!("CARGO_MANIFEST_DIR")])
+        .arg("--cache")
+        .arg(&cache)
+        .output()
+        .expect("it starts");
+    assert!(recorded.status.success(), "{}", String::from_utf8_lossy(&recorded.stdout));
 }
