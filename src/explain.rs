@@ -88,7 +88,11 @@ pub struct Case<'c> {
 /// The most likely reason of a failed run.
 pub fn explain(case: &Case<'_>) -> Explanation {
     let facts = case.facts();
-    let own = case.stage.explanations.iter().find(|own| {
+    // A hole that was reached explains whatever came of it.
+    let unfinished = facts.iter().any(|fact| fact.id == "unfinished");
+    let mut own =
+        case.stage.explanations.iter().filter(|own| !unfinished || own.when.iter().any(|id| id == "unfinished"));
+    let own = own.find(|own| {
         let here = own.scenarios.is_empty() || own.scenarios.contains(&case.scenario.name);
         here && own.when.iter().all(|id| facts.iter().any(|fact| fact.id == id))
     });

@@ -104,7 +104,8 @@ fn verify_one(
             (false, false, _) => {
                 let place = shown.and_then(|because| because.place);
                 let place = place
-                    .map(|place| format!("  look at {}\n", place_from_here(workspace, &place)))
+                    .and_then(|place| place_from_here(workspace, &place))
+                    .map(|place| format!("  look at {place}\n"))
                     .unwrap_or_default();
                 format!(
                     "{place}  edit, then `workshop verify`; `workshop hint` helps\n{}",
@@ -123,11 +124,13 @@ fn files_to_edit(workspace: &Workspace, stage: &Stage) -> String {
     files.iter().map(|file| format!("    {}\n", super::link(&workspace.root.join(file)))).collect()
 }
 
-/// `file:line` as a program said it, as a path from here where that is a file of the learner's.
-fn place_from_here(workspace: &Workspace, place: &str) -> String {
-    let (file, line) = place.rsplit_once(':').unwrap_or((place, ""));
+/// `file:line` as a program said it, as a path from here. A library that panicked is none of the
+/// learner's files, and nothing to look at.
+fn place_from_here(workspace: &Workspace, place: &str) -> Option<String> {
+    let (file, line) = place.rsplit_once(':')?;
     let path = workspace.root.join(file);
-    if path.is_file() { format!("{}:{line}", super::relative(&path)) } else { place.to_owned() }
+    let theirs = path.is_file() && path.starts_with(&workspace.root);
+    theirs.then(|| format!("{}:{line}", super::relative(&path)))
 }
 
 /// Plays one peer in this terminal.

@@ -72,7 +72,7 @@ pub async fn write_message(
 /// here relies on what one read returns: `read_exact` reads on until it has all
 /// the bytes. The length is checked before a byte is allocated for it.
 ///
-/// There is no `BufReader` on purpose. Many small reads cost nothing here, as the
+/// There is no `BufReader` on purpose. Many small reads cost little here, as the
 /// bytes already lie in our memory; and what a `BufReader` has read ahead would be
 /// lost with it, unless it lived as long as the stream.
 ///
