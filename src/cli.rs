@@ -82,7 +82,7 @@ pub struct NextArgs {
 /// `workshop init`
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// The course: a folder, or an address as in https://example.org/course.git
+    /// The course: a folder, or the address of a git repository
     #[arg(value_name = "PATH|GIT-URL")]
     pub source: String,
     /// The workspace's folder; the course's name when left out

@@ -1,0 +1,125 @@
+//! Bob: asks who is registered under a name.
+//!
+//!     bob POINT NAME
+//!
+//! POINT is the address of the rendezvous point, with its peer id.
+
+use std::env;
+use std::process::ExitCode;
+
+use futures::StreamExt;
+use libp2p::rendezvous::client::{Behaviour, Event};
+use libp2p::rendezvous::{Cookie, Namespace, Registration};
+use libp2p::swarm::SwarmEvent;
+use libp2p::{Multiaddr, PeerId, Swarm};
+use rendezvous_point::{leave, new_swarm, reach, typed_lines};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (Some(Ok(point)), [_, name]) = (arguments.first().map(|a| a.parse()), &arguments[..])
+    else {
+        eprintln!("usage: bob POINT NAME");
+        return ExitCode::from(2);
+    };
+    match run(&point, name).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            println!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(point: &Multiaddr, name: &str) -> Result<(), String> {
+    let mut seeker = Seeker::new(point, name).await?;
+    seeker.find();
+    let mut typed = typed_lines();
+    loop {
+        tokio::select! {
+            event = seeker.swarm.select_next_some() => {
+                if let SwarmEvent::Behaviour(event) = event {
+                    seeker.on_event(event)?;
+                }
+            }
+            line = typed.recv() => match line {
+                Some(Ok(line)) if line == "/find" => seeker.find(),
+                Some(Ok(_)) => eprintln!("type /find, or Ctrl-D"),
+                Some(Err(_)) | None => break,
+            },
+        }
+    }
+    leave(seeker.swarm).await;
+    Ok(())
+}
+
+/// Somebody who looks for others at the point.
+struct Seeker {
+    swarm: Swarm<Behaviour>,
+    point: PeerId,
+    name: Namespace,
+    /// What the point has told us by now, in a form that only it understands.
+    cookie: Option<Cookie>,
+}
+
+impl Seeker {
+    async fn new(point: &Multiaddr, name: &str) -> Result<Self, String> {
+        let name =
+            Namespace::new(name.into()).map_err(|reason| format!("cannot find: {reason}"))?;
+        let mut swarm = new_swarm(|keys| Behaviour::new(keys.clone()))?;
+        let point = reach(&mut swarm, point).await?;
+        Ok(Self {
+            swarm,
+            point,
+            name,
+            cookie: None,
+        })
+    }
+
+    /// Asks who is there, or rather who is new since the last answer.
+    ///
+    /// It is the cookie that says what the last answer was. A request without one
+    /// is answered with everybody. One without a name is answered with everybody
+    /// under any name.
+    fn find(&mut self) {
+        let (name, cookie) = (self.name.clone(), self.cookie.clone());
+        self.swarm
+            .behaviour_mut()
+            .discover(Some(name), cookie, None, self.point);
+    }
+
+    fn on_event(&mut self, event: Event) -> Result<(), String> {
+        match event {
+            Event::Discovered {
+                registrations,
+                cookie,
+                ..
+            } => {
+                self.discovered(registrations, cookie);
+                Ok(())
+            }
+            Event::DiscoverFailed { error, .. } => Err(format!("cannot find: {error:?}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Prints those who are new, and keeps the cookie for the next time.
+    ///
+    /// Each answer has a cookie of its own, which stands for all that we have been
+    /// told up to it. It tells of those who have come, never of those who have
+    /// gone: that we notice when we call them. To do so we would open a stream, as
+    /// in the exercise before; the client keeps the addresses, for as long as the
+    /// registration lasts.
+    fn discovered(&mut self, registrations: Vec<Registration>, cookie: Cookie) {
+        if registrations.is_empty() {
+            println!("nobody new under {}", self.name);
+        }
+        for registration in registrations {
+            println!("Found peer: {}", registration.record.peer_id());
+            for address in registration.record.addresses() {
+                println!("at {address}");
+            }
+        }
+        self.cookie = Some(cookie);
+    }
+}
