@@ -69,12 +69,20 @@ pub enum PeerEvent {
     },
 }
 
+/// How a peer is to be stopped.
+enum Stop {
+    /// Asked first, then ended; heard to the last word.
+    Gently,
+    /// Ended, and not listened to any more.
+    Dead,
+}
+
 /// A running peer.
 pub struct Peer {
     /// Its process id.
     pub id: u32,
     stdin: Option<mpsc::UnboundedSender<Vec<u8>>>,
-    stop: Option<oneshot::Sender<()>>,
+    stop: Option<oneshot::Sender<Stop>>,
     task: JoinHandle<()>,
     exited: Arc<AtomicBool>,
     /// What is typed and not yet read, where the system can say.
@@ -107,7 +115,11 @@ impl Peer {
         let listener =
             Listener { role, events, exited: Arc::clone(&exited), stdout: Lines::default(), stderr: Ends::default() };
         let task = tokio::spawn(async move {
-            tokio::join!(type_in(stdin, to_type), listener.listen(child, stdout, stderr, stopped));
+            // What is still to be typed when the peer is gone, nobody will read.
+            tokio::select! {
+                () = listener.listen(child, stdout, stderr, stopped) => {}
+                () = async { type_in(stdin, to_type).await; std::future::pending().await } => {}
+            }
         });
         Ok(Peer {
             id,
@@ -158,13 +170,16 @@ impl Peer {
     /// Asks it to end, then ends it. Its [`PeerEvent::Ended`] tells when it is gone.
     pub fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
+            let _ = stop.send(Stop::Gently);
         }
     }
 
-    /// Ends it without a warning; nothing more is heard of it. Returns when it is gone.
+    /// Ends it without a warning; nothing more is heard of it. Returns when it is gone: when the
+    /// system has closed what it had open, so that whoever was connected to it can know.
     pub async fn kill(mut self) {
-        self.task.abort();
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(Stop::Dead);
+        }
         let _ = (&mut self.task).await;
     }
 }
@@ -268,7 +283,13 @@ struct Listener {
 
 impl Listener {
     /// The one loop that a child has, from its start until nothing of it is left.
-    async fn listen(mut self, mut child: Group, stdout: ChildStdout, stderr: ChildStderr, stop: oneshot::Receiver<()>) {
+    async fn listen(
+        mut self,
+        mut child: Group,
+        stdout: ChildStdout,
+        stderr: ChildStderr,
+        stop: oneshot::Receiver<Stop>,
+    ) {
         let (mut stdout, mut stderr) = (Some(stdout), Some(stderr));
         let (mut out, mut err) = (vec![0; 16 * 1024], vec![0; 4 * 1024]);
         let mut status: Option<io::Result<ExitStatus>> = None;
@@ -292,11 +313,22 @@ impl Listener {
                     self.exited.store(true, Ordering::Relaxed);
                     deadline.as_mut().reset(tokio::time::Instant::now() + LEAK_GRACE);
                 }
-                asked = async { stop.as_mut().expect("checked").await }, if stop.is_some() && status.is_none() => {
+                asked = async { stop.as_mut().expect("checked").await }, if stop.is_some() => {
                     stop = None;
-                    if asked.is_ok() {
-                        terminate(&mut child);
-                        deadline.as_mut().reset(tokio::time::Instant::now() + GRACE);
+                    match asked {
+                        Ok(Stop::Gently) if status.is_none() => {
+                            terminate(&mut child);
+                            deadline.as_mut().reset(tokio::time::Instant::now() + GRACE);
+                        }
+                        Ok(Stop::Dead) => {
+                            child.sweep();
+                            // A process has no socket any more when it can be waited for.
+                            if status.is_none() {
+                                let _ = child.wait().await;
+                            }
+                            return;
+                        }
+                        Ok(Stop::Gently) | Err(_) => {}
                     }
                 }
                 () = &mut deadline => {
@@ -423,5 +455,33 @@ impl Ends {
         }
         all.extend(self.tail);
         all
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// What is killed is gone, with all that it had open, before anything else is done.
+    #[test]
+    fn who_was_killed_is_gone() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            for _ in 0..50 {
+                let command = PeerCommand {
+                    run: vec!["sleep".to_owned(), "1000".to_owned()],
+                    env: BTreeMap::new(),
+                    dir: PathBuf::from("/"),
+                    memory: None,
+                };
+                let (events, mut told) = mpsc::unbounded_channel();
+                let peer = Peer::spawn(&command, &[], 0, events).expect("it starts");
+                let process = PathBuf::from(format!("/proc/{}", peer.id));
+                assert!(process.exists());
+                peer.kill().await;
+                assert!(!process.exists());
+                assert!(told.recv().await.is_none(), "nothing more is heard of it");
+            }
+        });
     }
 }
