@@ -110,14 +110,6 @@ impl Drop for Busy {
     }
 }
 
-/// How much to play.
-enum Much {
-    /// Every run so many times.
-    All(u32),
-    /// So many times, each time up to the first scenario in which a run fails.
-    UntilFailed(u32),
-}
-
 /// One stage in one track, while it is checked.
 struct Desk<'c> {
     catalog: &'c Catalog,
@@ -153,15 +145,11 @@ impl Desk<'_> {
         package(&self.dir, &self.stage.name, party, name, files)
     }
 
-    /// Plays `you` against the reference, every run as often as asked for.
-    async fn play(&self, you: &Package, reference: &Package, much: Much) -> Result<Option<StageVerdict>> {
+    /// Plays `you` against the reference, with the seed that was asked for.
+    async fn play(&self, you: &Package, reference: &Package, selection: Selection) -> Result<Option<StageVerdict>> {
         let built = Built { track: self.track, you: you.clone(), reference: reference.clone() };
         let seed = self.args.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
-        let (repeat, until_failed) = match much {
-            Much::All(repeat) => (repeat, false),
-            Much::UntilFailed(repeat) => (repeat, true),
-        };
-        let selection = Selection { repeat, seed, until_failed, ..Selection::default() };
+        let selection = Selection { seed, ..selection };
         match verify(self.stage, &built, &selection, &mut Silent).await? {
             Verified::Verdict(verdict) => Ok(Some(verdict)),
             Verified::NotBuilt => Ok(None),
@@ -209,7 +197,7 @@ impl Desk<'_> {
             Outcome::Built { .. } | Outcome::Fresh => {}
         }
         let start = Instant::now();
-        let Some(verdict) = self.play(&package, reference, Much::All(1)).await? else {
+        let Some(verdict) = self.play(&package, reference, Selection::default()).await? else {
             return Ok(Row::bad("template", "does not build".to_owned()));
         };
         Ok(match verdict.shown() {
@@ -230,7 +218,7 @@ impl Desk<'_> {
     async fn solution(&self, reference: &Package) -> Result<Row> {
         let start = Instant::now();
         let you = Package { party: Party::You, ..reference.clone() };
-        let Some(verdict) = self.play(&you, reference, Much::All(self.args.repeat)).await? else {
+        let Some(verdict) = self.play(&you, reference, times(self.args.repeat)).await? else {
             return Ok(Row::bad("solution", "does not build".to_owned()));
         };
         let whole = repeats(&verdict).filter(Option::is_none).count();
@@ -269,7 +257,7 @@ impl Desk<'_> {
         let package = self.package(Party::You, &format!("mistake-{}", mistake.name), &files)?;
         let start = Instant::now();
         // Once whole, for what catches it; then only for what a learner is shown.
-        let Some(verdict) = self.play(&package, reference, Much::All(1)).await? else {
+        let Some(verdict) = self.play(&package, reference, Selection::default()).await? else {
             return Ok(Row::bad(&title, "does not build".to_owned()));
         };
         for (run, _) in verdict.failed() {
@@ -278,7 +266,8 @@ impl Desk<'_> {
         let all = self.args.repeat;
         let mut shown: Vec<Option<String>> = repeats(&verdict).collect();
         if all > 1
-            && let Some(verdict) = self.play(&package, reference, Much::UntilFailed(all - 1)).await?
+            && let Some(verdict) =
+                self.play(&package, reference, Selection { until_failed: true, ..times(all - 1) }).await?
         {
             shown.extend(repeats(&verdict));
         }
@@ -314,6 +303,11 @@ impl Desk<'_> {
             Row::note("strictness", format!("catch no known mistake: {}", idle.join(", ")))
         }
     }
+}
+
+/// Every run so many times.
+fn times(repeat: u32) -> Selection {
+    Selection { repeat, ..Selection::default() }
 }
 
 /// A folder with all packages of one version, and its place in the cache.

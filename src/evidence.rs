@@ -191,21 +191,17 @@ pub enum Happened {
     Opened,
     /// Nobody listened (any more).
     Refused,
-    /// So many bytes were delivered, in one or more pieces; the first of them.
+    /// So many bytes were delivered, in one or more pieces; the first of them, unless they are
+    /// encrypted.
     Data {
         /// How many.
         bytes: u64,
         /// In how many pieces.
         pieces: u64,
-        /// The first of them.
+        /// The first of them; none of those that are encrypted.
         sample: Vec<u8>,
-    },
-    /// The same of bytes that are encrypted.
-    Sealed {
-        /// How many.
-        bytes: u64,
-        /// In how many pieces.
-        pieces: u64,
+        /// They are encrypted.
+        sealed: bool,
     },
     /// The sender has said all (FIN).
     Finished,
@@ -218,9 +214,10 @@ pub enum Happened {
 impl Connection {
     /// Adds a moment; data that follows data in the same direction joins it.
     pub fn note(&mut self, at: Duration, there: bool, what: Happened) {
-        if let (Some(last), Happened::Data { bytes, pieces, sample }) = (self.moments.last_mut(), &what)
+        if let (Some(last), Happened::Data { bytes, pieces, sample, sealed }) = (self.moments.last_mut(), &what)
             && last.there == there
-            && let Happened::Data { bytes: all, pieces: count, sample: kept } = &mut last.what
+            && let Happened::Data { bytes: all, pieces: count, sample: kept, sealed: before } = &mut last.what
+            && before == sealed
         {
             *all += bytes;
             *count += pieces;
@@ -228,16 +225,22 @@ impl Connection {
             kept.extend(sample.iter().take(room));
             return;
         }
-        if let (Some(last), Happened::Sealed { bytes, pieces }) = (self.moments.last_mut(), &what)
-            && last.there == there
-            && let Happened::Sealed { bytes: all, pieces: count } = &mut last.what
-        {
-            *all += bytes;
-            *count += pieces;
-            return;
-        }
         if self.moments.len() < MAX_MOMENTS {
             self.moments.push(Moment { at, there, what });
+        }
+    }
+
+    /// A piece was delivered: it is noted as it is, as far as it is not encrypted.
+    pub fn delivered(&mut self, at: Duration, there: bool, piece: &[u8]) {
+        let flow = self.flow(there);
+        flow.delivered += piece.len() as u64;
+        flow.segments += 1;
+        let (plain, encrypted) = piece.split_at(flow.wire.read(piece));
+        for (part, sealed) in [(plain, false), (encrypted, true)] {
+            if !part.is_empty() {
+                let sample = if sealed { Vec::new() } else { part[..part.len().min(MAX_SAMPLE)].to_vec() };
+                self.note(at, there, Happened::Data { bytes: part.len() as u64, pieces: 1, sample, sealed });
+            }
         }
     }
 

@@ -30,7 +30,7 @@ use tokio::time::Instant;
 
 use self::direction::{Over, carry};
 use crate::course::Condition;
-use crate::evidence::{Connection, Flow, Happened, LinkEvidence};
+use crate::evidence::{Connection, Happened, LinkEvidence};
 use crate::stillness::SocketTable;
 use crate::transcript::{LinkFault, LinkName, RoleId};
 
@@ -283,13 +283,10 @@ impl Shared {
         }
     }
 
-    fn note(&self, id: usize, there: bool, what: Happened, also: impl FnOnce(&mut Flow, Duration)) {
+    /// Something was seen on a connection, now.
+    fn see(&self, id: usize, what: impl FnOnce(&mut Connection, Duration)) {
         let now = self.now();
-        let mut state = self.lock();
-        let connection = &mut state.evidence.connections[id];
-        also(connection.flow(there), now);
-        connection.note(now, there, what);
-        drop(state);
+        what(&mut self.lock().evidence.connections[id], now);
         self.ticks.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -2,12 +2,18 @@
 //! made is refused, and leaves everything as it was.
 #![cfg(target_os = "linux")]
 
+#[path = "support/folders.rs"]
+mod folders;
+#[path = "support/python.rs"]
+mod python;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
+use folders::copy;
+use python::path;
 use tempfile::TempDir;
 
 /// An author in a folder of their own, with a course in it.
@@ -19,19 +25,6 @@ struct Author {
 struct Done {
     code: Option<i32>,
     text: String,
-}
-
-/// `PATH` with the folder of the real `python3` in front: version managers put a script before it,
-/// which takes its time.
-fn path() -> &'static str {
-    static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let asked = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
-        let said = asked.expect("these tests need python3").stdout;
-        let python = PathBuf::from(String::from_utf8_lossy(&said).trim());
-        let folder = python.parent().expect("an absolute path").display().to_string();
-        format!("{folder}:{}", std::env::var("PATH").unwrap_or_default())
-    })
 }
 
 /// Every file of a folder with its content.
@@ -64,11 +57,7 @@ impl Author {
     fn of_scripts() -> Author {
         let author = Author::anywhere();
         let course = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/courses/scripts");
-        for (name, bytes) in files(&course) {
-            let path = author.file(&name);
-            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            fs::write(path, bytes).expect("written");
-        }
+        copy(&course, author.dir.path());
         author
     }
 

@@ -1,10 +1,14 @@
 //! `workshop author record`, on a real course in a folder: the solution writes what is expected.
 #![cfg(target_os = "linux")]
 
+#[path = "support/folders.rs"]
+mod folders;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use folders::copy;
 use tempfile::TempDir;
 
 /// An author with a course in a folder of their own.
@@ -69,18 +73,6 @@ impl Author {
         let text = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
         assert_eq!(status.code(), Some(code), "{text}");
         text
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).expect("a folder").flatten() {
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            fs::create_dir_all(&to).expect("made");
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).expect("copied");
-        }
     }
 }
 

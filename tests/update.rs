@@ -1,10 +1,14 @@
 //! How courses get to learners and stay fresh: the real binary, real folders, a real repository.
 
+#[path = "support/folders.rs"]
+mod folders;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use folders::copy;
 use proptest::prelude::*;
 use workshop::assets::Catalog;
 use workshop::progress::State;
@@ -109,18 +113,6 @@ impl Desk {
 /// makes hundreds of them would mostly wait for the disk.
 fn in_memory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary folder")
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("made");
-    for entry in fs::read_dir(from).expect("readable").flatten() {
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).expect("copied");
-        }
-    }
 }
 
 const CRIER: &str = "templates/sh/shout/crier.sh";

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{DELAY, Doing, Shared, addresses};
 use crate::course::Condition;
-use crate::evidence::{Happened, MAX_SAMPLE};
+use crate::evidence::Happened;
 
 /// The first so many bytes of each direction go one by one over a fragmented link; after them
 /// come pieces of up to [`MAX_PIECE`], so that long lines do not take long.
@@ -134,10 +134,19 @@ impl Direction<'_> {
                 }
                 Err(_) => End::Reset,
             };
-            let what = if end == End::Fin { Happened::Finished } else { Happened::Reset };
-            self.shared.note(self.id, self.there, what, |flow, now| match end {
-                End::Fin => flow.fin = Some(now),
-                End::Reset => flow.reset = Some(now),
+            self.shared.see(self.id, |connection, now| {
+                let flow = connection.flow(self.there);
+                let what = match end {
+                    End::Fin => {
+                        flow.fin = Some(now);
+                        Happened::Finished
+                    }
+                    End::Reset => {
+                        flow.reset = Some(now);
+                        Happened::Reset
+                    }
+                };
+                connection.note(now, self.there, what);
             });
             self.queue().end = Some(end);
             self.shared.wake(self.id, self.there);
@@ -307,34 +316,9 @@ impl Direction<'_> {
             }
         }
         if !piece.is_empty() {
-            self.delivered(piece);
+            self.shared.see(self.id, |connection, now| connection.delivered(now, self.there, piece));
         }
         Ok(())
-    }
-
-    /// A piece is evidence now: as it is, as far as it is not encrypted.
-    fn delivered(&self, piece: &[u8]) {
-        let plain = {
-            let mut state = self.shared.lock();
-            let flow = state.evidence.connections[self.id].flow(self.there);
-            flow.delivered += piece.len() as u64;
-            flow.segments += 1;
-            flow.wire.read(piece)
-        };
-        let (plain, sealed) = piece.split_at(plain);
-        if !plain.is_empty() {
-            let sample = plain[..plain.len().min(MAX_SAMPLE)].to_vec();
-            self.shared.note(
-                self.id,
-                self.there,
-                Happened::Data { bytes: plain.len() as u64, pieces: 1, sample },
-                |_, _| {},
-            );
-        }
-        if !sealed.is_empty() {
-            let what = Happened::Sealed { bytes: sealed.len() as u64, pieces: 1 };
-            self.shared.note(self.id, self.there, what, |_, _| {});
-        }
     }
 
     /// The receiver takes no more. What it has sent before it went still has to arrive: the

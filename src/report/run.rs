@@ -160,8 +160,8 @@ fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -
                 Happened::Finished => "end of the stream (FIN)".to_owned(),
                 Happened::Reset => "reset".to_owned(),
                 Happened::Cut => "cut by the scenario".to_owned(),
-                Happened::Data { bytes, pieces, sample } => data(*bytes, *pieces, sample),
-                Happened::Sealed { bytes, pieces } => format!("{}, encrypted", size(*bytes, *pieces)),
+                Happened::Data { bytes, pieces, sealed: true, .. } => format!("{}, encrypted", size(*bytes, *pieces)),
+                Happened::Data { bytes, pieces, sample, .. } => data(*bytes, *pieces, sample),
             };
             let line = format!("{:7.3} s  {arrow}  {what}", moment.at.as_secs_f64());
             out.push_str(&format!("    {}\n", shorten(&line, width.saturating_sub(4)).dimmed()));

@@ -13,11 +13,10 @@ use std::time::{Duration, Instant as Clock};
 use super::address::Nobody;
 use super::look::Look;
 use super::notes::Notes;
-use super::patience::{Judgement, Patience};
+use super::patience::Patience;
 use super::{Plan, Player, Programs, given};
 use crate::course::Scenario;
 use crate::evidence::Evidence;
-use crate::link::Link;
 use crate::matcher::{Captures, Ending, Matcher, Refused};
 use crate::pattern::{Pattern, Type};
 use crate::process::strays;
@@ -179,18 +178,8 @@ impl<'c> Player<'c> {
             if self.matcher.heard() != heard {
                 (heard, naps, last) = (self.matcher.heard(), 0, None);
             }
-            tokio::time::sleep(watch.pause).await;
-            let look = self.look();
-            match watch.consider(self, &look) {
-                Judgement::Release if look == Look::Blind => return Ok(()),
-                Judgement::Release => self.links.iter().for_each(Link::release),
-                Judgement::Spins(role) => return Err(Failure::Spinning(role)),
-                Judgement::Wait | Judgement::Stuck => {}
-            }
-            let Look::Still { mark, for_good } = look else { continue };
-            if !watch.is_still(self) || !self.events.1.is_empty() {
-                continue;
-            }
+            let Some(look) = self.rested(&mut watch).await? else { continue };
+            let Look::Still { mark, for_good } = look else { return Ok(()) };
             if last != Some(mark) {
                 (naps, last) = (naps + 1, Some(mark));
             }

@@ -16,19 +16,26 @@ impl Player<'_> {
         let mut watch = Patience::new(self);
         loop {
             self.take_waiting()?;
-            tokio::time::sleep(watch.pause).await;
-            let look = self.look();
-            match watch.consider(self, &look) {
-                Judgement::Release if look == Look::Blind => return Ok(()),
-                Judgement::Release => self.links.iter().for_each(Link::release),
-                Judgement::Spins(role) => return Err(Failure::Spinning(role)),
-                Judgement::Wait | Judgement::Stuck => {}
-            }
-            // Lines that were printed before the peers fell asleep have come by now.
-            if watch.is_still(self) && self.events.1.is_empty() {
+            if self.rested(&mut watch).await?.is_some() {
                 return Ok(());
             }
         }
+    }
+
+    /// One more look on the way to rest, after a pause: what it shows when all is still, or when
+    /// the system does not say and there is no use in more looks.
+    pub(super) async fn rested(&mut self, watch: &mut Patience) -> Result<Option<Look>, Failure> {
+        tokio::time::sleep(watch.pause).await;
+        let look = self.look();
+        match watch.consider(self, &look) {
+            Judgement::Release if look == Look::Blind => return Ok(Some(look)),
+            Judgement::Release => self.links.iter().for_each(Link::release),
+            Judgement::Spins(role) => return Err(Failure::Spinning(role)),
+            Judgement::Wait | Judgement::Stuck => {}
+        }
+        // Lines that were printed before the peers fell asleep have come by now.
+        let still = matches!(look, Look::Still { .. }) && watch.is_still(self) && self.events.1.is_empty();
+        Ok(still.then_some(look))
     }
 
     /// Every line has been seen. Roles that are to be running still are, and say nothing more.

@@ -3,13 +3,13 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::python::path;
 use super::system::{self, PATIENCE, until};
 
 /// A folder with nothing in it but an empty home and a workspace. When it is dropped, whatever
@@ -219,18 +219,5 @@ fn listen(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
         let mut all = Vec::new();
         let _ = pipe.read_to_end(&mut all);
         all
-    })
-}
-
-/// `PATH` with the folder of the real `python3` in front: version managers put a script before
-/// it, which looks into the home folder and takes its time.
-fn path() -> &'static str {
-    static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let asked = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
-        let said = asked.expect("these tests need python3").stdout;
-        let python = PathBuf::from(String::from_utf8_lossy(&said).trim());
-        let folder = python.parent().expect("an absolute path").display().to_string();
-        format!("{folder}:{}", std::env::var("PATH").unwrap_or_default())
     })
 }
