@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
-use crate::course::{Course, Stage, Track};
+use crate::course::{Course, CourseWords, Stage, StageWords, Track};
 use crate::error::{Error, Place, Result, suggest};
 
 pub use source::{Source, shown_url};
@@ -43,6 +43,8 @@ pub struct Catalog {
     pub origin: Origin,
     /// What `course.yaml` says.
     pub course: Course,
+    /// The language that people are spoken to in, when it is not the course's first one.
+    language: Option<String>,
 }
 
 /// A file in a package: its path below the package, with `/`, and its bytes.
@@ -56,7 +58,7 @@ impl Catalog {
     pub fn open(origin: Origin) -> Result<Catalog> {
         let text = text(&origin, COURSE_FILE)?;
         let course = Course::parse(&shown(&origin, COURSE_FILE), &text)?;
-        Ok(Catalog { origin, course })
+        Ok(Catalog { origin, course, language: None })
     }
 
     /// `course.yaml` as it is written.
@@ -83,8 +85,74 @@ impl Catalog {
     /// # Errors
     /// There is none of this name (the nearest are offered), or its `stage.yaml` is wrong.
     pub fn stage(&self, name: &str) -> Result<Stage> {
+        let mut stage = self.stage_as_written(name)?;
+        if let Some(tag) = &self.language
+            && let Some(words) = self.stage_words(&stage, tag)?
+        {
+            words.apply(&mut stage);
+        }
+        Ok(stage)
+    }
+
+    /// A stage in the course's first language.
+    ///
+    /// # Errors
+    /// See [`Catalog::stage`].
+    pub fn stage_as_written(&self, name: &str) -> Result<Stage> {
         let (file, text) = self.stage_file(name)?;
         Stage::parse(name, &file, &text)
+    }
+
+    /// What a stage says in another language, where there is a file of it.
+    ///
+    /// # Errors
+    /// The file can't be read, or is wrong.
+    pub fn stage_words(&self, stage: &Stage, tag: &str) -> Result<Option<StageWords>> {
+        let file = format!("exercises/{}/stage.{tag}.yaml", stage.name);
+        let text = text_if_there(&self.origin, &file)?;
+        text.map(|text| StageWords::parse(&shown(&self.origin, &file), &text, stage)).transpose()
+    }
+
+    /// What the course says in another language, where there is a file of it.
+    ///
+    /// # Errors
+    /// The file can't be read, or is wrong.
+    pub fn course_words(&self, tag: &str) -> Result<Option<CourseWords>> {
+        let file = format!("exercises/course.{tag}.yaml");
+        let text = text_if_there(&self.origin, &file)?;
+        text.map(|text| CourseWords::parse(&shown(&self.origin, &file), &text)).transpose()
+    }
+
+    /// Speaks to people in one of the course's languages from now on.
+    ///
+    /// # Errors
+    /// What the course says in it can't be read, or is wrong.
+    pub fn speak(&mut self, tag: &str) -> Result<()> {
+        if self.course.languages.first().is_some_and(|first| first == tag) {
+            return Ok(());
+        }
+        if let Some(words) = self.course_words(tag)? {
+            words.apply(&mut self.course);
+        }
+        self.language = Some(tag.to_owned());
+        Ok(())
+    }
+
+    /// A stage's lesson.
+    ///
+    /// # Errors
+    /// There is none, or it can't be read.
+    pub fn lesson(&self, stage: &str) -> Result<String> {
+        let told = self.language.as_deref().map(|tag| self.lesson_in(stage, tag)).transpose()?.flatten();
+        told.map_or_else(|| self.stage_text(stage, "lesson.md"), Ok)
+    }
+
+    /// A stage's lesson in another language, where there is one.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn lesson_in(&self, stage: &str, tag: &str) -> Result<Option<String>> {
+        text_if_there(&self.origin, &format!("exercises/{stage}/lesson.{tag}.md"))
     }
 
     /// The name and the text of a stage's `stage.yaml`; in a folder, its name is its path.
@@ -125,8 +193,8 @@ impl Catalog {
         Ok(renames)
     }
 
-    /// The course is whole, as far as a learner of this track needs it: stages, lessons, earlier
-    /// names, shared packages. What a workspace is made or changed from is looked at before.
+    /// The course is whole, as far as a learner of this track needs it: stages, lessons, languages,
+    /// earlier names, shared packages. What a workspace is made or changed from is looked at before.
     ///
     /// # Errors
     /// Something is wrong or missing.
@@ -134,6 +202,13 @@ impl Catalog {
         self.renames()?;
         for stage in &self.course.stages {
             self.stage_text(stage, "lesson.md")?;
+        }
+        for tag in self.course.languages.iter().skip(1) {
+            self.course_words(tag)?;
+            for stage in &self.course.stages {
+                self.stage_words(&self.stage_as_written(stage)?, tag)?;
+                self.lesson_in(stage, tag)?;
+            }
         }
         for (folder, package) in [&track.templates, &track.solutions]
             .into_iter()
@@ -149,7 +224,7 @@ impl Catalog {
         shown(&self.origin, file)
     }
 
-    /// A text file of a stage's folder: its lesson, or a patch.
+    /// A text file of a stage's folder, such as a patch.
     ///
     /// # Errors
     /// It can't be read.
@@ -209,6 +284,16 @@ fn text(origin: &Origin, file: &str) -> Result<String> {
     };
     String::from_utf8(bytes.into_owned())
         .map_err(|error| not_utf8(&shown(origin, file), error.as_bytes(), error.utf8_error().valid_up_to()))
+}
+
+/// A text that a course may have or not.
+fn text_if_there(origin: &Origin, file: &str) -> Result<Option<String>> {
+    let is_there = match origin {
+        Origin::BuiltIn => BUILT_IN.get_file(file).is_some(),
+        // A link that leads nowhere is there, and can't be read.
+        Origin::Folder(root) => root.join(file).symlink_metadata().is_ok(),
+    };
+    is_there.then(|| text(origin, file)).transpose()
 }
 
 /// The line is shown as far as it can be: what is no text has a sign in its place.

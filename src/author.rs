@@ -5,23 +5,25 @@
 //! 3. Every known mistake is a patch that applies, builds and is rejected, and the explanation
 //!    shown is the one that it names.
 //! 4. A scenario or a condition that catches no mistake tests nothing: it is reported.
-//! 5. Hints, explanations, lesson and file names resolve.
+//! 5. Hints, explanations, lesson, earlier names, shared packages and file names resolve.
 
 mod changes;
+mod languages;
 mod listed;
 pub mod new;
 pub mod new_course;
 mod patch;
 mod record;
+mod rules;
 pub mod starter;
-mod table;
+mod tables;
 mod told;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::assets::{Catalog, File};
 use crate::build::{Built, Outcome, Package};
@@ -29,34 +31,60 @@ use crate::cli::CheckArgs;
 use crate::commands::block_on;
 use crate::course::{Condition, Mistake, Party, Stage, Track};
 use crate::error::{Error, Result, suggest};
-use crate::event::Silent;
+use crate::event::{Event, Reporter};
 use crate::explain::FACTS;
+use crate::report::Spinner;
 use crate::verdict::StageVerdict;
 use crate::verify::{Selection, Verified, verify};
 use crate::workspace::write_files;
 
 pub use record::record;
-pub use table::Row;
+use rules::{Checked, Row, Rule};
+use tables::Tables;
 
-/// Checks the stages that were asked for; prints a table a stage. False when a rule is broken.
+/// Checks the stages that were asked for, in every track, and shows what was found. False when a
+/// rule is broken.
 ///
 /// # Errors
 /// What kept the check from being made.
 pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
-    let names = if args.stages.is_empty() { catalog.course.stages.clone() } else { args.stages.clone() };
+    let names = if args.stages.is_empty() { &catalog.course.stages } else { &args.stages };
+    let stages = names.iter().map(|name| catalog.stage(name)).collect::<Result<Vec<Stage>>>()?;
+    has_mistake(&stages, args)?;
+    if args.stages.is_empty() {
+        catalog.course.tracks.values().try_for_each(|track| catalog.check_whole(track))?;
+    }
     let scratch = Scratch::open(args.cache.as_deref())?;
     let _busy = args.busy.then(Busy::start);
-    let mut good = true;
-    for name in &names {
-        let stage = catalog.stage(name)?;
+    let mut tables = Tables::new(args.format);
+    for stage in &stages {
         for (track_name, track) in &catalog.course.tracks {
-            let desk = Desk { catalog, stage: &stage, track, dir: scratch.path().join(track_name), args };
-            let rows = block_on(desk.check())?;
-            good &= rows.iter().all(|row| row.good);
-            crate::report::print(&table::render(name, track_name, &rows));
+            let start = Instant::now();
+            let dir = scratch.path().join(track_name);
+            let mut desk = Desk { catalog, stage, track, dir, args, ticker: Ticker::default() };
+            let rows = block_on(desk.check());
+            desk.ticker.spinner.done();
+            let (stage, track) = (stage.name.clone(), Some(track_name.clone()));
+            tables.add(Checked { stage, track, rows: rows?, took: start.elapsed() });
         }
     }
-    Ok(good)
+    if args.stages.is_empty() && catalog.course.languages.len() > 1 {
+        let start = Instant::now();
+        let rows = languages::of_course(catalog)?;
+        tables.add(Checked { stage: catalog.course.name.clone(), track: None, rows, took: start.elapsed() });
+    }
+    Ok(tables.over())
+}
+
+/// The mistake that was asked for is one of the stages'.
+fn has_mistake(stages: &[Stage], args: &CheckArgs) -> Result<()> {
+    let Some(wanted) = &args.mistake else { return Ok(()) };
+    let names: Vec<&str> =
+        stages.iter().flat_map(|stage| &stage.mistakes).map(|mistake| mistake.name.as_str()).collect();
+    if names.contains(&wanted.as_str()) {
+        return Ok(());
+    }
+    Err(Error::new(format!("there is no known mistake `{wanted}`")).help(suggest(wanted, "mistakes", &names)))
 }
 
 /// Where packages are put together and built.
@@ -117,28 +145,59 @@ struct Desk<'c> {
     track: &'c Track,
     dir: PathBuf,
     args: &'c CheckArgs,
+    ticker: Ticker,
+}
+
+/// Tells on one line what is being looked at.
+#[derive(Default)]
+struct Ticker {
+    spinner: Spinner,
+    /// The stage, and what of it.
+    what: String,
+}
+
+impl Reporter for Ticker {
+    fn tell(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Building { .. } => self.spinner.say(format!("{}: building", self.what)),
+            Event::Verifying { runs, .. } => self.spinner.say(format!("{}: {runs} runs", self.what)),
+            Event::RunOver { done, total, .. } if done.is_multiple_of(16) => {
+                self.spinner.say(format!("{}: {done} of {total} runs", self.what));
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Desk<'_> {
-    async fn check(&self) -> Result<Vec<Row>> {
+    async fn check(&mut self) -> Result<Vec<Row>> {
         let mut rows = vec![self.names()?];
         let template = self.catalog.tree(&self.track.templates)?;
         let solution = self.catalog.tree(&self.track.solutions)?;
         let reference = self.package(Party::Reference, "solution", &solution)?;
         if self.args.mistake.is_none() {
+            self.looks_at("the template");
             rows.push(self.template(&reference, &template).await?);
+            self.looks_at("the solution");
             rows.push(self.solution(&reference).await?);
         }
         let mut caught = BTreeSet::new();
-        for mistake in &self.stage.mistakes {
+        let stage = self.stage;
+        for (index, mistake) in stage.mistakes.iter().enumerate() {
+            self.looks_at(&format!("mistake {} ({} of {})", mistake.name, index + 1, stage.mistakes.len()));
             if self.args.mistake.as_ref().is_none_or(|only| *only == mistake.name) {
                 rows.push(self.mistake(&reference, mistake, &solution, &mut caught).await?);
             }
         }
         if self.args.mistake.is_none() {
             rows.push(self.idle(&caught));
+            rows.extend(languages::of_stage(self.catalog, &self.stage.name)?);
         }
         Ok(rows)
+    }
+
+    fn looks_at(&mut self, what: &str) {
+        self.ticker.what = format!("{}, {what}", self.stage.name);
     }
 
     fn package(&self, party: Party, name: &str, files: &[File]) -> Result<Package> {
@@ -146,11 +205,11 @@ impl Desk<'_> {
     }
 
     /// Plays `you` against the reference, with the seed that was asked for.
-    async fn play(&self, you: &Package, reference: &Package, selection: Selection) -> Result<Option<StageVerdict>> {
+    async fn play(&mut self, you: &Package, reference: &Package, selection: Selection) -> Result<Option<StageVerdict>> {
         let built = Built { track: self.track, you: you.clone(), reference: reference.clone() };
         let seed = self.args.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
-        let selection = Selection { seed, ..selection };
-        match verify(self.stage, &built, &selection, &mut Silent).await? {
+        let selection = Selection { seed, jobs: self.args.jobs, ..selection };
+        match verify(self.stage, &built, &selection, &mut self.ticker).await? {
             Verified::Verdict(verdict) => Ok(Some(verdict)),
             Verified::NotBuilt => Ok(None),
         }
@@ -166,7 +225,7 @@ impl Desk<'_> {
         let facts: Vec<&str> = FACTS.iter().copied().filter(|id| *id != "not-the-protocol").collect();
         for own in &self.stage.explanations {
             if let Some(id) = own.when.iter().find(|id| !facts.contains(&id.as_str())) {
-                return Ok(Row::bad("names", format!("there is no fact `{id}`; {}", suggest(id, "facts", &facts))));
+                return Ok(Row::bad(Rule::Names, format!("there is no fact `{id}`; {}", suggest(id, "facts", &facts))));
             }
             for scenario in &own.scenarios {
                 self.stage.scenario(scenario)?;
@@ -175,35 +234,44 @@ impl Desk<'_> {
         for id in of_hints.chain(of_mistakes) {
             if !known.contains(&id.as_str()) {
                 return Ok(Row::bad(
-                    "names",
+                    Rule::Names,
                     format!("there is no explanation `{id}`; {}", suggest(id, "explanations", &known)),
                 ));
             }
         }
         self.catalog.stage_text(&self.stage.name, "lesson.md")?;
-        Ok(Row::good("names", "lesson, hints and explanations resolve".to_owned()))
+        for name in &self.track.shared {
+            let [template, solution] = [&self.track.templates, &self.track.solutions]
+                .map(|folder| self.catalog.tree(&format!("{folder}/{name}")));
+            if template? != solution? {
+                let why = "is not the same in the templates and the solutions: a learner's program would be built with \
+                           another one than the reference";
+                return Ok(Row::bad(Rule::Names, format!("the shared package `{name}` {why}")));
+            }
+        }
+        Ok(Row::good(Rule::Names, "lesson, hints and explanations resolve".to_owned()))
     }
 
     /// Rule 1: the template builds without warnings and fails, and says what to do first.
-    async fn template(&self, reference: &Package, files: &[File]) -> Result<Row> {
+    async fn template(&mut self, reference: &Package, files: &[File]) -> Result<Row> {
         let package = self.package(Party::You, "template", files)?;
         // Built in any case: what was built before has told its warnings then.
         package.forget();
         match package.build(self.track, &mut |_| {}).await? {
-            Outcome::Failed(output) => return Ok(Row::bad("template", format!("does not build:\n{output}"))),
+            Outcome::Failed(output) => return Ok(Row::bad(Rule::Template, format!("does not build:\n{output}"))),
             Outcome::Built { output, .. } if self.warns(&output) => {
-                return Ok(Row::bad("template", format!("builds with warnings:\n{output}")));
+                return Ok(Row::bad(Rule::Template, format!("builds with warnings:\n{output}")));
             }
             Outcome::Built { .. } | Outcome::Fresh => {}
         }
         let start = Instant::now();
         let Some(verdict) = self.play(&package, reference, Selection::default()).await? else {
-            return Ok(Row::bad("template", "does not build".to_owned()));
+            return Ok(Row::bad(Rule::Template, "does not build".to_owned()));
         };
         Ok(match verdict.shown() {
-            None => Row::bad("template", "passes: there is nothing to learn".to_owned()),
+            None => Row::bad(Rule::Template, "passes: there is nothing to learn".to_owned()),
             Some((_, failed)) => {
-                Row::good("template", format!("fails: {} — {}", failed.because.id, failed.because.say))
+                Row::good(Rule::Template, format!("fails: {} — {}", failed.because.id, failed.because.say))
                     .took(start.elapsed())
             }
         })
@@ -215,18 +283,18 @@ impl Desk<'_> {
     }
 
     /// Rule 2: the solution passes every run, every time.
-    async fn solution(&self, reference: &Package) -> Result<Row> {
+    async fn solution(&mut self, reference: &Package) -> Result<Row> {
         let start = Instant::now();
         let you = Package { party: Party::You, ..reference.clone() };
         let Some(verdict) = self.play(&you, reference, times(self.args.repeat)).await? else {
-            return Ok(Row::bad("solution", "does not build".to_owned()));
+            return Ok(Row::bad(Rule::Solution, "does not build".to_owned()));
         };
         let whole = repeats(&verdict).filter(Option::is_none).count();
         let runs = verdict.runs.len();
         let row = match verdict.shown() {
-            None => Row::good("solution", format!("passes {whole} of {} times, {runs} runs", self.args.repeat)),
+            None => Row::good(Rule::Solution, format!("passes {whole} of {} times, {runs} runs", self.args.repeat)),
             Some((run, failed)) => Row::bad(
-                "solution",
+                Rule::Solution,
                 format!(
                     "passes {whole} of {} times; {run_id} (seed {}): {} — {}",
                     self.args.repeat,
@@ -242,23 +310,23 @@ impl Desk<'_> {
 
     /// Rule 3: the mistake is rejected every time, with its own explanation.
     async fn mistake(
-        &self,
+        &mut self,
         reference: &Package,
         mistake: &Mistake,
         solution: &[File],
         caught: &mut BTreeSet<(String, Condition)>,
     ) -> Result<Row> {
-        let title = format!("mistake {}", mistake.name);
+        let rule = || Rule::Mistake(mistake.name.clone());
         let text = self.catalog.stage_text(&self.stage.name, &mistake.patch)?;
         let files = match patch::apply(&text, &self.stage.name, solution) {
             Ok(files) => files,
-            Err(why) => return Ok(Row::bad(&title, why)),
+            Err(why) => return Ok(Row::bad(rule(), why)),
         };
         let package = self.package(Party::You, &format!("mistake-{}", mistake.name), &files)?;
         let start = Instant::now();
         // Once whole, for what catches it; then only for what a learner is shown.
         let Some(verdict) = self.play(&package, reference, Selection::default()).await? else {
-            return Ok(Row::bad(&title, "does not build".to_owned()));
+            return Ok(Row::bad(rule(), "does not build".to_owned()));
         };
         for (run, _) in verdict.failed() {
             caught.insert((run.id.scenario.clone(), run.id.condition));
@@ -278,7 +346,7 @@ impl Desk<'_> {
         if !good && let Some(other) = shown.iter().find(|id| id.as_deref() != Some(mistake.explains.as_str())) {
             text.push_str(&format!("; otherwise {}", other.as_deref().unwrap_or("accepted")));
         }
-        let row = if good { Row::good(&title, text) } else { Row::bad(&title, text) };
+        let row = if good { Row::good(rule(), text) } else { Row::bad(rule(), text) };
         Ok(row.took(start.elapsed() / all))
     }
 
@@ -298,9 +366,9 @@ impl Desk<'_> {
             .map(|condition| format!("condition {}", condition.name()));
         let idle: Vec<String> = scenarios.chain(conditions).collect();
         if idle.is_empty() {
-            Row::good("strictness", "every scenario and condition catches a mistake".to_owned())
+            Row::good(Rule::Strictness, "every scenario and condition catches a mistake".to_owned())
         } else {
-            Row::note("strictness", format!("catch no known mistake: {}", idle.join(", ")))
+            Row::note(Rule::Strictness, format!("catch no known mistake: {}", idle.join(", ")))
         }
     }
 }
@@ -331,9 +399,4 @@ fn repeats(verdict: &StageVerdict) -> impl Iterator<Item = Option<String>> {
         let first = verdict.failed().find(|(run, _)| run.id.repeat == repeat);
         first.map(|(_, failed)| failed.because.id.clone())
     })
-}
-
-/// Time per stage and repeat, for the table.
-fn seconds(time: Duration) -> String {
-    format!("{:.2} s", time.as_secs_f64())
 }

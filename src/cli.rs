@@ -17,12 +17,23 @@ use crate::report::Format;
 #[derive(Debug, Parser)]
 #[command(name = "workshop", version, max_term_width = 100, infer_subcommands = false)]
 pub struct Cli {
-    /// Take the course from this folder instead of the built-in one
-    #[arg(long, global = true, value_name = "PATH")]
-    pub course: Option<PathBuf>,
+    /// Of which course, and in which language
+    #[command(flatten)]
+    pub chosen: Chosen,
     /// What to do
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// What every command can be told.
+#[derive(Debug, Args)]
+pub struct Chosen {
+    /// Take the course from this folder instead of the built-in one
+    #[arg(long, global = true, value_name = "PATH")]
+    pub course: Option<PathBuf>,
+    /// The language of lessons, hints and explanations; the workspace remembers it
+    #[arg(long, global = true, value_name = "TAG")]
+    pub lang: Option<String>,
 }
 
 /// What to do.
@@ -265,6 +276,10 @@ pub enum SchemaOf {
     Course,
     /// exercises/STAGE/stage.yaml
     Stage,
+    /// exercises/course.LANGUAGE.yaml
+    CourseLanguage,
+    /// exercises/STAGE/stage.LANGUAGE.yaml
+    StageLanguage,
 }
 
 /// `workshop author record`
@@ -297,9 +312,15 @@ pub struct RecordArgs {
 pub struct CheckArgs {
     /// The stages; all of the course when left out
     pub stages: Vec<String>,
+    /// All stages of the course
+    #[arg(long, conflicts_with = "stages")]
+    pub all: bool,
     /// Every run of the solution and of each mistake so many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub repeat: u32,
+    /// So many runs at a time; chosen from the number of cores when left out
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub jobs: usize,
     /// Keep every core busy meanwhile
     #[arg(long)]
     pub busy: bool,
@@ -312,4 +333,7 @@ pub struct CheckArgs {
     /// Keep what is built here from one check to the next
     #[arg(long, value_name = "FOLDER", env = "WORKSHOP_AUTHOR_CACHE")]
     pub cache: Option<PathBuf>,
+    /// How to show what was found
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
 }

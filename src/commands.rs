@@ -13,9 +13,10 @@ use clap::CommandFactory;
 
 use crate::assets::{Catalog, Origin};
 use crate::build::{Built, Package};
-use crate::cli::{AuthorCommand, Cli, Command, SchemaOf};
+use crate::cli::{AuthorCommand, Chosen, Cli, Command, SchemaOf};
 use crate::course::{Party, schema};
 use crate::error::{Error, Result};
+use crate::pattern::escape;
 use crate::process::strays;
 use crate::progress::State;
 use crate::workspace::Workspace;
@@ -25,30 +26,33 @@ use crate::workspace::Workspace;
 /// # Errors
 /// What kept the runner from doing its work.
 pub fn run(cli: Cli) -> Result<bool> {
-    let course = cli.course.as_deref();
+    let chosen = &cli.chosen;
+    let course = chosen.course.as_deref();
     match cli.command {
-        Command::Next(args) => learn::next(course, &args),
-        Command::Init(args) => init::init(course, &args),
-        Command::Update(args) => update::update(course, &args),
-        Command::Verify(args) => verify::verify(course, &args),
-        Command::List => learn::list(course),
-        Command::Lesson(args) => learn::lesson(course, args.stage.as_deref()),
-        Command::Hint(args) => learn::hint(course, args.stage.as_deref()),
-        Command::Solution(args) => learn::solution(course, &args),
-        Command::Diff(args) => learn::diff(course, &args),
-        Command::Reset(args) => learn::reset(course, args.stage.as_deref()),
-        Command::Run(args) => verify::run_role(course, &args),
-        Command::Doctor => doctor::doctor(course),
-        Command::Prefetch => prefetch::prefetch(course),
-        Command::Author(AuthorCommand::Check(args)) => crate::author::check(&open_course(course)?, &args),
+        Command::Next(args) => learn::next(chosen, &args),
+        Command::Init(args) => init::init(chosen, &args),
+        Command::Update(args) => update::update(chosen, &args),
+        Command::Verify(args) => verify::verify(chosen, &args),
+        Command::List => learn::list(chosen),
+        Command::Lesson(args) => learn::lesson(chosen, args.stage.as_deref()),
+        Command::Hint(args) => learn::hint(chosen, args.stage.as_deref()),
+        Command::Solution(args) => learn::solution(chosen, &args),
+        Command::Diff(args) => learn::diff(chosen, &args),
+        Command::Reset(args) => learn::reset(chosen, args.stage.as_deref()),
+        Command::Run(args) => verify::run_role(chosen, &args),
+        Command::Doctor => doctor::doctor(chosen),
+        Command::Prefetch => prefetch::prefetch(chosen),
+        Command::Author(AuthorCommand::Check(args)) => crate::author::check(&open_course(chosen)?, &args),
         Command::Author(AuthorCommand::New(args)) => crate::author::new::stage(course, &args),
         Command::Author(AuthorCommand::NewCourse(args)) => {
-            crate::author::new_course::course(&open_course(course)?, &args)
+            crate::author::new_course::course(&open_course(chosen)?, &args)
         }
         Command::Author(AuthorCommand::Schema(args)) => {
             crate::report::print(match args.file {
                 Some(SchemaOf::Course) => schema::COURSE,
                 Some(SchemaOf::Stage) => schema::STAGE,
+                Some(SchemaOf::CourseLanguage) => schema::COURSE_LANGUAGE,
+                Some(SchemaOf::StageLanguage) => schema::STAGE_LANGUAGE,
                 None => schema::REFERENCE,
             });
             Ok(true)
@@ -67,19 +71,51 @@ fn here() -> Result<PathBuf> {
     std::env::current_dir().map_err(|error| Error::new("the current folder is gone").because(error))
 }
 
-fn open_course(path: Option<&Path>) -> Result<Catalog> {
-    match path {
-        Some(path) => Catalog::folder(path),
-        None => Catalog::open(Origin::BuiltIn),
-    }
+fn open_course(chosen: &Chosen) -> Result<Catalog> {
+    let mut catalog = match &chosen.course {
+        Some(path) => Catalog::folder(path)?,
+        None => Catalog::open(Origin::BuiltIn)?,
+    };
+    speak(&mut catalog, chosen, None)?;
+    Ok(catalog)
 }
 
-fn open_workspace(course: Option<&Path>) -> Result<Workspace> {
-    let workspace = Workspace::find(&here()?, course)?;
+fn open_workspace(chosen: &Chosen) -> Result<Workspace> {
+    let mut workspace = Workspace::find(&here()?, chosen.course.as_deref())?;
+    speak(&mut workspace.catalog, chosen, workspace.state.language.as_deref())?;
+    remember(&workspace, chosen)?;
     if workspace.has_news() {
         crate::report::say("this course has changed: `workshop update` brings what is new, and keeps what you wrote");
     }
     Ok(workspace)
+}
+
+/// The course speaks the language that was asked for, now or (`before`) earlier, or else that of the
+/// environment, or else its first one. What was asked for now it has to have.
+fn speak(catalog: &mut Catalog, chosen: &Chosen, before: Option<&str>) -> Result<()> {
+    let tag = match &chosen.lang {
+        Some(wanted) => Some(catalog.course.language(wanted).ok_or_else(|| {
+            let has = catalog.course.languages.join(", ");
+            let has = if has.is_empty() { "in one language only".to_owned() } else { format!("in: {has}") };
+            Error::new(format!("this course is not in `{}`", escape(wanted.as_bytes()))).help(format!("it is {has}"))
+        })?),
+        None => before.or(locale().as_deref()).and_then(|wanted| catalog.course.language(wanted)),
+    };
+    tag.map(str::to_owned).map_or(Ok(()), |tag| catalog.speak(&tag))
+}
+
+/// The language that was asked for is the workspace's from now on.
+fn remember(workspace: &Workspace, chosen: &Chosen) -> Result<()> {
+    if chosen.lang.is_some() && workspace.state.language != chosen.lang {
+        State::update(&workspace.dot(), |state| state.language.clone_from(&chosen.lang))?;
+    }
+    Ok(())
+}
+
+/// The language of the environment, as POSIX finds it: the first of these variables that is set.
+fn locale() -> Option<String> {
+    let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+    set.into_iter().find(|value| !value.is_empty())
 }
 
 /// The learner has something of the course run, knowingly.

@@ -4,6 +4,7 @@
 //! the grammar, every name in them is defined before it is used, every fault has its link.
 
 mod checks;
+mod language;
 mod names;
 mod runner;
 mod scenario;
@@ -24,6 +25,7 @@ pub use checks::is_file_name;
 #[cfg(test)]
 use checks::{FILE_NAME, PATH};
 use checks::{check_file_name, check_path, check_regex, check_unique, check_words};
+pub use language::{CourseWords, StageWords};
 use shown::Shown;
 
 /// The captures that every scenario has: an address at which nobody listens, as `IP:PORT`.
@@ -52,6 +54,11 @@ pub struct Course {
     #[serde(default)]
     #[cfg_attr(test, schemars(example = &"0.1"))]
     pub runner: Option<String>,
+    /// The languages in which it speaks to people, by their tags. Its files are in the first one; for
+    /// the others there are files with the tag in their names, as `lesson.de.md`.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(inner(regex(pattern = language::TAG)), extend("uniqueItems" = true), example = ["en", "de"]))]
+    pub languages: Vec<String>,
     /// The names of the stages, in the order in which learners meet them. Each is a folder in
     /// `exercises/`, and a package in the templates and solutions of every track. Progress is kept
     /// by these names: a stage can be moved, and one that is renamed says what it `was`.
@@ -167,8 +174,6 @@ pub struct Stage {
     pub explanations: Vec<StageExplanation>,
     /// Known wrong solutions.
     pub mistakes: Vec<Mistake>,
-    /// The lesson's path in the course.
-    pub lesson: String,
 }
 
 /// One program of a stage.
@@ -355,6 +360,7 @@ impl Course {
             track.check(&format!("tracks.{name}"), &source)?;
             track.check_shared(&format!("tracks.{name}.shared"), &course.stages, &source)?;
         }
+        course.check_languages(&source)?;
         course.make_visible();
         Ok(course)
     }

@@ -36,6 +36,9 @@ pub struct State {
     /// [`State::accepts`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
+    /// The language that was asked for last, when one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// The track.
     pub track: String,
     /// The stage that is being worked on.
@@ -84,6 +87,7 @@ impl State {
             course_path,
             course_url: None,
             accepted: None,
+            language: None,
             track: track.to_owned(),
             current: current.to_owned(),
             stages: BTreeMap::new(),

@@ -7,6 +7,7 @@ mod json;
 mod junit;
 mod lesson;
 mod run;
+mod spinner;
 mod text;
 
 use std::io::IsTerminal;
@@ -19,6 +20,7 @@ use crate::event::Reporter;
 pub use json::Json;
 pub use junit::Junit;
 pub use lesson::{diff, markdown};
+pub use spinner::Spinner;
 pub use text::Text;
 
 /// How a verdict is shown.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use workshop::course::Stage;
+use workshop::course::{Stage, StageWords};
 use workshop::explain::FACTS;
 use workshop::transcript::Transcript;
 
@@ -41,10 +41,11 @@ fn the_transcripts_in_the_docs_are_in_the_grammar() {
 fn the_stage_in_the_docs_is_a_stage() {
     let whole: Vec<String> =
         blocks(&doc("course.md"), "yaml").into_iter().filter(|block| block.contains("\nscenarios:")).collect();
-    assert!(!whole.is_empty(), "there is an example of a whole stage");
-    for block in whole {
-        Stage::parse("example", "docs/course.md", &block).unwrap_or_else(|error| panic!("{error}\n{block}"));
-    }
+    let [stage, words] = whole.as_slice() else {
+        panic!("an example of a whole stage, and one of its words: {whole:#?}")
+    };
+    let stage = Stage::parse("example", "docs/course.md", stage).unwrap_or_else(|error| panic!("{error}\n{stage}"));
+    StageWords::parse("docs/course.md", words, &stage).unwrap_or_else(|error| panic!("{error}\n{words}"));
 }
 
 #[test]

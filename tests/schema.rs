@@ -117,14 +117,25 @@ fn yaml_files(dir: &Path, found: &mut Vec<PathBuf>) {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         if path.is_dir() && name != "target" && name != "starters" && !name.starts_with('.') {
             yaml_files(&path, found);
-        } else if name == "course.yaml" || name == "stage.yaml" {
+        } else if schema_of(&name).is_some() {
             found.push(path);
         }
     }
 }
 
-fn validator_for(path: &Path) -> Validator {
-    Validator::of(if path.ends_with("course.yaml") { schema::COURSE } else { schema::STAGE })
+/// The schema of a file of this name, and the schema's own name.
+fn schema_of(file: &str) -> Option<(&'static str, &'static str)> {
+    match file.split('.').collect::<Vec<_>>().as_slice() {
+        ["course", "yaml"] => Some((schema::COURSE, "course.json")),
+        ["stage", "yaml"] => Some((schema::STAGE, "stage.json")),
+        ["course", _, "yaml"] => Some((schema::COURSE_LANGUAGE, "course-language.json")),
+        ["stage", _, "yaml"] => Some((schema::STAGE_LANGUAGE, "stage-language.json")),
+        _ => None,
+    }
+}
+
+fn schema_for(path: &Path) -> (&'static str, &'static str) {
+    schema_of(&path.file_name().expect("a name").to_string_lossy()).expect("a file that has a schema")
 }
 
 #[test]
@@ -133,10 +144,10 @@ fn every_course_and_stage_is_one_for_the_schema() {
     for folder in ["exercises", "tests/courses"] {
         yaml_files(&repository().join(folder), &mut files);
     }
-    assert!(files.len() > 8, "{files:?}");
+    assert!(files.len() > 12, "{files:?}");
     for path in files {
         let text = fs::read_to_string(&path).expect("readable");
-        let problems = validator_for(&path).problems(&text);
+        let problems = Validator::of(schema_for(&path).0).problems(&text);
         assert!(problems.is_empty(), "{}: {problems:#?}", path.display());
     }
 }
@@ -145,14 +156,21 @@ fn every_course_and_stage_is_one_for_the_schema() {
 #[test]
 fn the_first_line_of_every_exercise_names_its_schema() {
     let mut files = Vec::new();
-    yaml_files(&repository().join("exercises"), &mut files);
+    for folder in ["exercises", "tests/courses/languages"] {
+        yaml_files(&repository().join(folder), &mut files);
+    }
+    assert!(files.iter().any(|path| path.ends_with("stage.de.yaml")), "{files:?}");
     for path in files {
         let text = fs::read_to_string(&path).expect("readable");
         let named = text.lines().next().and_then(|line| line.strip_prefix(schema::NAMED_BY));
         let named = named.unwrap_or_else(|| panic!("{} names no schema", path.display()));
         let file = path.parent().expect("a folder").join(named).canonicalize().expect("the schema is there");
-        let kind = path.file_stem().expect("a name").to_string_lossy().into_owned();
-        assert!(file.ends_with(format!("docs/schema/{kind}.json")), "{} names {}", path.display(), file.display());
+        assert!(
+            file.ends_with(format!("docs/schema/{}", schema_for(&path).1)),
+            "{} names {}",
+            path.display(),
+            file.display()
+        );
     }
 }
 
@@ -173,7 +191,7 @@ fn a_new_course_names_its_own_schemas() {
         let file = fs::read_to_string(path.parent().expect("a folder").join(named)).expect("the schema is there");
         let problems = Validator::of(&file).problems(&text);
         assert!(problems.is_empty(), "{}: {problems:#?}", path.display());
-        assert_eq!(file, if path.ends_with("course.yaml") { schema::COURSE } else { schema::STAGE });
+        assert_eq!(file, schema_for(&path).0);
     }
 }
 
@@ -232,6 +250,8 @@ fn the_command_prints_what_is_committed() {
     let file = |path| fs::read_to_string(repository().join(path)).expect("committed");
     assert_eq!(print(&["course"]), (Some(0), file("docs/schema/course.json")));
     assert_eq!(print(&["stage"]), (Some(0), file("docs/schema/stage.json")));
+    assert_eq!(print(&["course-language"]), (Some(0), file("docs/schema/course-language.json")));
+    assert_eq!(print(&["stage-language"]), (Some(0), file("docs/schema/stage-language.json")));
     assert_eq!(print(&["--markdown"]), (Some(0), file("docs/reference.md")));
     assert_eq!(print(&[]).0, Some(2));
 }

@@ -3,11 +3,20 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use workshop::course::{Course, Stage};
+use workshop::course::{Course, CourseWords, Stage, StageWords};
 use workshop::error::Error;
 
+/// A stage to say words of.
+const STAGE: &str = include_str!("../../exercises/duplex-tcp/stage.yaml");
+
 fuzz_target!(|text: &str| {
-    for error in [Stage::parse("stage", "stage.yaml", text).err(), Course::parse("course.yaml", text).err()] {
+    let stage = Stage::parse("stage", "stage.yaml", STAGE).expect("a stage");
+    for error in [
+        Stage::parse("stage", "stage.yaml", text).err(),
+        Course::parse("course.yaml", text).err(),
+        StageWords::parse("stage.de.yaml", text, &stage).err(),
+        CourseWords::parse("course.de.yaml", text).err(),
+    ] {
         if let Some(error) = error {
             check(&error, text);
         }

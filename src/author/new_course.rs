@@ -82,6 +82,8 @@ fn frame(model: &Catalog, track: &str, starter: &Starter, args: &NewCourseArgs) 
         file(COURSE_FILE, &course),
         file("exercises/.schema/course.json", schema::COURSE),
         file("exercises/.schema/stage.json", schema::STAGE),
+        file("exercises/.schema/course-language.json", schema::COURSE_LANGUAGE),
+        file("exercises/.schema/stage-language.json", schema::STAGE_LANGUAGE),
         file("README.md", &readme),
         file(".gitignore", "target/\n.workshop/\n"),
     ];

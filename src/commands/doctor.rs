@@ -8,6 +8,7 @@ use colored::Colorize;
 
 use crate::assets::{Catalog, Origin};
 use crate::build::Package;
+use crate::cli::Chosen;
 use crate::course::{Check, Party, fill_words};
 use crate::error::Result;
 use crate::pattern::escape;
@@ -20,12 +21,12 @@ use crate::workspace::Workspace;
 const ROOM: u64 = 4 << 30;
 
 /// Looks at everything, and says what to do about what is missing.
-pub fn doctor(course: Option<&Path>) -> Result<bool> {
+pub fn doctor(chosen: &Chosen) -> Result<bool> {
     let here = super::here()?;
-    let workspace = workspace_of(&here, course)?;
+    let workspace = workspace_of(&here, chosen)?;
     let catalog = match &workspace {
         Some(workspace) => workspace.catalog.clone(),
-        None => super::open_course(course)?,
+        None => super::open_course(chosen)?,
     };
     // Before anything is run.
     let accepted = match (&workspace, &catalog.origin) {
@@ -79,14 +80,16 @@ pub fn doctor(course: Option<&Path>) -> Result<bool> {
 }
 
 /// The workspace here. A course that is named may be another one: it is looked at by itself.
-fn workspace_of(here: &Path, course: Option<&Path>) -> Result<Option<Workspace>> {
+fn workspace_of(here: &Path, chosen: &Chosen) -> Result<Option<Workspace>> {
     if !Workspace::exists(here)? {
         return Ok(None);
     }
-    let Some(course) = course else { return super::open_workspace(None).map(Some) };
+    if chosen.course.is_none() {
+        return super::open_workspace(chosen).map(Some);
+    }
     let (root, state) = Workspace::locate(here)?;
     let own = state.course_path.as_ref().and_then(|path| root.join(path).canonicalize().ok());
-    let catalog = Catalog::folder(course)?;
+    let catalog = super::open_course(chosen)?;
     if own.is_some_and(|own| catalog.origin == Origin::Folder(own)) {
         return Workspace::with(root, state, catalog).map(Some);
     }

@@ -6,15 +6,15 @@ use colored::Colorize;
 
 use super::doctor;
 use crate::assets::{Catalog, Source, git};
-use crate::cli::InitArgs;
+use crate::cli::{Chosen, InitArgs};
 use crate::error::{Error, Result};
 use crate::pattern::escape;
 use crate::report::{print, say, width, wrap};
 use crate::workspace::{Making, Workspace, is_free};
 
 /// Makes the workspace, and says what its course will run, and when.
-pub fn init(course: Option<&Path>, args: &InitArgs) -> Result<bool> {
-    if course.is_some() {
+pub fn init(chosen: &Chosen, args: &InitArgs) -> Result<bool> {
+    if chosen.course.is_some() {
         return Err(Error::new("`init` is told its course without `--course`").help("`workshop init PATH` will do"));
     }
     let source = Source::parse(&args.source)?;
@@ -23,7 +23,7 @@ pub fn init(course: Option<&Path>, args: &InitArgs) -> Result<bool> {
         is_free(&parent.join(name))?;
     }
     let making = Making::begin(&parent)?;
-    let (catalog, url) = match &source {
+    let (mut catalog, url) = match &source {
         Source::Folder(path) => (Catalog::folder(path)?, None),
         Source::Git(url) => {
             say(&format!("getting {}", source.shown()));
@@ -31,7 +31,9 @@ pub fn init(course: Option<&Path>, args: &InitArgs) -> Result<bool> {
             (Catalog::folder(&making.course())?, Some(url.as_str()))
         }
     };
+    super::speak(&mut catalog, chosen, None)?;
     let workspace = making.finish(catalog, url, name.as_deref(), args.track.as_deref())?;
+    super::remember(&workspace, chosen)?;
     welcome(&workspace, &source)?;
     Ok(true)
 }

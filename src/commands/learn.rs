@@ -5,7 +5,7 @@ use std::path::Path;
 
 use colored::Colorize;
 
-use crate::cli::{NextArgs, SolutionArgs};
+use crate::cli::{Chosen, NextArgs, SolutionArgs};
 use crate::course::Stage;
 use crate::error::{Error, Result};
 use crate::pattern::visible;
@@ -14,13 +14,15 @@ use crate::report::{self, print, width, wrap};
 use crate::workspace::Workspace;
 
 /// Shows the next exercise; makes a workspace where there is none.
-pub fn next(course: Option<&Path>, args: &NextArgs) -> Result<bool> {
+pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
     let here = super::here()?;
     let made = !Workspace::exists(&here)?;
     let workspace = if made {
-        Workspace::create(&here, super::open_course(course)?, args.track.as_deref())?
+        let workspace = Workspace::create(&here, super::open_course(chosen)?, args.track.as_deref())?;
+        super::remember(&workspace, chosen)?;
+        workspace
     } else {
-        super::open_workspace(course)?
+        super::open_workspace(chosen)?
     };
     if made {
         let about = workspace.catalog.course.about.trim();
@@ -75,7 +77,7 @@ fn show(workspace: &Workspace, stage: &str) -> Result<bool> {
     let stages = &workspace.catalog.course.stages;
     let number = stages.iter().position(|name| *name == stage.name).map_or(0, |at| at + 1);
     print(&format!("\n{}\n", format!("Stage {number} of {}: {}", stages.len(), stage.title).cyan().bold()));
-    print(&format!("{}\n", report::markdown(&visible(&workspace.catalog.stage_text(&stage.name, "lesson.md")?))));
+    print(&format!("{}\n", report::markdown(&visible(&workspace.catalog.lesson(&stage.name)?))));
     print(&task(workspace, &stage)?);
     Ok(true)
 }
@@ -110,8 +112,8 @@ fn the_end(workspace: &Workspace) -> Result<bool> {
 }
 
 /// The stages, and how far the learner is.
-pub fn list(course: Option<&Path>) -> Result<bool> {
-    let workspace = super::open_workspace(course)?;
+pub fn list(chosen: &Chosen) -> Result<bool> {
+    let workspace = super::open_workspace(chosen)?;
     let names = &workspace.catalog.course.stages;
     let room = names.iter().map(String::len).max().unwrap_or(0);
     print(&format!("{}\n", workspace.catalog.course.title.bold()));
@@ -137,14 +139,14 @@ pub fn list(course: Option<&Path>) -> Result<bool> {
 }
 
 /// The lesson again.
-pub fn lesson(course: Option<&Path>, named: Option<&str>) -> Result<bool> {
-    let workspace = super::open_workspace(course)?;
+pub fn lesson(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
+    let workspace = super::open_workspace(chosen)?;
     show(&workspace, &super::stage_name(&workspace, named)?)
 }
 
 /// One hint more: the next one that is for what failed last, or else the next one.
-pub fn hint(course: Option<&Path>, named: Option<&str>) -> Result<bool> {
-    let workspace = super::open_workspace(course)?;
+pub fn hint(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
+    let workspace = super::open_workspace(chosen)?;
     let stage = workspace.catalog.stage(&super::stage_name(&workspace, named)?)?;
     let mut text = String::new();
     State::update(&workspace.dot(), |state| {
@@ -189,8 +191,8 @@ fn spoilable(workspace: &Workspace, args: &SolutionArgs) -> Result<String> {
 }
 
 /// The solution's files.
-pub fn solution(course: Option<&Path>, args: &SolutionArgs) -> Result<bool> {
-    let workspace = super::open_workspace(course)?;
+pub fn solution(chosen: &Chosen, args: &SolutionArgs) -> Result<bool> {
+    let workspace = super::open_workspace(chosen)?;
     let stage = spoilable(&workspace, args)?;
     let edited = workspace.editable(&stage)?;
     for (name, bytes) in workspace.solution(&stage)? {
@@ -206,8 +208,8 @@ pub fn solution(course: Option<&Path>, args: &SolutionArgs) -> Result<bool> {
 }
 
 /// The learner's files against the solution's.
-pub fn diff(course: Option<&Path>, args: &SolutionArgs) -> Result<bool> {
-    let workspace = super::open_workspace(course)?;
+pub fn diff(chosen: &Chosen, args: &SolutionArgs) -> Result<bool> {
+    let workspace = super::open_workspace(chosen)?;
     let stage = spoilable(&workspace, args)?;
     let edited = workspace.editable(&stage)?;
     let mut any = false;
@@ -234,8 +236,8 @@ pub fn diff(course: Option<&Path>, args: &SolutionArgs) -> Result<bool> {
 }
 
 /// The template again; what was there is kept.
-pub fn reset(course: Option<&Path>, named: Option<&str>) -> Result<bool> {
-    let workspace = super::open_workspace(course)?;
+pub fn reset(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
+    let workspace = super::open_workspace(chosen)?;
     let stage = super::stage_name(&workspace, named)?;
     let backup = workspace.reset(&stage)?;
     print(&format!("{stage} is as it was at first.\n"));

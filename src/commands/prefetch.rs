@@ -14,6 +14,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::cli::Chosen;
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::progress::Lock;
@@ -46,8 +47,8 @@ pub fn start(workspace: &Workspace) {
 }
 
 /// Builds the references of all stages. Safe to interrupt: the next one goes on where it ended.
-pub fn prefetch(course: Option<&Path>) -> Result<bool> {
-    let workspace = super::open_workspace(course)?;
+pub fn prefetch(chosen: &Chosen) -> Result<bool> {
+    let workspace = super::open_workspace(chosen)?;
     let Some(_one_at_a_time) = Lock::try_take(&workspace.dot(), PREFETCH)? else { return Ok(true) };
     #[cfg(unix)]
     let _ = rustix::process::nice(19);

@@ -5,7 +5,7 @@ use std::path::Path;
 use colored::Colorize;
 
 use crate::assets::{Catalog, Origin, git};
-use crate::cli::UpdateArgs;
+use crate::cli::{Chosen, UpdateArgs};
 use crate::error::{Error, Result};
 use crate::pattern::escape;
 use crate::progress::{Lock, State};
@@ -13,7 +13,7 @@ use crate::report::{self, print, say, width, wrap};
 use crate::workspace::{Action, DOT, Step, Updated, Workspace};
 
 /// Brings it, and says what became of every file that is not what it was.
-pub fn update(course: Option<&Path>, args: &UpdateArgs) -> Result<bool> {
+pub fn update(chosen: &Chosen, args: &UpdateArgs) -> Result<bool> {
     let (root, state) = Workspace::locate(&super::here()?)?;
     let dot = root.join(DOT);
     let _one_at_a_time = Lock::take(&dot, "update.lock", || say("another `workshop update` is at work; waiting"))?;
@@ -21,7 +21,7 @@ pub fn update(course: Option<&Path>, args: &UpdateArgs) -> Result<bool> {
     let _verify = Lock::take(&dot, "verify.lock", waits)?;
     // Kept until the end: a dry run reads the new version from there.
     let _fetched;
-    let catalog = match (course, &state.course_url, &state.course_path) {
+    let mut catalog = match (&chosen.course, &state.course_url, &state.course_path) {
         (Some(path), ..) => Catalog::folder(path)?,
         (None, Some(url), Some(copy)) => {
             let (fetched, catalog) = fetch(url, &root.join(copy), &dot, &state, args.dry_run)?;
@@ -31,7 +31,9 @@ pub fn update(course: Option<&Path>, args: &UpdateArgs) -> Result<bool> {
         (None, _, Some(path)) => Catalog::folder(&root.join(path))?,
         (None, _, None) => Catalog::open(Origin::BuiltIn)?,
     };
+    super::speak(&mut catalog, chosen, state.language.as_deref())?;
     let workspace = Workspace::with(root, state, catalog)?;
+    super::remember(&workspace, chosen)?;
     let mut reporter = report::Format::Text.reporter(false);
     let updated = super::prefetch::with_build_lock(&workspace, reporter.as_mut(), |_| workspace.update(args.dry_run))?;
     drop(reporter);

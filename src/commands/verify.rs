@@ -1,9 +1,8 @@
 //! `workshop verify` and `workshop run`.
 
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cli::{PartyName, RunArgs, VerifyArgs};
+use crate::cli::{Chosen, PartyName, RunArgs, VerifyArgs};
 use crate::course::Stage;
 use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
@@ -13,8 +12,8 @@ use crate::verify::{Selection, Verified, verify as verify_stage};
 use crate::workspace::Workspace;
 
 /// Builds, plays, and records what came of it.
-pub fn verify(course: Option<&Path>, args: &VerifyArgs) -> Result<bool> {
-    let workspace = super::open_workspace(course)?;
+pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
+    let workspace = super::open_workspace(chosen)?;
     let names = if args.all {
         workspace.catalog.course.stages.clone()
     } else {
@@ -134,8 +133,8 @@ fn place_from_here(workspace: &Workspace, place: &str) -> Option<String> {
 }
 
 /// Plays one peer in this terminal.
-pub fn run_role(course: Option<&Path>, args: &RunArgs) -> Result<bool> {
-    let workspace = super::open_workspace(course)?;
+pub fn run_role(chosen: &Chosen, args: &RunArgs) -> Result<bool> {
+    let workspace = super::open_workspace(chosen)?;
     let stage = workspace.catalog.stage(&super::stage_name(&workspace, args.stage.as_deref())?)?;
     let role = stage.role(&args.role)?;
     if args.args.is_empty() && !role.args.is_empty() {

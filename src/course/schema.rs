@@ -19,7 +19,13 @@ pub const COURSE: &str = include_str!("../../docs/schema/course.json");
 /// The schema of `stage.yaml`.
 pub const STAGE: &str = include_str!("../../docs/schema/stage.json");
 
-/// A page for people, made from both: every key, its type, its meaning and its limits.
+/// The schema of `course.LANGUAGE.yaml`.
+pub const COURSE_LANGUAGE: &str = include_str!("../../docs/schema/course-language.json");
+
+/// The schema of `stage.LANGUAGE.yaml`.
+pub const STAGE_LANGUAGE: &str = include_str!("../../docs/schema/stage-language.json");
+
+/// A page for people, made from all of them: every key, its type, its meaning and its limits.
 pub const REFERENCE: &str = include_str!("../../docs/reference.md");
 
 /// How the first line of a file begins that names its schema; a path, relative to the file, or a URL

@@ -196,7 +196,6 @@ impl Stage {
             };
             scenarios.push(reader.read(&raw.conditions, raw.limit)?);
         }
-        let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
         Ok(Stage {
             name: name.to_owned(),
             was: raw.was,
@@ -207,7 +206,6 @@ impl Stage {
             hints: raw.hints,
             explanations: raw.explanations,
             mistakes: raw.mistakes,
-            lesson: format!("{folder}/lesson.md"),
         })
     }
 

@@ -1,12 +1,10 @@
 //! For people: what is being done while it is done, and the verdict.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
-use std::time::Duration;
 
 use colored::Colorize;
-use indicatif::{ProgressBar, ProgressStyle};
 
+use super::spinner::Spinner;
 use super::{print, run, width, wrap};
 use crate::course::{Party, Stage};
 use crate::event::{Event, Reporter};
@@ -16,72 +14,50 @@ use crate::verdict::{Failed, Run, StageVerdict};
 /// The reporter for a terminal, or a pipe that a person reads later.
 pub struct Text {
     verbose: bool,
-    /// On a terminal only.
-    bar: Option<ProgressBar>,
+    spinner: Spinner,
     seed: u64,
 }
 
 impl Text {
     /// `verbose` shows every failed run, and all of each.
     pub fn new(verbose: bool) -> Self {
-        Text { verbose, bar: None, seed: 0 }
-    }
-
-    fn progress(&mut self, message: String) {
-        if !std::io::stderr().is_terminal() {
-            return;
-        }
-        let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::new_spinner().with_style(
-                ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}")
-                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-            );
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
-        bar.set_message(message);
-    }
-
-    fn done(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        Text { verbose, spinner: Spinner::default(), seed: 0 }
     }
 }
 
 impl Reporter for Text {
     fn tell(&mut self, event: &Event<'_>) {
         match event {
-            Event::Waiting(Some(why)) => self.progress((*why).to_owned()),
-            Event::Waiting(None) => self.done(),
-            Event::Building { stage, party } => self.progress(format!("{stage}: building {}", whose(*party))),
+            Event::Waiting(Some(why)) => self.spinner.say((*why).to_owned()),
+            Event::Waiting(None) => self.spinner.done(),
+            Event::Building { stage, party } => self.spinner.say(format!("{stage}: building {}", whose(*party))),
             Event::BuildLine(line) => {
                 let line = line.trim();
-                if !line.is_empty() && self.bar.is_some() {
-                    self.progress(shorten(&escape(strip_colour(line).as_bytes()), width().saturating_sub(16)));
+                if !line.is_empty() && self.spinner.turns() {
+                    self.spinner.say(shorten(&escape(strip_colour(line).as_bytes()), width().saturating_sub(16)));
                 }
             }
-            Event::Built { .. } => self.done(),
+            Event::Built { .. } => self.spinner.done(),
             Event::NotBuilt { stage, party, output } => {
-                self.done();
+                self.spinner.done();
                 print(&not_built(stage, *party, output));
             }
             Event::Verifying { stage, seed, runs } => {
                 self.seed = *seed;
                 if *runs > 1 {
-                    self.progress(format!("{}: {runs} runs", stage.name));
+                    self.spinner.say(format!("{}: {runs} runs", stage.name));
                 }
             }
             Event::RunOver { done, total, .. } => {
-                if self.bar.is_some() && done.is_multiple_of(8) {
-                    self.progress(format!("{done} of {total} runs"));
+                if self.spinner.turns() && done.is_multiple_of(8) {
+                    self.spinner.say(format!("{done} of {total} runs"));
                 }
             }
             Event::StageOver { stage, verdict } => {
-                self.done();
+                self.spinner.done();
                 print(&self.verdict(stage, verdict));
             }
-            Event::Over { .. } => self.done(),
+            Event::Over { .. } => self.spinner.done(),
         }
     }
 }

@@ -3,16 +3,18 @@
 use serde_json::{Map, Value};
 
 use super::super::checks::{FILE_NAME, NAME, PATH};
+use super::super::language::TAG;
 
 const HEAD: &str = "\
 # Reference of the YAML files
 
-Every key of `course.yaml` and `stage.yaml`, made from the schemas in `docs/schema`: what is needed, what
-may be written, what it means. [course.md](course.md) tells how the parts belong together.
+Every key of `course.yaml`, of `stage.yaml` and of their translations, made from the schemas in
+`docs/schema`: what is needed, what may be written, what it means. [course.md](course.md) tells how the parts belong together.
 
 A *name* has lower-case letters, digits, `-` and `_`, begins with a letter or a digit, and has at most
 64 characters. A *short name* begins with a letter and has no `-`. A *path* is relative, with `/` and
-without `..`. A *regular expression* is one of the crate [`regex-lite`](https://docs.rs/regex-lite).
+without `..`. A *tag* names a language: two or three lower-case letters, perhaps with a region, as in `de` or
+`pt-BR`. A *regular expression* is one of the crate [`regex-lite`](https://docs.rs/regex-lite).
 
 `workshop author schema` prints the schemas, and this page with `--markdown`. An editor with the YAML
 language server completes and explains every key when the first line of a file names its schema, by a path
@@ -123,6 +125,7 @@ fn word(pattern: &str) -> &'static str {
         FILE_NAME => "name",
         NAME => "short name",
         PATH => "path",
+        TAG => "tag",
         _ => panic!("the page has no word for {pattern}"),
     }
 }

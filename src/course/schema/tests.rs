@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 use snapbox::{assert_data_eq, file};
 
-use super::super::Course;
 use super::super::stage::StageFile;
+use super::super::{Course, CourseWords, StageWords};
 use super::reference;
 
 /// The schema of a file that is read as a `T`.
@@ -64,15 +64,20 @@ fn printed(schema: &Schema) -> String {
 #[test]
 fn the_schema_of_a_course_is_what_its_type_says() {
     assert_data_eq!(printed(&schema::<Course>()), file!["../../../docs/schema/course.json": Text].raw());
+    let words = printed(&schema::<CourseWords>());
+    assert_data_eq!(words, file!["../../../docs/schema/course-language.json": Text].raw());
 }
 
 #[test]
 fn the_schema_of_a_stage_is_what_its_type_says() {
     assert_data_eq!(printed(&schema::<StageFile>()), file!["../../../docs/schema/stage.json": Text].raw());
+    let words = printed(&schema::<StageWords>());
+    assert_data_eq!(words, file!["../../../docs/schema/stage-language.json": Text].raw());
 }
 
 #[test]
 fn the_reference_is_made_from_the_schemas() {
-    let page = reference::page(&[schema::<Course>().to_value(), schema::<StageFile>().to_value()]);
-    assert_data_eq!(page, file!["../../../docs/reference.md": Text].raw());
+    let schemas = [schema::<Course>(), schema::<StageFile>(), schema::<CourseWords>(), schema::<StageWords>()]
+        .map(Schema::to_value);
+    assert_data_eq!(reference::page(&schemas), file!["../../../docs/reference.md": Text].raw());
 }

@@ -1,0 +1,49 @@
+//! What a course does not say in each of its languages.
+
+use super::rules::{Row, Rule};
+use crate::assets::Catalog;
+use crate::error::Result;
+
+/// What a stage does not say, a row for each language but the first.
+///
+/// # Errors
+/// A file of a language is wrong.
+pub(super) fn of_stage(catalog: &Catalog, name: &str) -> Result<Vec<Row>> {
+    let rows = catalog.course.languages.iter().skip(1).map(|tag| {
+        let mut stage = catalog.stage_as_written(name)?;
+        let mut missing = Vec::new();
+        if catalog.lesson_in(name, tag)?.is_none() {
+            missing.push(format!("lesson.{tag}.md"));
+        }
+        match catalog.stage_words(&stage, tag)? {
+            Some(words) => missing.extend(words.apply(&mut stage)),
+            None => missing.push(format!("stage.{tag}.yaml")),
+        }
+        Ok(row(tag, &missing))
+    });
+    rows.collect()
+}
+
+/// What the course itself does not say.
+///
+/// # Errors
+/// A file of a language is wrong.
+pub(super) fn of_course(catalog: &Catalog) -> Result<Vec<Row>> {
+    let rows = catalog.course.languages.iter().skip(1).map(|tag| {
+        let missing = match catalog.course_words(tag)? {
+            Some(words) => words.apply(&mut catalog.course.clone()),
+            None => vec![format!("course.{tag}.yaml")],
+        };
+        Ok(row(tag, &missing))
+    });
+    rows.collect()
+}
+
+/// Nothing is broken where something is missing: it is said in the first language.
+fn row(tag: &str, missing: &[String]) -> Row {
+    let rule = Rule::Language(tag.to_owned());
+    if missing.is_empty() {
+        return Row::good(rule, "everything is said in it".to_owned());
+    }
+    Row::note(rule, format!("missing: {}", missing.join(", ")))
+}

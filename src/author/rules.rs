@@ -1,0 +1,98 @@
+//! What a stage is held to, and what was found: the values that a check comes to.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// What every stage has to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "rule", content = "name")]
+pub enum Rule {
+    /// What hints, mistakes and explanations name exists, and so do lesson and packages.
+    Names,
+    /// The template builds without warnings and fails, with an explanation.
+    Template,
+    /// The solution passes every time.
+    Solution,
+    /// This known mistake is rejected every time, with its explanation.
+    Mistake(String),
+    /// Every scenario and condition catches a known mistake.
+    Strictness,
+    /// In this language everything is there.
+    Language(String),
+}
+
+impl std::fmt::Display for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Rule::Names => f.write_str("names"),
+            Rule::Template => f.write_str("template"),
+            Rule::Solution => f.write_str("solution"),
+            Rule::Mistake(name) => write!(f, "mistake {name}"),
+            Rule::Strictness => f.write_str("strictness"),
+            Rule::Language(tag) => write!(f, "language {tag}"),
+        }
+    }
+}
+
+/// What was found of one rule.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// What was checked.
+    pub rule: Rule,
+    /// Does the rule hold?
+    pub good: bool,
+    /// Worth a look, though no rule is broken.
+    pub note: bool,
+    /// What was found.
+    pub text: String,
+    /// How long one repeat took.
+    pub took: Option<Duration>,
+}
+
+impl Row {
+    /// The rule holds.
+    pub fn good(rule: Rule, text: String) -> Row {
+        Row { rule, good: true, note: false, text, took: None }
+    }
+
+    /// The rule is broken.
+    pub fn bad(rule: Rule, text: String) -> Row {
+        Row { good: false, ..Row::good(rule, text) }
+    }
+
+    /// Worth a look.
+    pub fn note(rule: Rule, text: String) -> Row {
+        Row { note: true, ..Row::good(rule, text) }
+    }
+
+    /// With the time that one repeat took.
+    pub fn took(self, took: Duration) -> Row {
+        Row { took: Some(took), ..self }
+    }
+}
+
+/// What was found of one stage in one track, or of the course itself.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The stage, or the course.
+    pub stage: String,
+    /// The track; none for the course.
+    pub track: Option<String>,
+    /// What was found, in the order in which it was looked at.
+    pub rows: Vec<Row>,
+    /// How long all of it took, builds included.
+    pub took: Duration,
+}
+
+impl Checked {
+    /// Do all rules hold?
+    pub fn good(&self) -> bool {
+        self.rows.iter().all(|row| row.good)
+    }
+
+    /// For people.
+    pub fn title(&self) -> String {
+        format!("{} ({})", self.stage, self.track.as_deref().unwrap_or("the course"))
+    }
+}

@@ -1,0 +1,40 @@
+//! What is being done, on one line that is gone when it is done.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A line on standard error that turns while something long is done; on a terminal only.
+#[derive(Default)]
+pub struct Spinner(Option<ProgressBar>);
+
+impl Spinner {
+    /// Says what is being done now.
+    pub fn say(&mut self, message: String) {
+        if !std::io::stderr().is_terminal() {
+            return;
+        }
+        let bar = self.0.get_or_insert_with(|| {
+            let bar = ProgressBar::new_spinner().with_style(
+                ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        bar.set_message(message);
+    }
+
+    /// Is there a line at the moment?
+    pub fn turns(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Takes the line away.
+    pub fn done(&mut self) {
+        if let Some(bar) = self.0.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,3 @@
+while read -r line; do
+    echo "$line" | tr a-z A-Z
+done
