@@ -8,6 +8,7 @@
 //! 5. Hints, explanations, lesson, earlier names, shared packages and file names resolve.
 
 mod changes;
+mod here;
 mod languages;
 mod listed;
 pub mod new;
@@ -38,6 +39,7 @@ use crate::verdict::StageVerdict;
 use crate::verify::{Selection, Verified, verify};
 use crate::workspace::write_files;
 
+pub use here::course;
 pub use record::record;
 use rules::{Checked, Row, Rule};
 use tables::Tables;

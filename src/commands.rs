@@ -42,7 +42,10 @@ pub fn run(cli: Cli) -> Result<bool> {
         Command::Run(args) => verify::run_role(chosen, &args),
         Command::Doctor => doctor::doctor(chosen),
         Command::Prefetch => prefetch::prefetch(chosen),
-        Command::Author(AuthorCommand::Check(args)) => crate::author::check(&open_course(chosen)?, &args),
+        Command::Author(AuthorCommand::Check(args)) => {
+            let around = crate::author::course(course)?;
+            crate::author::check(&around.map_or_else(|| Catalog::open(Origin::BuiltIn), Ok)?, &args)
+        }
         Command::Author(AuthorCommand::New(args)) => crate::author::new::stage(course, &args),
         Command::Author(AuthorCommand::NewCourse(args)) => {
             crate::author::new_course::course(&open_course(chosen)?, &args)

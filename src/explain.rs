@@ -14,7 +14,7 @@ use crate::course::{Party, Scenario, Stage, Track};
 use crate::evidence::{Evidence, Lane};
 use crate::matcher::{Captures, Ending};
 use crate::pattern::{escape, shorten};
-use crate::transcript::{Action, Expect, LinkFault, RoleId, StepKind};
+use crate::transcript::{Action, Expect, LinkFault, RoleId, Step, StepKind};
 use crate::verdict::{Explanation, Failed, Failure, Run};
 
 /// The names of all facts, the most telling first.
@@ -192,9 +192,15 @@ impl Case<'_> {
 
     /// All lines that the scenario expects of a role.
     fn expected_of(&self, role: RoleId) -> Vec<String> {
+        self.lines_of(role, |_| true)
+    }
+
+    /// The lines that some steps of the scenario expect of a role.
+    fn lines_of(&self, role: RoleId, wanted: impl Fn(&Step) -> bool) -> Vec<String> {
         self.scenario
             .transcript
             .expected(role)
+            .filter(|(step, _)| wanted(step))
             .filter_map(|(_, expect)| match expect {
                 Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p) => Some(self.fill(role, p)),
                 _ => None,

@@ -9,24 +9,27 @@
 //!   nobody will ever do anything again, so the run is over now, and not at the limit;
 //! - a peer whose connection is over burns processor time: it spins.
 //!
-//! Where the system does not say, links are released after a pause, and the time limit is what
-//! ends a run that hangs.
+//! Where the system does not say, links are released after a pause, and the time limit
+//! ([`limit`]) is what ends a run that hangs.
 
 mod address;
+mod limit;
 mod look;
 mod notes;
 mod patience;
 mod recording;
 mod rest;
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant as Clock};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::address::{Address, Nobody};
+use self::limit::Limit;
 use self::patience::{Judgement, Patience};
 use self::recording::Follower;
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, Scenario, Stage};
@@ -80,10 +83,13 @@ pub async fn play(plan: &Plan<'_>, programs: &dyn Programs, sockets: Option<Arc<
     let matcher = Matcher::new(&plan.scenario.transcript, given(plan, &nobody));
     strays::adopt();
     let mut stage = Player::new(plan, programs, sockets, Follower::Matcher(matcher));
-    let limit = Duration::from_secs(plan.scenario.limit);
-    let result = tokio::time::timeout(limit, stage.perform()).await;
-    let failure = result.unwrap_or(Err(Failure::TimeLimit(plan.scenario.limit))).err();
-    stage.finish(failure).await
+    let limit = Rc::clone(&stage.limit);
+    let result = tokio::select! {
+        biased;
+        result = stage.perform() => result,
+        () = limit.over() => Err(Failure::TimeLimit(plan.scenario.limit)),
+    };
+    stage.finish(result.err()).await
 }
 
 /// What a run is given from the start.
@@ -111,7 +117,7 @@ struct Player<'c> {
     typed: Vec<Typed>,
     events: (mpsc::UnboundedSender<FromPeer>, mpsc::UnboundedReceiver<FromPeer>),
     start: Instant,
-    end: Clock,
+    limit: Rc<Limit>,
     /// Raised by links whenever something happens on them.
     ticks: Arc<AtomicU64>,
     /// A difference has been found: whatever else comes is evidence, and nothing is done any more.
@@ -148,7 +154,7 @@ impl<'c> Player<'c> {
             typed: Vec::new(),
             events: mpsc::unbounded_channel(),
             start: Instant::now(),
-            end: Clock::now() + Duration::from_secs(plan.scenario.limit),
+            limit: Rc::new(Limit::new(plan.scenario.limit)),
             ticks: Arc::default(),
             aftermath: false,
         }
@@ -267,6 +273,7 @@ impl<'c> Player<'c> {
         let peer = Peer::spawn(&command, args, role, self.events.0.clone())
             .map_err(|error| Failure::NotStarted(role, format!("{}: {error}", command.run.join(" "))))?;
         let watch = Watch::new(peer.id);
+        self.limit.watch(peer.id);
         let lane = &mut self.lanes[role];
         (lane.started, lane.ending, lane.input_ended) = (true, None, false);
         self.peers[role] = Some((peer, watch));

@@ -206,6 +206,13 @@ pub fn cpu_time(pid: u32) -> Option<Duration> {
     imp::cpu_time(pid)
 }
 
+/// How long the threads of the process and of its descendants, those that there are, were ready to
+/// run and had no processor, one after the other added up. `None` if unknown.
+#[must_use]
+pub fn denied(pid: u32) -> Option<Duration> {
+    imp::denied(pid)
+}
+
 /// Bytes in a pipe that nobody has read yet; on Linux for either end.
 #[cfg(unix)]
 #[must_use]
@@ -255,12 +262,16 @@ mod imp {
     pub fn cpu_time(_: u32) -> Option<Duration> {
         None
     }
+
+    pub fn denied(_: u32) -> Option<Duration> {
+        None
+    }
 }
 
 #[cfg(target_os = "linux")]
 mod imp {
     pub use super::sockets::Table;
-    pub use super::tasks::{Tree, cpu_time};
+    pub use super::tasks::{Tree, cpu_time, denied};
 }
 
 #[cfg(target_os = "linux")]

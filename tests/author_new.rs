@@ -232,7 +232,7 @@ fn a_new_course_is_ready_for_learners() {
     author.types_in("learner", &["verify", "--solution"]).good();
     // A course of one's own is a course to add to.
     author.types_in("mine", &["author", "new", "second"]).good();
-    author.types(&["--course", "mine", "author", "check", "second"]).green(1);
+    author.types_in("mine", &["author", "check", "second"]).green(1);
 }
 
 /// The built-in starter: a course in Rust, and a second stage in it, which needs no network.

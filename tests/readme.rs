@@ -3,11 +3,14 @@
 //! A session is a ```console block with a name in the comment above it. What differs from run to
 //! run (ports, times, seeds) is made equal on both sides before they are compared.
 
+#[path = "support/sessions.rs"]
+mod sessions;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use regex::Regex;
+use sessions::settled;
 
 /// A newcomer's machine: an empty home, a folder of their own.
 struct Newcomer {
@@ -76,28 +79,6 @@ fn session(name: &str) -> (String, String) {
         readme[start..].split("```console\n").nth(1).and_then(|rest| rest.split("\n```").next()).expect("a block");
     let (command, output) = block.split_once('\n').expect("a command and its output");
     (command.strip_prefix("$ ").expect("a prompt").to_owned(), output.to_owned())
-}
-
-/// What differs from run to run, made equal.
-fn settled(text: &str) -> String {
-    let rules = [
-        (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
-        (r"\d+\.\d+ s\b", "TIME s"),
-        (r"seed \d+", "seed N"),
-        (r"\(\d+\) panicked", "(ID) panicked"),
-        // How many runs fail by a race is the weather; that they fail, and why, is not.
-        (r"\d+ of (\d+) runs failed", "N of $1 runs failed"),
-        (r"(?m)^  \d+ (more )?failed .*\n", ""),
-        (r" +TIME s", " TIME s"),
-        (r"(?m)[ \t]+$", ""),
-    ];
-    let mut text = text.to_owned();
-    for (pattern, replacement) in rules {
-        text = Regex::new(pattern).expect("a pattern").replace_all(&text, replacement).into_owned();
-    }
-    // The wire's moments interleave as the two sides happen to speak.
-    let wire = Regex::new(r"(?m)^ *(TIME s  .*|… \d+ more)\n").expect("a pattern");
-    wire.replace_all(&text, "").into_owned().trim_end().to_owned()
 }
 
 fn check(newcomer: &Newcomer, name: &str) {

@@ -198,7 +198,7 @@ fn on_a_terminal_it_asks() {
 fn the_built_in_course_is_refused() {
     let author = Author { dir: tempfile::tempdir().expect("a temporary folder") };
     let text = author.record(&["duplex-tcp", "--yes"], 2);
-    assert!(text.contains("the built-in course can't be recorded") && text.contains("--course PATH"), "{text}");
+    assert!(text.contains("the built-in one can't be changed") && text.contains("--course PATH"), "{text}");
 }
 
 #[test]

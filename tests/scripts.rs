@@ -178,6 +178,26 @@ mod hostile {
         fails("spins", "not-ended");
     }
 
+    /// The limit is time that a peer has had, not time that others have taken from it.
+    #[test]
+    fn a_busy_machine_takes_longer_and_comes_to_the_same_verdict() {
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let spin = || {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        };
+        std::thread::scope(|scope| {
+            let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+            (0..6 * cores).for_each(|_| drop(scope.spawn(spin)));
+            let learner = Learner::new("nasty", "scripts");
+            let verdict = play(&learner, "works");
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert_eq!(verdict.passed(), 1);
+            assert!(verdict.run()["ms"].as_u64() > Some(1000), "there was a load: {:#}", verdict.run());
+        });
+    }
+
     #[test]
     fn who_waits_for_a_line_that_never_comes_is_stuck_at_once() {
         let (_learner, verdict) = fails("waits-for-a-line", "missing-line");

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::changes::Changes;
+use super::here::own_course;
 use super::starter::{Names, Starter};
 use super::{listed, patch, told};
 use crate::assets::{COURSE_FILE, Catalog, File, Origin, is_passed_over};
@@ -42,18 +43,6 @@ pub fn stage(course: Option<&Path>, args: &NewArgs) -> Result<bool> {
     let without: Vec<&str> = all.into_iter().filter(|track| !tracks.contains(track)).collect();
     told::stage(&catalog, &root, &args.name, &changes, &without);
     Ok(true)
-}
-
-/// The course that a stage is added to: it is a folder.
-fn own_course(named: Option<&Path>) -> Result<Catalog> {
-    let here = std::env::current_dir().map_err(|error| Error::new("the current folder is gone").because(error))?;
-    let around = || here.ancestors().find(|folder| folder.join(COURSE_FILE).is_file());
-    match named.or_else(around) {
-        Some(folder) => Catalog::folder(folder),
-        None => Err(Error::new("there is no course here to add to, and the built-in one can't be changed").help(
-            "go into the folder of your course, or name it: `workshop --course PATH author new NAME`; `workshop author new-course NAME` makes one",
-        )),
-    }
 }
 
 fn root(catalog: &Catalog) -> Result<PathBuf> {

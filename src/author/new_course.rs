@@ -8,6 +8,7 @@ use std::fs;
 use upon::Value;
 
 use super::changes::Changes;
+use super::here::here;
 use super::new::{check_name, plan};
 use super::starter::{Names, STARTERS, Starter, title};
 use super::told;
@@ -24,7 +25,7 @@ use crate::workspace::write_files;
 /// be written. Nothing is left behind then.
 pub fn course(model: &Catalog, args: &NewCourseArgs) -> Result<bool> {
     check_name(&args.name)?;
-    let here = std::env::current_dir().map_err(|error| Error::new("the current folder is gone").because(error))?;
+    let here = here()?;
     let root = here.join(&args.name);
     Changes { folders: vec![args.name.clone()], ..Changes::default() }.check(&here)?;
     let track = track_name(model, args.track.as_deref())?;

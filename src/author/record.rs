@@ -22,8 +22,9 @@ use colored::Colorize;
 use self::rehearsal::Stagehand;
 use self::script::Line;
 use self::splice::splice;
+use super::here::own_course;
 use super::{Scratch, package};
-use crate::assets::{COURSE_FILE, Catalog, Origin};
+use crate::assets::Catalog;
 use crate::build::{Built, Outcome, Package};
 use crate::cli::RecordArgs;
 use crate::commands::block_on;
@@ -40,7 +41,7 @@ use crate::verify::{Selection, Verified, verify};
 /// # Errors
 /// What kept it from being recorded or written. The file is as it was then.
 pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
-    let catalog = folder(course)?;
+    let catalog = own_course(course)?;
     let (file, old) = catalog.stage_file(&args.stage)?;
     let stage = Stage::draft(&args.stage, &file, &old, &|_| true)?;
     if let Some(name) = &args.scenario {
@@ -71,19 +72,6 @@ pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
     report::print(&report::diff(&shown(&file), &old, "as recorded", &new));
     block_on(recording.verify(&new, &changes, &solution))?;
     decide(args, Path::new(&file), &old, &new)
-}
-
-/// A course that can be written to: the one that was named, or the one in whose folder one is.
-fn folder(course: Option<&Path>) -> Result<Catalog> {
-    if let Some(path) = course {
-        return Catalog::folder(path);
-    }
-    let here = std::env::current_dir().map_err(|error| Error::new("the current folder is gone").because(error))?;
-    match here.ancestors().find(|dir| dir.join(COURSE_FILE).is_file()) {
-        Some(root) => Catalog::open(Origin::Folder(root.canonicalize().unwrap_or_else(|_| root.to_owned()))),
-        None => Err(Error::new("the built-in course can't be recorded: it is a part of this program")
-            .help("go into the folder of a course, or name it with `--course PATH`: it is the one with exercises/course.yaml in it")),
-    }
 }
 
 fn chosen_track<'c>(catalog: &'c Catalog, name: Option<&str>) -> Result<(String, &'c Track)> {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::changes::Changes;
+use super::here::option;
 use crate::assets::{COURSE_FILE, Catalog};
 use crate::report::{print, width, wrap};
 
@@ -20,7 +21,7 @@ pub(super) fn stage(catalog: &Catalog, root: &Path, name: &str, changes: &Change
         text.push_str(&wrap(&format!("Not made for: {without}. A stage has a package in every track."), width(), ""));
     }
     text.push_str("\nNext:\n");
-    text.push_str(&format!("  workshop --course {} author check {name}\n", shown(root)));
+    text.push_str(&format!("  workshop {}author check {name}\n", option(root)));
     step(&mut text, "is green now, and should be after each step:");
     let folders = catalog.course.tracks.values();
     for (folder, what) in folders.flat_map(|track| {
@@ -48,27 +49,15 @@ pub(super) fn course(catalog: &Catalog, root: &Path, stage: &str) {
     let of_all = [COURSE_FILE, stage_folder.as_str()].into_iter().chain(packages.iter().map(String::as_str));
     of_all.chain(["starters/", "README.md"]).for_each(|path| text.push_str(&format!("  {name}/{path}\n")));
     text.push_str("\nNext:\n");
-    text.push_str(&format!("  workshop --course {} author check\n", shown(root)));
+    text.push_str(&format!("  workshop {}author check\n", option(root)));
     step(&mut text, "is green now, and should be after each step");
-    text.push_str(&format!("  workshop --course {} author new NAME\n", shown(root)));
+    text.push_str(&format!("  workshop {}author new NAME\n", option(root)));
     step(&mut text, "adds a stage");
-    text.push_str(&format!("  workshop --course {} next\n", shown(root)));
+    text.push_str(&format!("  workshop {}next\n", option(root)));
     step(&mut text, "is what learners do, in a folder of theirs; README.md has the rest");
     print(&text);
 }
 
 fn step(text: &mut String, what: &str) {
     text.push_str(&wrap(what, width(), "      "));
-}
-
-/// A folder as it can be typed from here.
-fn shown(root: &Path) -> String {
-    let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
-    let path = match root.strip_prefix(&here) {
-        Ok(below) if below.as_os_str().is_empty() => ".".to_owned(),
-        Ok(below) => below.display().to_string(),
-        Err(_) => root.display().to_string(),
-    };
-    let is_plain = path.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
-    if is_plain { path } else { format!("'{path}'") }
 }

@@ -76,7 +76,7 @@ impl Player<'_> {
                 Activity::Busy | Activity::Gone => return Err(Look::Busy),
                 Activity::Asleep { wakes, mark: own } => {
                     (peer.id, own).hash(&mut mark);
-                    for_good &= wakes.is_none_or(|wakes| wakes > self.end);
+                    for_good &= wakes.is_none_or(|wakes| self.limit.is_over_at(wakes));
                 }
             }
         }

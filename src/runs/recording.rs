@@ -7,8 +7,8 @@
 //! the first line that has such a value, and that has given no other name its value.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant as Clock};
 
 use super::address::Nobody;
 use super::look::Look;
@@ -136,15 +136,18 @@ pub async fn record(
 impl<'c> Player<'c> {
     async fn rehearse(&mut self, together: &[bool]) -> Result<(), Unrecorded> {
         let plan = self.plan;
-        let limit = Duration::from_secs(plan.scenario.limit);
+        let limit = Rc::clone(&self.limit);
         for (index, (_, action)) in plan.scenario.transcript.actions().enumerate() {
             self.prepare(action)?;
             self.matcher.act();
-            self.end = Clock::now() + limit;
+            limit.restart();
             self.act(action).await?;
             if !together.get(index).is_some_and(|together| *together) {
-                let rest = tokio::time::timeout(limit, self.until_rest()).await;
-                rest.unwrap_or(Err(Failure::TimeLimit(plan.scenario.limit)))?;
+                tokio::select! {
+                    biased;
+                    rest = self.until_rest() => rest,
+                    () = limit.over() => Err(Failure::TimeLimit(plan.scenario.limit)),
+                }?;
             }
         }
         Ok(())

@@ -99,7 +99,7 @@ impl Player<'_> {
         self.aftermath = true;
         let mut pause = LOOK.0;
         let mut last = None;
-        while self.peers.iter().any(Option::is_some) && Clock::now() < self.end {
+        while self.peers.iter().any(Option::is_some) && Clock::now() < self.limit.end() {
             tokio::select! {
                 biased;
                 event = self.events.1.recv() => {

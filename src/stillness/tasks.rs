@@ -412,6 +412,22 @@ pub fn cpu_time(pid: u32) -> Option<Duration> {
     Some(total)
 }
 
+/// See `/proc/PID/schedstat` in the kernel's `Documentation/scheduler/sched-stats.rst`.
+pub fn denied(pid: u32) -> Option<Duration> {
+    let process = Process::open(pid).ok()??;
+    let mut total = Duration::ZERO;
+    let mut descendants = Vec::new();
+    for tid in list(&process.tasks).ok()? {
+        // Those that have just ended are passed over.
+        let text = fs::read_to_string(format!("/proc/{pid}/task/{tid}/schedstat")).unwrap_or_default();
+        total += Duration::from_nanos(
+            text.split_ascii_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0),
+        );
+        let _ = children(&process.tasks, tid, &mut descendants);
+    }
+    Some(descendants.into_iter().filter_map(denied).fold(total, |total, more| total + more))
+}
+
 /// Whether the process has timers beside the call in which it waits.
 fn has_timers(pid: u32) -> io::Result<bool> {
     if catches_alarms(&fs::read_to_string(format!("/proc/{pid}/status"))?) {

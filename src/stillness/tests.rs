@@ -1,4 +1,4 @@
-use super::{Activity, Queues, SocketTable, Watch, cpu_time, unread_in_pipe};
+use super::{Activity, Queues, SocketTable, Watch, cpu_time, denied, unread_in_pipe};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -203,6 +203,25 @@ fn busy() {
     }
 }
 
+/// More spin than there are processors: somebody has to wait.
+#[test]
+fn who_is_denied_a_processor_is_known() {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let idle = Peer::spawn("sleep", &["1000"]);
+    // Each in a process of its shell's, which is what a peer may be started by.
+    let spinning: Vec<Peer> =
+        (0..2 * cores).map(|_| Peer::spawn("sh", &["-c", "sh -c 'while :; do :; done'; true"])).collect();
+    let all = || spinning.iter().map(|peer| denied(peer.0.id())).sum::<Option<Duration>>();
+    until("waits", || (all()? > Duration::from_millis(100)).then_some(()));
+    assert!(denied(idle.0.id()).expect("known") < Duration::from_millis(100), "who sleeps waits for none");
+    let tree = |peer: &Peer| std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", peer.0.id()));
+    for child in spinning.iter().map(|peer| tree(peer).expect("children")) {
+        for child in child.split_ascii_whitespace() {
+            kill_process(Pid::from_raw(child.parse().expect("pid")).expect("not 0"), Signal::KILL).expect("kill");
+        }
+    }
+}
+
 #[test]
 fn descendants() {
     let script = "exec 3<&0; sh -c 'echo; read x; echo; while :; do :; done' <&3 & wait";
@@ -259,6 +278,7 @@ fn gone() {
     assert_eq!(watch.activity(), Activity::Gone);
     assert_eq!(peer.watch().activity(), Activity::Gone);
     assert_eq!(cpu_time(peer.0.id()), None);
+    assert_eq!(denied(peer.0.id()), None);
 }
 
 #[test]

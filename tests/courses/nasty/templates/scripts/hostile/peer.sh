@@ -17,6 +17,11 @@ killed)
 spins)
     while :; do :; done
     ;;
+works)
+    python3 -S -c 'import time
+while time.process_time() < 0.6: pass'
+    echo done
+    ;;
 waits)
     read -r line
     ;;

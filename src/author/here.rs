@@ -1,0 +1,49 @@
+//! Which course an author means.
+
+use std::path::{Path, PathBuf};
+
+use crate::assets::{COURSE_FILE, Catalog};
+use crate::error::{Error, Result};
+
+/// The current folder.
+///
+/// # Errors
+/// It is gone.
+pub(super) fn here() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|error| Error::new("the current folder is gone").because(error))
+}
+
+/// The course that was named, or else the one in whose folder one is; none where that is neither.
+///
+/// # Errors
+/// It can't be read.
+pub fn course(named: Option<&Path>) -> Result<Option<Catalog>> {
+    let here = here()?;
+    let around = || here.ancestors().find(|folder| folder.join(COURSE_FILE).is_file());
+    named.or_else(around).map(Catalog::folder).transpose()
+}
+
+/// The same where it has to be one that can be written to.
+///
+/// # Errors
+/// There is none, or it can't be read.
+pub(super) fn own_course(named: Option<&Path>) -> Result<Catalog> {
+    course(named)?.ok_or_else(|| {
+        Error::new("there is no course here, and the built-in one can't be changed: it is a part of this program").help(
+            "go into the folder of your course, or name it with `--course PATH`; `workshop author new-course NAME` makes one",
+        )
+    })
+}
+
+/// A folder of a course as an option of a command that is typed here; nothing where it is found
+/// without.
+pub(super) fn option(root: &Path) -> String {
+    let here = here().and_then(|here| here.canonicalize().map_err(|error| Error::io("read", &here, &error)));
+    let here = here.unwrap_or_default();
+    if here.starts_with(root) {
+        return String::new();
+    }
+    let path = root.strip_prefix(&here).unwrap_or(root).display().to_string();
+    let is_plain = path.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
+    if is_plain { format!("--course {path} ") } else { format!("--course '{path}' ") }
+}

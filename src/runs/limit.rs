@@ -1,0 +1,67 @@
+//! The time limit of a run. Time in which peers were ready to run and had no processor does not
+//! count: a machine that is busy takes longer, and comes to the same verdict.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::stillness::denied;
+
+/// On however busy a machine: after so many times the limit a run is over.
+const AT_MOST: u32 = 10;
+
+/// So many looks a limit at how long peers wait; a peer that has ended can't be asked any more.
+const LOOKS: u32 = 20;
+
+/// When a run is over, whatever happens.
+pub(super) struct Limit {
+    limit: Duration,
+    start: Cell<Instant>,
+    /// For each peer by its process: how long it was denied a processor, when it was last asked.
+    denied: RefCell<BTreeMap<u32, Duration>>,
+}
+
+impl Limit {
+    /// It begins now.
+    pub(super) fn new(seconds: u64) -> Limit {
+        let limit = Duration::from_secs(seconds);
+        Limit { limit, start: Cell::new(Instant::now()), denied: RefCell::default() }
+    }
+
+    /// It begins anew, with peers that have run before.
+    pub(super) fn restart(&self) {
+        self.start.set(Instant::now());
+        self.denied.borrow_mut().clear();
+    }
+
+    /// A peer is up that may have to wait.
+    pub(super) fn watch(&self, pid: u32) {
+        self.denied.borrow_mut().insert(pid, Duration::ZERO);
+    }
+
+    /// When it will be over, as far as can be said now.
+    pub(super) fn end(&self) -> Instant {
+        let mut peers = self.denied.borrow_mut();
+        for (pid, before) in peers.iter_mut() {
+            *before = denied(*pid).unwrap_or_default().max(*before);
+        }
+        let denied: Duration = peers.values().sum();
+        self.start.get() + (self.limit + denied).min(self.limit * AT_MOST)
+    }
+
+    /// Will it be over by then, as far as can be said now?
+    pub(super) fn is_over_at(&self, then: Instant) -> bool {
+        then > self.start.get() + self.limit && then > self.end()
+    }
+
+    /// Waits until it is over.
+    pub(super) async fn over(&self) {
+        loop {
+            let left = self.end().saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(self.limit / LOOKS)).await;
+        }
+    }
+}

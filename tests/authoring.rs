@@ -1,0 +1,108 @@
+//! The guide for authors is followed, word by word, in an empty folder: files are written as it says,
+//! changes are made as it says, and every command prints what it shows.
+//!
+//! `AUTHORING=show cargo test --test authoring -- --nocapture` prints what the commands print.
+
+#[path = "support/sessions.rs"]
+mod sessions;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sessions::settled;
+
+/// Something that the guide tells to do: what the comment above a block says, and the block.
+struct Step {
+    what: String,
+    block: String,
+}
+
+/// All of them, in their order.
+fn steps(guide: &str) -> Vec<Step> {
+    let read = |rest: &str| {
+        let (what, rest) = rest.split_once(" -->\n").expect("the comment's end");
+        let (_, rest) = rest.strip_prefix("```").and_then(|rest| rest.split_once('\n')).expect("a block below it");
+        let (block, _) = rest.split_once("\n```\n").expect("the block's end");
+        Step { what: what.to_owned(), block: block.to_owned() }
+    };
+    guide.split("<!-- ").skip(1).map(read).collect()
+}
+
+/// An author, and where they are.
+struct Author {
+    dir: tempfile::TempDir,
+    here: PathBuf,
+}
+
+impl Author {
+    /// Types a command into a shell. What it prints is returned, errors too.
+    fn types(&mut self, line: &str) -> String {
+        if let Some(folder) = line.strip_prefix("cd ") {
+            self.here = self.here.join(folder).canonicalize().expect("a folder");
+            return String::new();
+        }
+        let bin = Path::new(env!("CARGO_BIN_EXE_workshop")).parent().expect("a folder").display().to_string();
+        // Kept between test runs, as an author's own would be.
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authoring");
+        let output = Command::new("sh")
+            .args(["-c", &format!("{line} 2>&1")])
+            .current_dir(&self.here)
+            .env("PATH", format!("{bin}:{}", std::env::var("PATH").expect("a path")))
+            .env("WORKSHOP_AUTHOR_CACHE", cache)
+            .env("WORKSHOP_NO_PREFETCH", "1")
+            .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "An author")))
+            .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), "author@example.org")))
+            .env("NO_COLOR", "1")
+            .env("LC_ALL", "C.UTF-8")
+            .env_remove("COLUMNS")
+            .output()
+            .expect("a shell");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        text.replace(&self.dir.path().canonicalize().expect("there").display().to_string(), "/home/you")
+    }
+
+    /// Plays a session: each command, and below it what it prints.
+    fn plays(&mut self, session: &str) -> String {
+        let commands = session.lines().filter_map(|line| line.strip_prefix("$ "));
+        commands.map(|command| format!("$ {command}\n{}", self.types(command))).collect()
+    }
+
+    fn changes(&self, folder: &str, patch: &str) {
+        let patch = format!("{patch}\n");
+        let patch = diffy::Patch::from_str(&patch).expect("a unified diff");
+        let file = patch.modified().and_then(|name| name.strip_prefix("b/")).expect("a file");
+        let path = self.here.join(folder).join(file);
+        let text = fs::read_to_string(&path).expect("readable");
+        let text = diffy::apply(&text, &patch).unwrap_or_else(|error| panic!("{error} in {text}"));
+        fs::write(path, text).expect("written");
+    }
+}
+
+#[test]
+fn the_guide_for_authors_can_be_followed() {
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/authoring.md")).expect("a guide");
+    let show = std::env::var("AUTHORING").is_ok_and(|value| value == "show");
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut author = Author { here: dir.path().canonicalize().expect("there"), dir };
+    for Step { what, block } in steps(&guide) {
+        match what.split_once(": ") {
+            None => {
+                let printed = author.plays(&block);
+                if show {
+                    println!("{printed}");
+                } else {
+                    snapbox::assert_data_eq!(settled(&printed), settled(&block));
+                }
+            }
+            Some(("file", path)) => fs::write(author.here.join(path), block + "\n").expect("written"),
+            Some(("append", path)) => {
+                let path = author.here.join(path);
+                let text = fs::read_to_string(&path).expect("readable");
+                fs::write(path, text + &block + "\n").expect("written");
+            }
+            Some(("change", folder)) => author.changes(folder, &block),
+            Some((other, _)) => panic!("the guide has a step `{other}`"),
+        }
+    }
+}
