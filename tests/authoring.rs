@@ -1,7 +1,7 @@
 //! The guide for authors is followed, word by word, in an empty folder: files are written as it says,
 //! changes are made as it says, and every command prints what it shows.
 //!
-//! `AUTHORING=show cargo test --test authoring -- --nocapture` prints what the commands print.
+//! `SNAPSHOTS=overwrite cargo test --test authoring` writes what the commands print into the guide.
 
 #[path = "support/sessions.rs"]
 mod sessions;
@@ -81,16 +81,18 @@ impl Author {
 
 #[test]
 fn the_guide_for_authors_can_be_followed() {
-    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/authoring.md")).expect("a guide");
-    let show = std::env::var("AUTHORING").is_ok_and(|value| value == "show");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/authoring.md");
+    let mut guide = fs::read_to_string(&path).expect("a guide");
+    let overwrite = std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite");
     let dir = tempfile::tempdir().expect("a temporary folder");
     let mut author = Author { here: dir.path().canonicalize().expect("there"), dir };
-    for Step { what, block } in steps(&guide) {
+    for Step { what, block } in steps(&guide.clone()) {
         match what.split_once(": ") {
             None => {
                 let printed = author.plays(&block);
-                if show {
-                    println!("{printed}");
+                if overwrite {
+                    guide =
+                        guide.replacen(&format!("\n{block}\n```\n"), &format!("\n{}\n```\n", printed.trim_end()), 1);
                 } else {
                     snapbox::assert_data_eq!(settled(&printed), settled(&block));
                 }
@@ -104,5 +106,8 @@ fn the_guide_for_authors_can_be_followed() {
             Some(("change", folder)) => author.changes(folder, &block),
             Some((other, _)) => panic!("the guide has a step `{other}`"),
         }
+    }
+    if overwrite {
+        fs::write(path, guide).expect("written");
     }
 }
