@@ -45,6 +45,8 @@ pub enum Command {
     Init(InitArgs),
     /// Build and play your programs, and say whether they are right, and why not
     Verify(VerifyArgs),
+    /// Draw a run of the last verify: who said what to whom, and when
+    Trace(TraceArgs),
     /// List the stages, and how far you are
     List,
     /// Show the lesson of a stage again
@@ -163,6 +165,28 @@ pub struct VerifyArgs {
     /// How to show the verdict
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
+    /// Write a page with all runs, drawn, into this file
+    #[arg(long, value_name = "FILE", conflicts_with = "all")]
+    pub html: Option<PathBuf>,
+}
+
+/// `workshop trace`
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// The stage; the one you are at when left out
+    pub stage: Option<String>,
+    /// The run of this number; the first that failed when left out, or the first
+    #[arg(long, value_name = "N")]
+    pub run: Option<usize>,
+    /// List the runs, with their numbers
+    #[arg(long, conflicts_with = "run")]
+    pub list: bool,
+    /// Write the picture of the run into this file, as SVG
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    pub svg: Option<PathBuf>,
+    /// Write a page with all runs into this file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "run", "svg"])]
+    pub html: Option<PathBuf>,
 }
 
 /// A condition, by its name.

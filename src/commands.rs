@@ -4,6 +4,7 @@ mod doctor;
 mod init;
 mod learn;
 mod prefetch;
+mod trace;
 mod update;
 mod verify;
 
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> Result<bool> {
         Command::Init(args) => init::init(chosen, &args),
         Command::Update(args) => update::update(chosen, &args),
         Command::Verify(args) => verify::verify(chosen, &args),
+        Command::Trace(args) => trace::trace(chosen, &args),
         Command::List => learn::list(chosen),
         Command::Lesson(args) => learn::lesson(chosen, args.stage.as_deref()),
         Command::Hint(args) => learn::hint(chosen, args.stage.as_deref()),

@@ -25,6 +25,8 @@ pub struct Evidence {
     pub links: Vec<LinkEvidence>,
     /// The lines that the runner typed.
     pub typed: Vec<Typed>,
+    /// Every action of the transcript that was done, and when.
+    pub acted: Vec<Acted>,
     /// How long the run took.
     pub took: Duration,
 }
@@ -42,6 +44,8 @@ pub struct Lane {
     pub stderr: Vec<u8>,
     /// How it ended by itself; `None` when it was still up at the end, or never started.
     pub ending: Option<Ending>,
+    /// Every time that it ended, and how: it may have been started again.
+    pub endings: Vec<(Duration, Ending)>,
     /// It was started.
     pub started: bool,
     /// The runner ended its input.
@@ -79,6 +83,15 @@ pub struct Typed {
     pub at: Duration,
     /// How many bytes had come from that role over all links at that time.
     pub sent_before: u64,
+}
+
+/// An action of the transcript that was done.
+#[derive(Debug, Clone, Copy)]
+pub struct Acted {
+    /// Which one, counted from 0.
+    pub action: usize,
+    /// When.
+    pub at: Duration,
 }
 
 /// What a link saw.

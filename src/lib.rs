@@ -11,13 +11,14 @@
 //! ```
 //!
 //! **Vocabulary** (values, no input or output): [`error`], [`yaml`], [`course`], [`pattern`],
-//! [`transcript`], [`matcher`], [`evidence`], [`verdict`], [`explain`], [`event`].
+//! [`transcript`], [`matcher`], [`evidence`], [`verdict`], [`explain`], [`trace`],
+//! [`event`].
 //! A [`course::Stage`] is read from YAML; its scenarios are [`transcript::Transcript`]s of
 //! [`pattern::Pattern`]s; [`matcher::Matcher`] follows a run through one; [`explain`] turns
 //! [`evidence`] into the reason of a [`verdict`].
 //!
 //! **Machinery** (touches the system): [`assets`] (where a course's files come from),
-//! [`progress`] and [`workspace`] (what a learner has), [`build`], [`process`] (a peer and all
+//! [`progress`], [`last`] and [`workspace`] (what a learner has), [`build`], [`process`] (a peer and all
 //! that it starts), [`stillness`] (what the kernel knows), [`link`] (the proxy between two
 //! peers), [`runs`] (one run from start to end).
 //!
@@ -39,6 +40,7 @@ pub mod error;
 pub mod event;
 pub mod evidence;
 pub mod explain;
+pub mod last;
 pub mod link;
 pub mod matcher;
 pub mod pattern;
@@ -47,6 +49,7 @@ pub mod progress;
 pub mod report;
 pub mod runs;
 pub mod stillness;
+pub mod trace;
 pub mod transcript;
 pub mod verdict;
 pub mod verify;

@@ -190,18 +190,35 @@ impl State {
 /// It can't be written; an old file is left as it was.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let fail = |error: std::io::Error| Error::io("write", path, &error);
+    let file = write_beside(path, bytes)?;
+    file.as_file().sync_all().map_err(fail)?;
+    file.persist(path).map_err(|error| fail(error.error))?;
+    // The rename itself is safe once the folder is.
+    #[cfg(unix)]
+    File::open(path.parent().unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all()).map_err(fail)?;
+    Ok(())
+}
+
+/// The same for a file that can be made again: who reads it finds it whole, but it may not outlive
+/// a machine that loses its power.
+///
+/// # Errors
+/// See [`write_whole`].
+pub fn write_at_once(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_beside(path, bytes)?.persist(path).map_err(|error| Error::io("write", path, &error.error))?;
+    Ok(())
+}
+
+fn write_beside(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
+    let fail = |error: std::io::Error| Error::io("write", path, &error);
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(dir).map_err(fail)?;
     // Who could read the old file can read the new one.
     if let Ok(old) = fs::metadata(path) {
         file.as_file().set_permissions(old.permissions()).map_err(fail)?;
     }
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    // The rename itself is safe once the folder is.
-    #[cfg(unix)]
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(fail)?;
-    Ok(())
+    file.write_all(bytes).map_err(fail)?;
+    Ok(file)
 }
 
 /// A lock that one process has at a time, from [`Lock::take`] until it is dropped, whatever ends

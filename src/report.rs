@@ -9,6 +9,7 @@ mod lesson;
 mod run;
 mod spinner;
 mod text;
+pub mod trace;
 
 use std::io::IsTerminal;
 

@@ -33,7 +33,7 @@ use self::limit::Limit;
 use self::patience::{Judgement, Patience};
 use self::recording::Follower;
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, Scenario, Stage};
-use crate::evidence::{Evidence, Lane, Printed, Typed};
+use crate::evidence::{Acted, Evidence, Lane, Printed, Typed};
 use crate::link::Link;
 use crate::matcher::{Captures, Matcher, Refused};
 use crate::pattern::Pattern;
@@ -115,6 +115,7 @@ struct Player<'c> {
     faults: Vec<(LinkFault, Option<LinkName>)>,
     lanes: Vec<Lane>,
     typed: Vec<Typed>,
+    acted: Vec<Acted>,
     events: (mpsc::UnboundedSender<FromPeer>, mpsc::UnboundedReceiver<FromPeer>),
     start: Instant,
     limit: Rc<Limit>,
@@ -138,6 +139,7 @@ impl<'c> Player<'c> {
             lines: Vec::new(),
             stderr: Vec::new(),
             ending: None,
+            endings: Vec::new(),
             started: false,
             input_ended: false,
             unread_input: None,
@@ -152,6 +154,7 @@ impl<'c> Player<'c> {
             faults: Vec::new(),
             lanes: transcript.roles.iter().enumerate().map(lane).collect(),
             typed: Vec::new(),
+            acted: Vec::new(),
             events: mpsc::unbounded_channel(),
             start: Instant::now(),
             limit: Rc::new(Limit::new(plan.scenario.limit)),
@@ -176,6 +179,7 @@ impl<'c> Player<'c> {
                     if matches!(action, Action::UntilStill) {
                         self.until_still().await?;
                     }
+                    self.acted.push(Acted { action: self.acted.len(), at: self.start.elapsed() });
                     self.matcher.act();
                     self.act(action).await?;
                 }
@@ -212,6 +216,7 @@ impl<'c> Player<'c> {
             PeerEvent::Flood => Err(Failure::Flood(role)),
             PeerEvent::Ended { ending, stderr, leaked } => {
                 self.lanes[role].ending = Some(ending);
+                self.lanes[role].endings.push((self.start.elapsed(), ending));
                 self.lanes[role].stderr.extend(stderr);
                 self.peers[role] = None;
                 if leaked {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::course::{Condition, Pairing};
 use crate::evidence::Evidence;
 use crate::matcher::{Captures, Ending};
+use crate::trace::Trace;
 use crate::transcript::RoleId;
 
 /// Which run: one scenario × pairing × condition, the `repeat`-th time.
@@ -42,6 +43,8 @@ pub struct Run {
     pub evidence: Evidence,
     /// What was captured, as each role of the transcript knows it.
     pub captures: Vec<Captures>,
+    /// Its story, for pictures; of a run that passed only where it is its first repeat.
+    pub trace: Option<Trace>,
 }
 
 impl Run {

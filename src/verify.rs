@@ -15,6 +15,7 @@ use crate::event::{Event, Reporter};
 use crate::explain::{Case, compare_pairings, explain};
 use crate::runs::{Plan, Seen, play};
 use crate::stillness::SocketTable;
+use crate::trace::Trace;
 use crate::verdict::{Failed, Run, RunId, StageVerdict};
 
 /// Which runs of a stage.
@@ -250,6 +251,7 @@ fn forget_beyond(runs: &mut [Option<Run>]) {
     let mut kept = runs.iter_mut().flatten().filter(|run| !run.passed() && !run.evidence.lanes.is_empty());
     if let Some(run) = kept.nth(SHOWN) {
         run.forget();
+        run.trace = None;
     }
 }
 
@@ -269,7 +271,10 @@ async fn play_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<Socket
         let because = explain(&case);
         Failed { how, awaited, phase, because }
     });
-    let mut run = Run { id: plan.id.clone(), failure, evidence, captures };
+    let mut run = Run { id: plan.id.clone(), failure, evidence, captures, trace: None };
+    if !run.passed() || run.id.repeat == 0 {
+        run.trace = Some(Trace::of(&run, plan.scenario));
+    }
     if run.passed() {
         run.forget();
     } else {

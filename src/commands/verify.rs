@@ -6,6 +6,7 @@ use crate::cli::{Chosen, PartyName, RunArgs, VerifyArgs};
 use crate::course::Stage;
 use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
+use crate::last::Last;
 use crate::progress::{Lock, State};
 use crate::report;
 use crate::verify::{Selection, Verified, verify as verify_stage};
@@ -77,6 +78,12 @@ fn verify_one(
         }
         return Ok(false);
     };
+    let traces = verdict.runs.iter().filter_map(|run| run.trace.clone()).collect();
+    let last = Last::new(&stage.name, &stage.title, selection.seed, traces);
+    last.save(&workspace.dot())?;
+    if let Some(path) = &args.html {
+        super::trace::write_page(&last, path)?;
+    }
     let whole = args.scenario.is_none() && args.pairing.is_none() && args.condition.is_none();
     let shown = verdict.shown().map(|(_, failed)| failed.because.clone());
     if !args.solution {

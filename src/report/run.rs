@@ -4,10 +4,11 @@ use colored::Colorize;
 use similar::{Algorithm, ChangeTag, capture_diff_slices};
 
 use crate::course::Scenario;
-use crate::evidence::{Evidence, Happened, Lane, LinkEvidence};
+use crate::evidence::{Evidence, Lane, LinkEvidence};
 use crate::explain::{stderr_lines, told};
 use crate::matcher::{Captures, Ending};
 use crate::pattern::{Known, Pattern, Type, escape, shorten};
+use crate::trace::happened;
 use crate::transcript::{Expect, RoleId};
 use crate::verdict::{Failed, Run};
 
@@ -154,15 +155,7 @@ fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -
         for moment in connection.moments.iter().take(count) {
             let (from, to) = if moment.there { (link.dialer, link.listener) } else { (link.listener, link.dialer) };
             let arrow = format!("{} → {}", name(from), name(to));
-            let what = match &moment.what {
-                Happened::Opened => "connected".to_owned(),
-                Happened::Refused => "nobody listens".to_owned(),
-                Happened::Finished => "end of the stream (FIN)".to_owned(),
-                Happened::Reset => "reset".to_owned(),
-                Happened::Cut => "cut by the scenario".to_owned(),
-                Happened::Data { bytes, pieces, sealed: true, .. } => format!("{}, encrypted", size(*bytes, *pieces)),
-                Happened::Data { bytes, pieces, sample, .. } => data(*bytes, *pieces, sample),
-            };
+            let what = happened(&moment.what);
             let line = format!("{:7.3} s  {arrow}  {what}", moment.at.as_secs_f64());
             out.push_str(&format!("    {}\n", shorten(&line, width.saturating_sub(4)).dimmed()));
         }
@@ -171,15 +164,4 @@ fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -
         }
     }
     out
-}
-
-fn data(bytes: u64, pieces: u64, sample: &[u8]) -> String {
-    let more = if bytes > sample.len() as u64 { "…" } else { "" };
-    format!("{} «{}{more}»", size(bytes, pieces), escape(sample))
-}
-
-fn size(bytes: u64, pieces: u64) -> String {
-    let size = if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
-    let pieces = if pieces > 1 { format!(" in {pieces} pieces") } else { String::new() };
-    format!("{size}{pieces}")
 }

@@ -69,10 +69,11 @@ impl Player<'_> {
         let mut evidence = Evidence {
             links: self.links.iter().map(Link::evidence).collect(),
             typed: std::mem::take(&mut self.typed),
+            acted: std::mem::take(&mut self.acted),
             took: self.start.elapsed(),
             ..Evidence::default()
         };
-        let endings: Vec<_> = self.lanes.iter().map(|lane| lane.ending).collect();
+        let endings: Vec<_> = self.lanes.iter().map(|lane| (lane.ending, lane.endings.len())).collect();
         for (lane, peer) in self.lanes.iter_mut().zip(&mut self.peers) {
             if let Some((peer, _)) = peer {
                 lane.unread_input = peer.unread_input();
@@ -88,7 +89,8 @@ impl Player<'_> {
         }
         for ((lane, count), ending) in self.lanes.iter_mut().zip(lines).zip(endings) {
             lane.lines.truncate(count);
-            lane.ending = ending;
+            lane.ending = ending.0;
+            lane.endings.truncate(ending.1);
         }
         evidence.lanes = self.lanes;
         Seen { failure, awaited, phase, evidence, captures }

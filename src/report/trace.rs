@@ -1,0 +1,54 @@
+//! A run as a picture: a column for each role, an arrow for what goes over the wire.
+
+mod html;
+mod lanes;
+mod svg;
+
+use colored::Colorize;
+
+pub use html::page;
+pub use lanes::draw;
+pub use svg::svg;
+
+use super::wrap;
+use crate::pattern::shorten;
+use crate::trace::{Event, Trace, What};
+
+/// All runs, a line each, with their numbers.
+pub fn list(runs: &[Trace], width: usize) -> String {
+    let mut out = String::new();
+    for (index, run) in runs.iter().enumerate() {
+        let mark = if run.passed() { "✓".green() } else { "✗".red().bold() };
+        let reason = run.reason.as_ref().map(|reason| format!("  {}", reason.id)).unwrap_or_default();
+        let line = format!("{:4}  {}{reason}", index + 1, run.title());
+        out.push_str(&format!("{mark} {}\n", shorten(&line, width.saturating_sub(2))));
+    }
+    out
+}
+
+/// Why the run failed, or that it did not.
+fn verdict(run: &Trace, width: usize) -> String {
+    match &run.reason {
+        None => format!("{}\n", format!("✓ passed, in {:.3} s", run.took.as_secs_f64()).green()),
+        Some(reason) => {
+            let title = format!("✗ {}", reason.id).red().bold();
+            format!("{title}\n{}", wrap(&reason.say, width, "  "))
+        }
+    }
+}
+
+/// A moment in a line of text, for those who see no columns.
+fn told(run: &Trace, event: &Event) -> String {
+    let role = |role: usize| run.lanes.get(role).map_or("?", |lane| lane.role.as_str());
+    match &event.what {
+        What::Started(lane) => format!("{} starts", role(*lane)),
+        What::Typed(lane, text) => format!("{} < {text}", role(*lane)),
+        What::EndOfInput(lane) => format!("{} < ^D", role(*lane)),
+        What::Printed(lane, text) => format!("{} | {text}", role(*lane)),
+        What::Missing(lane, text) => format!("{} - {text} (was expected, and did not come)", role(*lane)),
+        What::Ended(lane, how) => format!("{} = {how}", role(*lane)),
+        What::Killed(lane) => format!("! kill {}", role(*lane)),
+        What::Fault(what) => format!("! {what}"),
+        What::Wire { from, to, text, .. } => format!("{} → {}  {text}", role(*from), role(*to)),
+    }
+}

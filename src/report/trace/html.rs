@@ -1,0 +1,127 @@
+//! All runs of a verify as one page: no other file, and no network, is needed to read it.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use upon::{Engine, Value, fmt};
+
+use super::svg::{STYLE, escape, picture};
+use super::told;
+use crate::error::{Error, Result};
+use crate::trace::Trace;
+
+/// What the page shows of a run.
+#[derive(Serialize)]
+struct Shown<'r> {
+    number: usize,
+    title: String,
+    about: &'r str,
+    passed: bool,
+    took: String,
+    reason: String,
+    say: String,
+    transcript: Vec<Line<'r>>,
+    picture: String,
+    moments: Vec<Moment>,
+    stderr: Vec<Stderr<'r>>,
+    left_out: usize,
+}
+
+/// A line of the transcript.
+#[derive(Serialize)]
+struct Line<'r> {
+    text: &'r str,
+    awaited: bool,
+}
+
+/// A moment, in words.
+#[derive(Serialize)]
+struct Moment {
+    at: String,
+    text: String,
+    wrong: bool,
+}
+
+/// What a role wrote to standard error.
+#[derive(Serialize)]
+struct Stderr<'r> {
+    role: &'r str,
+    text: String,
+}
+
+/// The page of a stage's runs.
+///
+/// # Errors
+/// The page's template is not one.
+pub fn page(stage: &str, title: &str, seed: u64, runs: &[Trace]) -> Result<String> {
+    let mut engine = Engine::new();
+    engine.set_default_formatter(&html);
+    engine.add_formatter("raw", fmt::default);
+    let failed = runs.iter().filter(|run| !run.passed()).count();
+    let shown: Vec<Shown<'_>> = runs.iter().enumerate().map(|(index, run)| show(index + 1, run)).collect();
+    let values = upon::to_value(&shown).map(|shown| {
+        Value::from([
+            ("stage", Value::from(stage)),
+            ("title", Value::from(title)),
+            ("seed", Value::from(seed.to_string())),
+            ("count", Value::from(runs.len() as i64)),
+            ("failed", Value::from(failed as i64)),
+            ("good", Value::from(failed == 0)),
+            ("style", Value::from(STYLE)),
+            ("runs", shown),
+        ])
+    });
+    let page = values.and_then(|values| {
+        let template = engine.compile(include_str!("page.html"))?;
+        template.render_from(&engine, &values).to_string()
+    });
+    page.map_err(|error| Error::new("the page can't be made").because(error))
+}
+
+/// What stands between braces is text, and no HTML.
+fn html(out: &mut fmt::Formatter<'_>, value: &Value) -> fmt::Result {
+    let mut text = String::new();
+    match value {
+        Value::String(own) => text.push_str(own),
+        Value::Integer(number) => write!(text, "{number}")?,
+        other => return Err(fmt::Error::from(format!("{other:?} is no text"))),
+    }
+    out.write_str(&escape(&text))?;
+    Ok(())
+}
+
+fn show(number: usize, run: &Trace) -> Shown<'_> {
+    let (reason, say) = run.reason.as_ref().map(|reason| (reason.id.clone(), reason.say.clone())).unwrap_or_default();
+    Shown {
+        number,
+        title: run.title(),
+        about: &run.about,
+        passed: run.passed(),
+        took: format!("{:.3} s", run.took.as_secs_f64()),
+        reason,
+        say,
+        transcript: run
+            .transcript
+            .iter()
+            .enumerate()
+            .map(|(index, text)| Line { text, awaited: run.awaited.contains(&index) })
+            .collect(),
+        picture: picture(run),
+        moments: run
+            .events
+            .iter()
+            .map(|event| Moment {
+                at: format!("{:.3} s", event.at.as_secs_f64()),
+                text: told(run, event),
+                wrong: event.wrong,
+            })
+            .collect(),
+        stderr: run
+            .lanes
+            .iter()
+            .filter(|lane| !lane.stderr.is_empty())
+            .map(|lane| Stderr { role: &lane.role, text: lane.stderr.join("\n") })
+            .collect(),
+        left_out: run.left_out,
+    }
+}

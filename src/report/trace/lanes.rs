@@ -1,0 +1,138 @@
+//! The picture for a terminal.
+
+use colored::{ColoredString, Colorize};
+
+use super::{told, verdict};
+use crate::pattern::shorten;
+use crate::report::wrap;
+use crate::trace::{Event, Trace, What, Wire};
+
+/// Columns for the time.
+const TIME: usize = 11;
+
+/// A column that is narrower than this can't be read: then every moment is a line of text.
+const NARROW: usize = 16;
+
+/// Draws a run in lines of at most `width` characters.
+pub fn draw(run: &Trace, width: usize) -> String {
+    let mut out = format!("{}\n", run.title().bold());
+    out.push_str(&wrap(&run.about, width, "  "));
+    out.push('\n');
+    let lanes = Lanes::new(run, width);
+    match &lanes {
+        Some(lanes) => out.push_str(&lanes.head()),
+        None => out.push_str(&format!("  {}\n", run.lanes.iter().map(title).collect::<Vec<_>>().join(", ").bold())),
+    }
+    let mut up = vec![false; run.lanes.len()];
+    for event in &run.events {
+        let line = match &lanes {
+            Some(lanes) => lanes.line(event, &mut up),
+            None => paint(event, shorten(&told(run, event), width.saturating_sub(TIME))).to_string(),
+        };
+        out.push_str(&format!("{}  {}\n", format!("{:7.3} s", event.at.as_secs_f64()).dimmed(), line.trim_end()));
+    }
+    if run.left_out > 0 {
+        out.push_str(&format!("{}\n", format!("  … {} more", run.left_out).dimmed()));
+    }
+    for lane in run.lanes.iter().filter(|lane| !lane.stderr.is_empty()) {
+        out.push_str(&format!("{}\n", format!("  standard error of {}:", lane.role).dimmed()));
+        lane.stderr.iter().for_each(|line| out.push_str(&wrap(line, width, "    ").dimmed().to_string()));
+    }
+    out.push('\n');
+    out + &verdict(run, width)
+}
+
+fn title(lane: &crate::trace::Lane) -> String {
+    format!("{} ({})", lane.role, lane.party.name())
+}
+
+/// The colour of a moment.
+fn paint(event: &Event, text: String) -> ColoredString {
+    match &event.what {
+        _ if event.wrong => text.red().bold(),
+        What::Typed(..) | What::EndOfInput(_) => text.cyan(),
+        What::Printed(..) | What::Missing(..) => text.normal(),
+        What::Started(_) | What::Ended(..) => text.dimmed(),
+        What::Killed(_) | What::Fault(_) => text.magenta(),
+        What::Wire { kind: Wire::Break, .. } => text.magenta(),
+        What::Wire { .. } => text.blue(),
+    }
+}
+
+/// The columns.
+struct Lanes<'r> {
+    run: &'r Trace,
+    /// The width of each.
+    column: usize,
+}
+
+impl<'r> Lanes<'r> {
+    /// Columns for all roles, where there is room for them.
+    fn new(run: &'r Trace, width: usize) -> Option<Lanes<'r>> {
+        let column = width.saturating_sub(TIME) / run.lanes.len().max(1);
+        (column >= NARROW).then_some(Lanes { run, column })
+    }
+
+    fn head(&self) -> String {
+        let titles = self.run.lanes.iter().map(|lane| {
+            let title = shorten(&title(lane), self.column - 1);
+            format!("{title:<width$}", width = self.column)
+        });
+        format!("{}{}\n", " ".repeat(TIME), titles.collect::<String>().trim_end().bold())
+    }
+
+    /// A moment: beside the columns of those who are up, what one of them does, or an arrow.
+    fn line(&self, event: &Event, up: &mut [bool]) -> String {
+        let room = self.column - 3;
+        let (lane, mark, text) = match &event.what {
+            What::Wire { from, to, text, .. } => return self.arrow(event, (*from, *to), text, up),
+            What::Fault(what) => return paint(event, format!("! {what}")).to_string(),
+            What::Started(lane) => (*lane, '┌', "starts".to_owned()),
+            What::Ended(lane, how) => (*lane, '└', how.clone()),
+            What::Killed(lane) => (*lane, '└', "killed".to_owned()),
+            What::Typed(lane, text) => (*lane, '│', format!("< {}", shorten(text, room.saturating_sub(2)))),
+            What::EndOfInput(lane) => (*lane, '│', "< ^D".to_owned()),
+            What::Printed(lane, text) if event.wrong => {
+                (*lane, '│', format!("✗ {}", shorten(text, room.saturating_sub(2))))
+            }
+            What::Printed(lane, text) => (*lane, '│', shorten(text, room)),
+            What::Missing(lane, text) => (*lane, '│', format!("- {}", shorten(text, room.saturating_sub(2)))),
+        };
+        up[lane] |= matches!(event.what, What::Started(_));
+        let mut out = String::new();
+        for (index, is_up) in up.iter().enumerate() {
+            if index == lane {
+                let padded = format!("{text:<width$}", width = room + 1);
+                out.push_str(&format!("{mark} {}", paint(event, padded)));
+            } else {
+                out.push_str(&self.blank(*is_up));
+            }
+        }
+        up[lane] &= !matches!(event.what, What::Ended(..) | What::Killed(_));
+        out
+    }
+
+    /// A column in which nothing happens.
+    fn blank(&self, is_up: bool) -> String {
+        format!("{}{}", if is_up { '│' } else { ' ' }, " ".repeat(self.column - 1))
+    }
+
+    /// From the column of one to that of another, with the text on it.
+    fn arrow(&self, event: &Event, (from, to): (usize, usize), text: &str, up: &[bool]) -> String {
+        let (left, right) = (from.min(to), from.max(to));
+        let room = (right - left) * self.column - 1;
+        let text = shorten(text, room.saturating_sub(6));
+        let lines = room - text.chars().count() - 2;
+        let (before, after) = ("─".repeat(lines / 2), "─".repeat(lines - lines / 2));
+        let (start, end) = match (from < to, &event.what) {
+            (true, What::Wire { kind: Wire::Break, .. }) => ("├", "✗"),
+            (false, What::Wire { kind: Wire::Break, .. }) => ("✗", "┤"),
+            (true, _) => ("├", "▶"),
+            (false, _) => ("◀", "┤"),
+        };
+        let arrow = paint(event, format!("{start}{before} {text} {after}{end}"));
+        let beside = |lanes: &[bool]| lanes.iter().map(|is_up| self.blank(*is_up)).collect::<String>();
+        let rest = up.get(right + 1..).unwrap_or(&[]);
+        format!("{}{arrow}{}{}", beside(&up[..left]), " ".repeat(self.column - 1), beside(rest))
+    }
+}

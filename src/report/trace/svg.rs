@@ -1,0 +1,158 @@
+//! The picture as SVG: in a file of its own, or in a page.
+
+use super::told;
+use crate::pattern::shorten;
+use crate::trace::{Event, Trace, What, Wire};
+
+/// The height of a moment, in pixels.
+const ROW: usize = 24;
+
+/// The width of the column with the times, and of each role's.
+const TIME: usize = 84;
+const COLUMN: usize = 260;
+
+/// How wide a character of the font is.
+const CHARACTER: f64 = 7.3;
+
+/// What the lines and letters look like, light and dark.
+pub(super) const STYLE: &str = include_str!("style.css");
+
+/// A run as an SVG document.
+pub fn svg(run: &Trace) -> String {
+    let picture = picture(run);
+    let style = format!("<style>{STYLE}</style><rect class=\"paper\" width=\"100%\" height=\"100%\"/>");
+    // The style comes first of all that is drawn.
+    let at = picture.find("</title>").map_or(0, |at| at + "</title>".len());
+    format!("{}{style}{}\n", &picture[..at], &picture[at..])
+}
+
+/// The picture, to be put into a page that has the style.
+pub(super) fn picture(run: &Trace) -> String {
+    let (width, height) = (TIME + run.lanes.len() * COLUMN, (run.events.len() + 2) * ROW);
+    let title = escape(&run.title());
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"trace\" role=\"img\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\" data-row=\"{ROW}\" data-took=\"{}\"><title>{title}</title>",
+        run.took.as_micros()
+    );
+    for (lane, about) in run.lanes.iter().enumerate() {
+        let name = format!("{} ({})", about.role, about.party.name());
+        out.push_str(&format!("<text class=\"role\" x=\"{}\" y=\"16\">{}</text>", x(lane) - 4, escape(&name)));
+    }
+    for (lane, from, to) in lives(run) {
+        let (y1, y2) = (y(from), y(to));
+        out.push_str(&format!(
+            "<line class=\"life\" x1=\"{0}\" x2=\"{0}\" y1=\"{y1}\" y2=\"{y2}\" data-from=\"{from}\" data-to=\"{to}\"/>",
+            x(lane)
+        ));
+    }
+    for (index, event) in run.events.iter().enumerate() {
+        out.push_str(&format!(
+            "<g class=\"moment {}\" data-at=\"{}\" transform=\"translate(0 {})\"><title>{}</title>\
+             <text class=\"time\" x=\"{}\" y=\"4\">{:.3} s</text>{}</g>",
+            class(event),
+            event.at.as_micros(),
+            y(index),
+            escape(&told(run, event)),
+            TIME - 20,
+            event.at.as_secs_f64(),
+            moment(event)
+        ));
+    }
+    out + "</svg>"
+}
+
+/// Where the line of a role is.
+fn x(lane: usize) -> usize {
+    TIME + lane * COLUMN
+}
+
+/// Where a moment is.
+fn y(index: usize) -> usize {
+    (index + 1) * ROW + ROW / 2
+}
+
+/// From which moment to which each role is up; it may be started again.
+fn lives(run: &Trace) -> Vec<(usize, usize, usize)> {
+    let mut lives = Vec::new();
+    let mut up = vec![None; run.lanes.len()];
+    for (index, event) in run.events.iter().enumerate() {
+        match &event.what {
+            What::Started(lane) => up[*lane] = Some(index),
+            What::Ended(lane, _) | What::Killed(lane) => {
+                lives.extend(up[*lane].take().map(|from| (*lane, from, index)))
+            }
+            _ => {}
+        }
+    }
+    let last = run.events.len().saturating_sub(1);
+    lives.extend(up.iter().enumerate().filter_map(|(lane, from)| from.map(|from| (lane, from, last))));
+    lives
+}
+
+fn class(event: &Event) -> String {
+    let kind = match &event.what {
+        What::Started(_) | What::Ended(..) => "edge",
+        What::Typed(..) | What::EndOfInput(_) => "typed",
+        What::Printed(..) => "printed",
+        What::Missing(..) => "missing",
+        What::Killed(_) | What::Fault(_) => "fault",
+        What::Wire { kind: Wire::Break, .. } => "wire fault",
+        What::Wire { kind: Wire::Sealed, .. } => "wire sealed",
+        What::Wire { .. } => "wire",
+    };
+    if event.wrong { format!("{kind} wrong") } else { kind.to_owned() }
+}
+
+/// What is drawn at a moment's place.
+fn moment(event: &Event) -> String {
+    let beside = |lane: usize, text: &str| {
+        let room = (COLUMN as f64 / CHARACTER) as usize - 3;
+        let dot = format!("<circle cx=\"{}\" r=\"3\"/>", x(lane));
+        format!("{dot}<text x=\"{}\" y=\"4\">{}</text>", x(lane) + 10, escape(&shorten(text, room)))
+    };
+    match &event.what {
+        What::Started(lane) => beside(*lane, "starts"),
+        What::Ended(lane, how) => beside(*lane, how),
+        What::Killed(lane) => beside(*lane, "killed"),
+        What::Typed(lane, text) => beside(*lane, &format!("< {text}")),
+        What::EndOfInput(lane) => beside(*lane, "< ^D"),
+        What::Printed(lane, text) if event.wrong => beside(*lane, &format!("✗ {text}")),
+        What::Printed(lane, text) => beside(*lane, text),
+        What::Missing(lane, text) => beside(*lane, &format!("- {text}")),
+        What::Fault(what) => format!("<text x=\"{}\" y=\"4\">! {}</text>", TIME + 10, escape(what)),
+        What::Wire { from, to, text, .. } => arrow(*from, *to, text),
+    }
+}
+
+/// An arrow with its text above the line.
+fn arrow(from: usize, to: usize, text: &str) -> String {
+    let (start, end) = (x(from), x(to));
+    let point = if start < end { [-8, -8] } else { [8, 8] };
+    let tip = |offset: i64| end as i64 + offset;
+    let room = ((start.abs_diff(end)) as f64 / CHARACTER) as usize - 4;
+    format!(
+        "<line x1=\"{start}\" x2=\"{end}\" y1=\"7\" y2=\"7\"/><path d=\"M{end} 7 L{} 3 L{} 11 Z\"/>\
+         <text class=\"label\" x=\"{}\" y=\"2\">{}</text>",
+        tip(point[0]),
+        tip(point[1]),
+        usize::midpoint(start, end),
+        escape(&shorten(text, room))
+    )
+}
+
+/// A text as it can stand in XML.
+pub(super) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,301 @@
+//! A run as a story: what everybody did, in the order of time. It is what pictures are made of.
+//!
+//! A trace is small (long texts and long stories are shortened), it is made of values only, and it
+//! can be stored: `workshop trace` draws the runs of the last verify.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::course::{Party, Scenario};
+use crate::evidence::{Connection, Evidence, Happened, LinkEvidence};
+use crate::matcher::Ending;
+use crate::pattern::{escape, shorten};
+use crate::transcript::{Action, Expect, LinkFault, RoleId, StepKind};
+use crate::verdict::{Explanation, Failed, Failure, Run};
+
+/// A story has so many moments at most.
+const MAX_EVENTS: usize = 400;
+
+/// A text has so many characters at most.
+const MAX_TEXT: usize = 160;
+
+/// A run as a story.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The scenario's name.
+    pub scenario: String,
+    /// What it shows.
+    pub about: String,
+    /// Who plays, as in `you/reference`.
+    pub pairing: String,
+    /// The links' condition.
+    pub condition: String,
+    /// Counted from 0.
+    pub repeat: u32,
+    /// The transcript, line by line.
+    pub transcript: Vec<String>,
+    /// The lines of it that were awaited when it failed, counted from 0.
+    pub awaited: Vec<usize>,
+    /// The roles, as columns.
+    pub lanes: Vec<Lane>,
+    /// What happened, in the order of time.
+    pub events: Vec<Event>,
+    /// So many moments are left out at the end.
+    pub left_out: usize,
+    /// How long the run took.
+    pub took: Duration,
+    /// Why it failed; `None` when it passed.
+    pub reason: Option<Explanation>,
+}
+
+/// A column: a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lane {
+    /// Its name in the transcript.
+    pub role: String,
+    /// Who played it.
+    pub party: Party,
+    /// What it wrote to standard error, the last lines of it.
+    pub stderr: Vec<String>,
+}
+
+/// A moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, from the start of the run.
+    pub at: Duration,
+    /// What.
+    pub what: What,
+    /// This is what did not fit the transcript.
+    pub wrong: bool,
+}
+
+/// What happened. Texts are escaped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// A role was started.
+    Started(RoleId),
+    /// A line was typed into a role.
+    Typed(RoleId, String),
+    /// A role's input was ended.
+    EndOfInput(RoleId),
+    /// A role printed a line.
+    Printed(RoleId, String),
+    /// A role was to print this line, or to end so, and did not.
+    Missing(RoleId, String),
+    /// A role ended.
+    Ended(RoleId, String),
+    /// The scenario ended a role without a warning.
+    Killed(RoleId),
+    /// The scenario did this to links.
+    Fault(String),
+    /// Something went from one role to another over the wire.
+    Wire {
+        /// Who sent it.
+        from: RoleId,
+        /// To whom.
+        to: RoleId,
+        /// What.
+        text: String,
+        /// What kind of thing.
+        kind: Wire,
+    },
+}
+
+/// What kind of thing goes over a wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wire {
+    /// A connection is made.
+    Open,
+    /// Bytes.
+    Data,
+    /// Encrypted bytes.
+    Sealed,
+    /// The end of what somebody has to say.
+    End,
+    /// A reset, a refusal, a cut.
+    Break,
+}
+
+impl Trace {
+    /// The story of a run of this scenario.
+    pub fn of(run: &Run, scenario: &Scenario) -> Trace {
+        let evidence = &run.evidence;
+        let steps = &scenario.transcript.steps;
+        let mut events = acts(evidence, scenario);
+        events.extend(shown(evidence, run.failure.as_ref()));
+        events.extend(evidence.links.iter().flat_map(wires));
+        events.sort_by_key(|event| event.at);
+        let left_out = events.len().saturating_sub(MAX_EVENTS);
+        events.truncate(MAX_EVENTS);
+        events.extend(run.failure.iter().flat_map(|failed| missing(run, failed, scenario)));
+        let lanes = evidence.lanes.iter().map(|lane| Lane {
+            role: lane.role.clone(),
+            party: lane.party,
+            stderr: last_lines(&lane.stderr),
+        });
+        Trace {
+            scenario: scenario.name.clone(),
+            about: scenario.about.clone(),
+            pairing: run.id.pairing.to_string(),
+            condition: run.id.condition.name().to_owned(),
+            repeat: run.id.repeat,
+            transcript: scenario.text.lines().map(crate::pattern::visible).collect(),
+            awaited: run.failure.iter().flat_map(|failed| &failed.awaited).map(|step| steps[*step].line).collect(),
+            lanes: lanes.collect(),
+            events,
+            left_out,
+            took: evidence.took,
+            reason: run.failure.as_ref().map(|failed| failed.because.clone()),
+        }
+    }
+
+    /// As the run is called elsewhere.
+    pub fn title(&self) -> String {
+        let repeat = if self.repeat == 0 { String::new() } else { format!(" #{}", self.repeat) };
+        format!("{} · {} · {}{repeat}", self.scenario, self.pairing, self.condition)
+    }
+
+    /// Did it pass?
+    pub fn passed(&self) -> bool {
+        self.reason.is_none()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    shorten(&escape(bytes), MAX_TEXT)
+}
+
+/// What the runner did.
+fn acts(evidence: &Evidence, scenario: &Scenario) -> Vec<Event> {
+    let roles = &scenario.transcript.roles;
+    let actions: Vec<&Action> = scenario.transcript.actions().map(|(_, action)| action).collect();
+    let mut typed = evidence.typed.iter();
+    let mut events = Vec::new();
+    for acted in &evidence.acted {
+        let what = match actions.get(acted.action) {
+            Some(Action::Start(role, _)) => What::Started(*role),
+            // An action that could not be done has typed nothing.
+            Some(Action::Type(role, _)) => match typed.next() {
+                Some(typed) => What::Typed(*role, text(typed.text.as_bytes())),
+                None => continue,
+            },
+            Some(Action::EndInput(role)) => What::EndOfInput(*role),
+            Some(Action::Kill(role)) => What::Killed(*role),
+            Some(Action::Link(fault, name)) => {
+                let link = name.map(|name| format!(" {}-{}", roles[name.dialer], roles[name.listener]));
+                What::Fault(format!("{}{}", fault_name(*fault, roles), link.unwrap_or_default()))
+            }
+            Some(Action::UntilStill) => What::Fault("everybody is at rest".to_owned()),
+            None => continue,
+        };
+        events.push(Event { at: acted.at, what, wrong: false });
+    }
+    events
+}
+
+fn fault_name(fault: LinkFault, roles: &[String]) -> String {
+    match fault {
+        LinkFault::Cut => "cut link".to_owned(),
+        LinkFault::CutAfter { bytes, from } => format!("cut link after {bytes} bytes from {}", roles[from]),
+        LinkFault::Stall => "stall link".to_owned(),
+        LinkFault::Heal => "heal link".to_owned(),
+    }
+}
+
+/// What the roles showed.
+fn shown(evidence: &Evidence, failed: Option<&Failed>) -> Vec<Event> {
+    let how = failed.map(|failed| &failed.how);
+    let mut events = Vec::new();
+    for (role, lane) in evidence.lanes.iter().enumerate() {
+        for (index, line) in lane.lines.iter().enumerate() {
+            let what = What::Printed(role, text(&line.bytes));
+            events.push(Event { at: line.at, what, wrong: how == Some(&Failure::Line(role, index)) });
+        }
+        for (count, (at, ending)) in lane.endings.iter().enumerate() {
+            let last = count + 1 == lane.endings.len();
+            let wrong = last && matches!(how, Some(Failure::Ended(wrong, _)) if *wrong == role);
+            events.push(Event { at: *at, what: What::Ended(role, told(*ending)), wrong });
+        }
+    }
+    events
+}
+
+fn told(ending: Ending) -> String {
+    match ending {
+        Ending::Exit(code) => format!("exit {code}"),
+        Ending::Signal(signal) => format!("signal {signal}"),
+    }
+}
+
+/// What went over a link.
+fn wires(link: &LinkEvidence) -> impl Iterator<Item = Event> {
+    link.connections.iter().flat_map(|connection| moments(link, connection))
+}
+
+fn moments(link: &LinkEvidence, connection: &Connection) -> impl Iterator<Item = Event> {
+    connection.moments.iter().map(|moment| {
+        let (from, to) = if moment.there { (link.dialer, link.listener) } else { (link.listener, link.dialer) };
+        let (kind, text) = (kind(&moment.what), happened(&moment.what));
+        // An end is on its way for as long as the bytes before it are.
+        let told = if moment.there { connection.there.fin_delivered } else { connection.back.fin_delivered };
+        let at = if kind == Wire::End { told.unwrap_or(moment.at) } else { moment.at };
+        Event { at, what: What::Wire { from, to, text, kind }, wrong: false }
+    })
+}
+
+fn kind(what: &Happened) -> Wire {
+    match what {
+        Happened::Opened => Wire::Open,
+        Happened::Data { sealed: false, .. } => Wire::Data,
+        Happened::Data { sealed: true, .. } => Wire::Sealed,
+        Happened::Finished => Wire::End,
+        Happened::Refused | Happened::Reset | Happened::Cut => Wire::Break,
+    }
+}
+
+/// What happened on a connection, as people say it.
+pub fn happened(what: &Happened) -> String {
+    let size = |bytes: u64, pieces: u64| {
+        let size = if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
+        let pieces = if pieces > 1 { format!(" in {pieces} pieces") } else { String::new() };
+        format!("{size}{pieces}")
+    };
+    match what {
+        Happened::Opened => "connected".to_owned(),
+        Happened::Refused => "nobody listens".to_owned(),
+        Happened::Finished => "end of the stream (FIN)".to_owned(),
+        Happened::Reset => "reset".to_owned(),
+        Happened::Cut => "cut by the scenario".to_owned(),
+        Happened::Data { bytes, pieces, sealed: true, .. } => format!("{}, encrypted", size(*bytes, *pieces)),
+        Happened::Data { bytes, pieces, sample, .. } => {
+            let more = if *bytes > sample.len() as u64 { "…" } else { "" };
+            format!("{} «{}{more}»", size(*bytes, *pieces), escape(sample))
+        }
+    }
+}
+
+/// What was awaited when the run failed.
+fn missing(run: &Run, failed: &Failed, scenario: &Scenario) -> Vec<Event> {
+    let steps = &scenario.transcript.steps;
+    let awaited = failed.awaited.iter().filter_map(|step| match &steps[*step].kind {
+        StepKind::Expect(role, Expect::Line(pattern) | Expect::Unordered(pattern)) => {
+            let filled = pattern.fill(&|name| run.captures.get(*role)?.get(name).cloned());
+            Some(What::Missing(*role, text(filled.as_bytes())))
+        }
+        StepKind::Expect(role, Expect::Exit(code)) => Some(What::Missing(*role, format!("exit {code}"))),
+        _ => None,
+    });
+    awaited.map(|what| Event { at: run.evidence.took, what, wrong: true }).collect()
+}
+
+/// The last lines of standard error.
+fn last_lines(stderr: &[u8]) -> Vec<String> {
+    const LINES: usize = 12;
+    let all = String::from_utf8_lossy(stderr);
+    let lines: Vec<&str> = all.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].iter().map(|line| text(line.as_bytes())).collect()
+}

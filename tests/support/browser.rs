@@ -1,0 +1,59 @@
+//! A real browser without a window: Debian's Chromium, driven by its chromedriver.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use fantoccini::{Client, ClientBuilder};
+use serde_json::json;
+
+/// A chromedriver, and the browser that it has started; both end with it.
+pub struct Browser {
+    driver: Child,
+    /// Where to click.
+    pub client: Client,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Starts one; none where there is no Chromium. In CI there has to be one.
+    pub async fn start(size: (u32, u32)) -> Option<Browser> {
+        // A port of its own choice, which it prints.
+        let driver = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let Ok(mut driver) = driver else {
+            assert!(std::env::var_os("CI").is_none(), "CI has chromedriver (package chromium-driver)");
+            println!("skipped: there is no chromedriver here");
+            return None;
+        };
+        let output = BufReader::new(driver.stdout.take().expect("a pipe"));
+        let line = output.lines().map_while(Result::ok).find(|line| line.contains("started successfully on port"));
+        let port =
+            line.expect("chromedriver says where it is").trim_end_matches('.').rsplit(' ').next().map(str::to_owned);
+        let profile = tempfile::tempdir().expect("a temporary folder");
+        let args = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            &format!("--window-size={},{}", size.0, size.1),
+            &format!("--user-data-dir={}", profile.path().display()),
+        ]
+        .map(str::to_owned);
+        let capabilities = json!({"goog:chromeOptions": {"args": args}, "goog:loggingPrefs": {"browser": "ALL"}});
+        let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(capabilities.as_object().expect("an object").clone())
+            .connect(&format!("http://127.0.0.1:{}", port.expect("a port")))
+            .await
+            .expect("the browser starts");
+        Some(Browser { driver, client, _profile: profile })
+    }
+
+    /// Ends the browser, then its driver.
+    pub async fn end(mut self) {
+        self.client.clone().close().await.expect("the browser ends");
+        self.driver.kill().and_then(|()| self.driver.wait()).expect("chromedriver ends");
+    }
+}
