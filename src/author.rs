@@ -334,7 +334,7 @@ impl Desk<'_> {
             caught.insert((run.id.scenario.clone(), run.id.condition));
         }
         let all = self.args.repeat;
-        let mut shown: Vec<Option<String>> = repeats(&verdict).collect();
+        let mut shown: Vec<Option<Told>> = repeats(&verdict).collect();
         if all > 1
             && let Some(verdict) =
                 self.play(&package, reference, Selection { until_failed: true, ..times(all - 1) }).await?
@@ -342,11 +342,12 @@ impl Desk<'_> {
             shown.extend(repeats(&verdict));
         }
         let rejected = shown.iter().flatten().count();
-        let matched = shown.iter().flatten().filter(|id| **id == mistake.explains).count();
+        let matched = shown.iter().flatten().filter(|told| told.id == mistake.explains).count();
         let mut text = format!("rejected {rejected} of {all}, explained {matched} of {all} ({})", mistake.explains);
         let good = rejected == all as usize && matched == all as usize;
-        if !good && let Some(other) = shown.iter().find(|id| id.as_deref() != Some(mistake.explains.as_str())) {
-            text.push_str(&format!("; otherwise {}", other.as_deref().unwrap_or("accepted")));
+        if !good && let Some(other) = shown.iter().find(|told| told.as_ref().is_none_or(|t| t.id != mistake.explains)) {
+            text.push_str("; otherwise ");
+            text.push_str(&other.as_ref().map_or("accepted".to_owned(), Told::to_string));
         }
         let row = if good { Row::good(rule(), text) } else { Row::bad(rule(), text) };
         Ok(row.took(start.elapsed() / all))
@@ -394,11 +395,24 @@ fn package(dir: &Path, stage: &str, party: Party, name: &str, files: &[File]) ->
     })
 }
 
-/// For each repeat: the explanation that a learner would have been shown, if it failed.
-fn repeats(verdict: &StageVerdict) -> impl Iterator<Item = Option<String>> {
+/// What a learner is told first: the explanation, and of which run.
+struct Told {
+    id: String,
+    say: String,
+    run: String,
+}
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, in {}: {}", self.id, self.run, self.say)
+    }
+}
+
+/// For each repeat: what a learner would have been told, if it failed.
+fn repeats(verdict: &StageVerdict) -> impl Iterator<Item = Option<Told>> {
     let last = verdict.runs.iter().map(|run| run.id.repeat).max().unwrap_or(0);
     (0..=last).map(|repeat| {
-        let first = verdict.failed().find(|(run, _)| run.id.repeat == repeat);
-        first.map(|(_, failed)| failed.because.id.clone())
+        let (run, failed) = verdict.failed().find(|(run, _)| run.id.repeat == repeat)?;
+        Some(Told { id: failed.because.id.clone(), say: failed.because.say.clone(), run: run.id.to_string() })
     })
 }

@@ -54,6 +54,9 @@ pub struct Progress {
     /// Seconds since 1970 at which it was verified first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<u64>,
+    /// `workshop next` has shown it.
+    #[serde(default)]
+    pub shown: bool,
     /// Moved on from without being verified.
     #[serde(default)]
     pub skipped: bool,
@@ -69,6 +72,7 @@ impl Progress {
     /// Takes in what was done in the same stage under another name.
     fn join(&mut self, earlier: Progress) {
         self.verified = self.verified.into_iter().chain(earlier.verified).min();
+        self.shown |= earlier.shown;
         self.skipped |= earlier.skipped;
         let hints = std::mem::replace(&mut self.hints, earlier.hints);
         self.hints.extend(hints);

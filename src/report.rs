@@ -97,7 +97,15 @@ pub fn say(text: &str) {
 
 /// An error, with the line that it is about.
 pub fn error(error: &Error) {
-    eprintln!("{}", render_error(error, colour() && std::io::stderr().is_terminal()));
+    let on_terminal = std::io::stderr().is_terminal();
+    let mut error = error.clone();
+    if on_terminal {
+        // Behind ` = note: `.
+        let broken = |text: &String| wrap(text, width().saturating_sub(9), "").trim_end().to_owned();
+        error.help = error.help.as_ref().map(broken);
+        error.causes = error.causes.iter().map(broken).collect();
+    }
+    eprintln!("{}", render_error(&error, colour() && on_terminal));
 }
 
 /// An error as text.

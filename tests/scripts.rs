@@ -104,6 +104,20 @@ mod honest {
         assert!(text.contains("Stage 2 of 2: Lines over TCP"), "{text}");
     }
 
+    /// A line that was sent so is no piece that one read has brought.
+    #[test]
+    fn a_line_that_is_cut_by_its_sender_is_not_read_as_a_message() {
+        let learner = Learner::new("scripts", "python");
+        let solution = learner.command(&["solution", "echo-line", "--spoil"]).success().text();
+        let (_, script) = solution.split_once("conversation.py ──\n").expect("a title");
+        let cut = script.replace(r#"f"hello from {me}\n""#, r#"f"hello\n""#);
+        assert_ne!(cut, script);
+        fs::write(learner.file("echo-line/conversation.py"), cut).expect("written");
+        let verdict = learner.verify(&["echo-line", "--scenario", "greeting", "--condition", "fragmented"]);
+        let reasons: Vec<_> = verdict.runs().iter().filter_map(|run| run["reason"]["id"].as_str()).collect();
+        assert_eq!(reasons, ["wrong-line"; 3], "{:#?}", verdict.runs());
+    }
+
     /// The rules of every course hold for scripts too, in every track.
     #[test]
     fn the_author_is_told_so() {

@@ -172,10 +172,10 @@ impl Recording<'_> {
         let name = &self.stage.name;
         let stage =
             Stage::draft(name, self.file, new, &|scenario| !self.is_wanted(scenario)).map_err(|error| Error {
-                help: Some(
-                    "nothing is written: the line is numbered as it would be; change the actions, and record again"
-                        .to_owned(),
-                ),
+                help: Some(format!(
+                    "{}; nothing is written, and the line is numbered as it would be: change the actions, and record again",
+                    error.help.unwrap_or_else(|| "this can't be played".to_owned())
+                )),
                 ..error
             })?;
         let built = self.built(solution);

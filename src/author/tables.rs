@@ -60,10 +60,13 @@ fn table(checked: &Checked) -> String {
         };
         let took = row.took.map(seconds).unwrap_or_default();
         let indent = " ".repeat(room + 14);
-        let text = wrap(&row.text, width().max(60), &indent);
+        // What follows the first line is of a tool, or of a patch: it stays as it is.
+        let (first, rest) = row.text.split_once('\n').unwrap_or((&row.text, ""));
+        let text = wrap(first, width().max(60), &indent);
         out.push_str(&format!("{mark} {:room$}  {took:>8}  {}", row.rule.to_string(), text.trim_start()));
+        rest.lines().for_each(|line| out.push_str(&format!("    {line}\n")));
     }
-    out
+    out + &format!("  in {}; each time above is that of one repeat\n", seconds(checked.took)).dimmed().to_string()
 }
 
 /// A line for each stage.

@@ -33,12 +33,13 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
     let current = workspace.state.current.clone();
     let verified = workspace.state.verified(&current);
     if !verified && !args.skip {
-        if !made {
+        if workspace.state.stages.get(&current).is_some_and(|progress| progress.shown) {
             print(&format!(
                 "{}\n\n",
                 format!("{current} is not verified yet: here it is again (`workshop next --skip` moves on)").yellow()
             ));
         }
+        State::update(&workspace.dot(), |state| state.stage(&current).shown = true)?;
         start_ahead(&workspace, args);
         return show(&workspace, &current);
     }
@@ -49,6 +50,7 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
         }
         if let Some(next) = &following {
             state.current.clone_from(next);
+            state.stage(next).shown = true;
         }
     })?;
     start_ahead(&workspace, args);

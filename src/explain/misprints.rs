@@ -4,6 +4,7 @@ use regex_lite::Regex;
 
 use super::{Case, Fact, after, capitalize, port_taken, says_no_memory, shown, shown_bytes};
 use crate::course::Party;
+use crate::evidence::Happened;
 use crate::pattern::{escape, shorten};
 use crate::transcript::RoleId;
 use crate::verdict::Failure;
@@ -143,22 +144,49 @@ impl Case<'_> {
             add("lost-bytes", say);
         }
         let whole = expected.iter().map(String::as_str).chain(typed);
+        // A whole line that the other side has sent is no piece of one.
+        let sent_so = self.whole_lines(role).any(|sent| !sent.is_empty() && text.ends_with(&sent));
         for (whole, follower) in whole.clone().zip(whole.clone().skip(1).map(Some).chain([None])) {
-            self.pieces(&who, text, next, whole, follower, &mut add);
+            if !sent_so {
+                self.piece(&who, text, next, whole, &mut add);
+            }
+            joined(&who, text, whole, follower, &mut add);
         }
         if facts.is_empty() || line.whole {
             self.odd_line(role, text, &expected, facts);
         }
     }
 
-    /// Is this line a piece of an expected one, or several in one?
-    fn pieces(
+    /// The whole lines that came to a role over the wire, as far as their bytes are kept.
+    fn whole_lines(&self, role: RoleId) -> impl Iterator<Item = String> {
+        let connections = self.evidence.links.iter().flat_map(move |link| {
+            let there = link.listener == role;
+            let ours = there || link.dialer == role;
+            link.connections.iter().filter(move |_| ours).map(move |connection| (there, connection))
+        });
+        connections.flat_map(|(there, connection)| {
+            let mut bytes = Vec::new();
+            for moment in connection.moments.iter().filter(|moment| moment.there == there) {
+                if let Happened::Data { bytes: all, sample, .. } = &moment.what {
+                    bytes.extend_from_slice(sample);
+                    // What follows is not what follows on the wire.
+                    if *all > sample.len() as u64 {
+                        bytes.push(0);
+                    }
+                }
+            }
+            let lines = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
+            lines.filter_map(|line| String::from_utf8(line.to_vec()).ok()).collect::<Vec<_>>()
+        })
+    }
+
+    /// Is this line a piece of an expected one?
+    fn piece(
         &self,
         who: &str,
         text: &str,
         next: Option<&str>,
         whole: &str,
-        follower: Option<&str>,
         add: &mut impl FnMut(&'static str, String),
     ) {
         let cut = whole.strip_prefix(text).filter(|rest| !rest.is_empty() && !text.is_empty());
@@ -190,17 +218,6 @@ impl Case<'_> {
             ),
             _ => {}
         }
-        if let Some(rest) = text.strip_prefix(whole).filter(|rest| !rest.is_empty() && !whole.is_empty())
-            && follower.is_some_and(|follower| rest.trim_start().starts_with(follower) && !follower.is_empty())
-        {
-            add(
-                "read-as-message",
-                format!(
-                    "{who} printed two lines as one: «{}». A stream carries bytes, not messages: one read may bring several lines. Split what you read at the newlines.",
-                    shown(text)
-                ),
-            );
-        }
     }
 
     fn odd_line(&self, role: RoleId, text: &str, expected: &[String], facts: &mut Vec<Fact>) {
@@ -218,5 +235,20 @@ impl Case<'_> {
             None => ("extra-line", format!("{who} printed «{}», which nothing asked for.", shown(text))),
         };
         facts.push(Fact { id, say, place: None });
+    }
+}
+
+/// Is this line two expected ones?
+fn joined(who: &str, text: &str, whole: &str, follower: Option<&str>, add: &mut impl FnMut(&'static str, String)) {
+    if let Some(rest) = text.strip_prefix(whole).filter(|rest| !rest.is_empty() && !whole.is_empty())
+        && follower.is_some_and(|follower| rest.trim_start().starts_with(follower) && !follower.is_empty())
+    {
+        add(
+            "read-as-message",
+            format!(
+                "{who} printed two lines as one: «{}». A stream carries bytes, not messages: one read may bring several lines. Split what you read at the newlines.",
+                shown(text)
+            ),
+        );
     }
 }

@@ -198,8 +198,15 @@ impl Case<'_> {
     fn unread(&self, facts: &mut Vec<Fact>) {
         for (sender, receiver, flow) in self.evidence.flows() {
             if let Some(unread @ 1..) = flow.unread.filter(|_| self.yours(receiver)) {
+                // Who has several peers may be busy with another one.
+                let others = self.evidence.flows().any(|(from, to, _)| to == receiver && from != sender);
+                let remedy = if others {
+                    "Neither may sending and receiving wait for each other, nor one peer for another: does it deal with all of them at once?"
+                } else {
+                    "Sending and receiving must not wait for each other: do both at once."
+                };
                 let say = format!(
-                    "{unread} bytes from {} have arrived, but {} does not read them: it is waiting for something else. Sending and receiving must not wait for each other: do both at once.",
+                    "{unread} bytes from {} have arrived, but {} does not read them: it is waiting for something else. {remedy}",
                     self.name(sender),
                     self.who(receiver)
                 );

@@ -17,7 +17,7 @@ impl Spinner {
         }
         let bar = self.0.get_or_insert_with(|| {
             let bar = ProgressBar::new_spinner().with_style(
-                ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}")
+                ProgressStyle::with_template("{spinner} {wide_msg} {elapsed_precise}")
                     .unwrap_or_else(|_| ProgressStyle::default_spinner()),
             );
             bar.enable_steady_tick(Duration::from_millis(120));
