@@ -89,7 +89,8 @@ fn changes_at_the_same_time_are_all_kept() {
             });
         }
     });
-    assert_eq!(State::load(&dot).expect("loaded").stages.len(), 100);
+    let state = State::load(&dot).expect("loaded");
+    assert_eq!(state.stages.values().filter(|progress| progress.skipped).count(), 100);
 }
 
 #[test]
