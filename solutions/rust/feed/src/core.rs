@@ -54,7 +54,9 @@ impl Core {
     pub(crate) async fn apply(&mut self, proof: Proof) -> Result<(), Error> {
         let index = proof.block.as_ref().map(|block| block.index);
         match self.hypercore.verify_and_apply_proof(proof).await {
-            Ok(_) => {}
+            Ok(true) => {}
+            // The feed was cut and written anew, which this crate does not follow.
+            Ok(false) => return Err(Error::Protocol("another history".to_owned())),
             Err(error @ HypercoreError::IO { .. }) => return Err(error.into()),
             Err(_) => return Err(Error::Forged(index)),
         }

@@ -92,7 +92,8 @@ impl Feed {
         let channel = loop {
             match next_event(&mut protocol, &ended).await {
                 Ok(Event::Handshake(_)) => {
-                    protocol.open(self.key().0).await?;
+                    let open = protocol.open(self.key().0).await;
+                    open.map_err(|_| Error::HungUp)?;
                     opened = true;
                 }
                 // Each side opens its feed by itself; only another one is a surprise.
@@ -142,6 +143,20 @@ impl Connection {
     /// Copies in both directions, what is there and what comes, until the other side
     /// hangs up. That is no error. It is safe to drop this at any time.
     pub async fn replicate(mut self) -> Result<(), Error> {
+        match self.give_and_take().await {
+            Ok(()) | Err(Error::HungUp) => {}
+            Err(error) => return Err(error),
+        }
+        // What has come before the end still counts.
+        while let Some(Some(message)) = self.channel.next().now_or_never() {
+            if let Message::Data(data) = message {
+                self.on_data(data).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn give_and_take(&mut self) -> Result<(), Error> {
         let mut length = self.feed.length.subscribe();
         loop {
             for _ in 0..ROUND {
@@ -155,25 +170,24 @@ impl Connection {
             tokio::select! {
                 biased;
                 event = next_event(&mut self.protocol, &self.ended) => match event {
-                    Ok(Event::Close(_)) | Err(Error::HungUp) => break,
+                    Ok(Event::Close(_)) => return Ok(()),
                     Ok(Event::DiscoveryKey(_)) => return Err(Error::OtherFeed),
                     Ok(_) => {}
                     Err(error) => return Err(error),
                 },
                 message = self.channel.next() => match message {
                     Some(message) => self.on_message(message).await?,
-                    None => break,
+                    None => return Ok(()),
                 },
                 _ = length.changed() => {}
             }
         }
-        // What has come before the end still counts.
-        while let Some(Some(message)) = self.channel.next().now_or_never() {
-            if let Message::Data(data) = message {
-                self.on_data(data).await?;
-            }
-        }
-        Ok(())
+    }
+
+    /// It fails when the other side has closed the channel.
+    async fn send(&self, message: Message) -> Result<(), Error> {
+        let sent = self.channel.send(message).await;
+        sent.map_err(|_| Error::HungUp)
     }
 
     async fn on_message(&mut self, message: Message) -> Result<(), Error> {
@@ -245,7 +259,7 @@ impl Connection {
             }),
             None => Message::NoData(NoData { request: id }),
         };
-        Ok(self.channel.send(answer).await?)
+        self.send(answer).await
     }
 
     /// Takes what we have asked for, if it is what the writer has signed.
@@ -292,7 +306,7 @@ impl Connection {
                 uploading: true,
                 downloading: true,
             };
-            self.channel.send(Message::Synchronize(synchronize)).await?;
+            self.send(Message::Synchronize(synchronize)).await?;
         }
         let (start, end) = (self.told_blocks, blocks);
         if start < end {
@@ -302,7 +316,7 @@ impl Connection {
                 start,
                 length: end - start,
             };
-            self.channel.send(Message::Range(range)).await?;
+            self.send(Message::Range(range)).await?;
         }
         Ok(())
     }
@@ -340,7 +354,7 @@ impl Connection {
         }
         drop(core);
         for request in requests {
-            self.channel.send(Message::Request(request)).await?;
+            self.send(Message::Request(request)).await?;
         }
         Ok(())
     }
