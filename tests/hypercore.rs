@@ -79,7 +79,7 @@ fn converse(round: usize, writer: &dyn Fn(&str) -> Peer, viewer: &dyn Fn(&str, &
     heard.push(viewer.message());
     say(&mut writer, "four");
     heard.push(viewer.message());
-    if round % 5 == 0 {
+    if round.is_multiple_of(5) {
         writer.types("/many 300");
         let many: Vec<String> = (0..300).map(|_| writer.message()).collect();
         assert!(many[299].ends_with(" alice: 300"), "{}", many[299]);
