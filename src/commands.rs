@@ -181,6 +181,7 @@ pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     // Ends the groups of whatever was still running, and then whoever has left his group.
     drop(runtime);
     strays::end();
+    crate::runs::sweep();
     result
 }
 

@@ -34,6 +34,12 @@ pub const NOBODY: &str = "nobody";
 /// The same as a multiaddr.
 pub const NOBODY_MULTIADDR: &str = "nobody_multiaddr";
 
+/// A folder of the run's own, empty at first and gone with the run.
+pub const SCRATCH: &str = "scratch";
+
+/// The names that every scenario is given.
+const ALWAYS_GIVEN: [&str; 3] = [NOBODY, NOBODY_MULTIADDR, SCRATCH];
+
 /// `exercises/course.yaml`: an ordered list of stages, and the tracks that they come in.
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "course.yaml"))]

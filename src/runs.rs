@@ -19,6 +19,7 @@ mod notes;
 mod patience;
 mod recording;
 mod rest;
+mod scratch;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,7 +33,8 @@ use self::address::{Address, Nobody};
 use self::limit::Limit;
 use self::patience::{Judgement, Patience};
 use self::recording::Follower;
-use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, Scenario, Stage};
+use self::scratch::Scratch;
+use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, SCRATCH, Scenario, Stage};
 use crate::evidence::{Acted, Evidence, Lane, Printed, Typed};
 use crate::link::Link;
 use crate::matcher::{Captures, Matcher, Refused};
@@ -43,6 +45,7 @@ use crate::transcript::{Action, LinkFault, LinkName, RoleId};
 use crate::verdict::{Failure, RunId};
 
 pub use self::recording::{Found, Handed, Heard, Recorded, Shown, Unrecorded, record};
+pub use self::scratch::sweep;
 
 /// The shortest and the longest pause between two looks at what the peers are doing.
 const LOOK: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
@@ -79,10 +82,13 @@ pub struct Seen {
 
 /// Plays one run to its end. When the future is dropped, nothing of the run is left.
 pub async fn play(plan: &Plan<'_>, programs: &dyn Programs, sockets: Option<Arc<SocketTable>>) -> Seen {
-    let nobody = Nobody::new();
-    let matcher = Matcher::new(&plan.scenario.transcript, given(plan, &nobody));
+    let own = Own::new(plan);
+    let matcher = Matcher::new(&plan.scenario.transcript, own.given(plan));
     strays::adopt();
     let mut stage = Player::new(plan, programs, sockets, Follower::Matcher(matcher));
+    if let Err(reason) = &own.scratch {
+        return stage.finish(Some(no_scratch(reason))).await;
+    }
     let limit = Rc::clone(&stage.limit);
     let result = tokio::select! {
         biased;
@@ -92,12 +98,36 @@ pub async fn play(plan: &Plan<'_>, programs: &dyn Programs, sockets: Option<Arc<
     stage.finish(result.err()).await
 }
 
-/// What a run is given from the start.
-fn given(plan: &Plan<'_>, nobody: &Nobody) -> Captures {
-    let mut given = plan.scenario.given.clone();
-    given.insert(NOBODY.to_owned(), nobody.address.to_string());
-    given.insert(NOBODY_MULTIADDR.to_owned(), format!("/ip4/{}/tcp/{}", nobody.address.ip(), nobody.address.port()));
-    given
+/// What belongs to a run, and is gone with it. Whoever holds it lets go of the peers first.
+struct Own {
+    nobody: Nobody,
+    /// If the scenario has a use for it.
+    scratch: std::io::Result<Option<Scratch>>,
+}
+
+impl Own {
+    fn new(plan: &Plan<'_>) -> Own {
+        let wanted = plan.scenario.uses(SCRATCH, &plan.stage.roles);
+        Own { nobody: Nobody::new(), scratch: wanted.then(Scratch::new).transpose() }
+    }
+
+    /// What a run is given from the start.
+    fn given(&self, plan: &Plan<'_>) -> Captures {
+        let nobody = self.nobody.address;
+        let mut given = plan.scenario.given.clone();
+        given.insert(NOBODY.to_owned(), nobody.to_string());
+        given.insert(NOBODY_MULTIADDR.to_owned(), format!("/ip4/{}/tcp/{}", nobody.ip(), nobody.port()));
+        if let Ok(Some(scratch)) = &self.scratch {
+            given.insert(SCRATCH.to_owned(), scratch.path());
+        }
+        given
+    }
+}
+
+/// The first role can't be started, as there is no place for it to keep anything.
+fn no_scratch(reason: &std::io::Error) -> Failure {
+    let place = std::env::temp_dir();
+    Failure::NotStarted(0, format!("a folder for the run can't be made in {}: {reason}", place.display()))
 }
 
 /// An event, and the role that it comes from.

@@ -574,6 +574,7 @@ fn transcripts_that_cannot_be_played_are_refused_in_their_place() {
         ).any_column().says("no role in this scenario"),
         case("memory of a mouse").stage("    about: z\n", "    about: z\n    memory: ⟦1\n").any_column().helps("16 to 65536"),
         case("name that is given to all").stage("    about: z\n", "    about: z\n    let: {nobody_multiaddr: ⟦{text: x}}\n").any_column(),
+        case("folder that is given to all").stage("    about: z\n", "    about: z\n    let: {scratch: ⟦{text: x}}\n").any_column(),
         // Captures.
         case("capture used too early").transcript("$ a\na | hi ⟦{who}\na = running").says("{who}").helps("{who:word}"),
         case("capture typed too early").transcript("$ a\na < ⟦{who}\na = running").says("{who}"),

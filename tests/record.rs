@@ -213,6 +213,22 @@ fn what_differs_becomes_a_name() {
     assert!(author.read("alone").ends_with(transcript), "{}", author.read("alone"));
 }
 
+/// The folder of a run is another one each time; it is known by its name.
+#[test]
+fn the_folder_of_a_run_is_recorded_by_its_name() {
+    let author = Author::with_peer(
+        "mkdir \"$1\" && echo \"made $1\" || echo 'there it is'; echo \"$1/deep and $1\"",
+        "$ peer {scratch}/notes\n$ peer {scratch}/notes\n",
+    );
+    author.record(&["alone", "--yes"], 0);
+    let transcript = "      $ peer {scratch}/notes\n      peer | made {scratch}/notes\n      \
+                      peer | {scratch}/notes/deep and {scratch}/notes\n      peer = exit 0\n      \
+                      $ peer {scratch}/notes\n      peer | there it is\n      \
+                      peer | {scratch}/notes/deep and {scratch}/notes\n      peer = exit 0\n";
+    assert!(author.read("alone").ends_with(transcript), "{}", author.read("alone"));
+    author.record(&["alone", "--check"], 0);
+}
+
 /// A peer that sleeps for a while has not said all.
 #[test]
 fn a_late_line_is_waited_for() {

@@ -339,6 +339,31 @@ mod hostile {
     }
 
     #[test]
+    fn what_is_kept_in_the_folder_of_a_run_is_found_again() {
+        let learner = passes("keeps");
+        // Each run has a folder of its own.
+        let verdict = learner.verify(&["hostile", "--scenario", "keeps", "--repeat", "20"]);
+        assert_eq!(verdict.passed(), 20);
+        learner.nothing_is_left();
+    }
+
+    #[test]
+    fn a_run_that_fails_leaves_no_folder() {
+        let (_learner, verdict) = fails("keeps-and-fails", "wrong-line");
+        let line = verdict.run()["lanes"][0]["lines"][0].as_str().expect("a line").to_owned();
+        assert!(line.contains("/tmp/workshop-") && line.ends_with("/notes: one"), "{line}");
+    }
+
+    #[test]
+    fn a_folder_that_can_not_be_made_is_told() {
+        let learner = Learner::new("nasty", "scripts");
+        fs::remove_dir(learner.temporary()).expect("it is empty");
+        let verdict = learner.verify(&["hostile", "--scenario", "keeps"]);
+        let run = verdict.failed("not-started");
+        assert!(run["reason"]["say"].to_string().contains("a folder for the run can't be made in"), "{run:#}");
+    }
+
+    #[test]
     fn who_sleeps_is_not_stuck() {
         passes("sleeps");
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::scenario::ScenarioReader;
-use super::{NOBODY, NOBODY_MULTIADDR, Scenario};
+use super::{ALWAYS_GIVEN, Scenario};
 use crate::error::{Error, Result};
 use crate::pattern::{Pattern, Type};
 use crate::transcript::{Action, Expect, LinkFault, LinkName, Step, StepKind};
@@ -30,7 +30,7 @@ type Capture<'p> = (&'p str, Option<&'p Type>, usize);
 
 impl<'s, 'r, 't> Names<'s, 'r, 't> {
     pub(super) fn new(scenario: &'s Scenario, reader: &'s ScenarioReader<'r, 't>) -> Self {
-        let given = scenario.given.keys().map(String::as_str).chain([NOBODY, NOBODY_MULTIADDR]);
+        let given = scenario.given.keys().map(String::as_str).chain(ALWAYS_GIVEN);
         let known = given.map(|name| (name, Made::Surely)).collect();
         Names { scenario, reader, links: scenario.links(reader.roles), known }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::checks::check_limit;
 use super::names::Names;
 use super::stage::{GivenFile, MAX_GIVEN, ScenarioFile};
-use super::{Condition, NOBODY, NOBODY_MULTIADDR, Pairing, Party, Role, Scenario};
+use super::{ALWAYS_GIVEN, Condition, Pairing, Party, Role, Scenario};
 use crate::error::{Error, Result, suggest};
 use crate::pattern::{Pattern, Type};
 use crate::transcript::{self, Action, Expect, LinkName, Mention, RoleId, StepKind, Transcript};
@@ -133,7 +133,7 @@ impl ScenarioReader<'_, '_> {
                         .help(format!("write `{{text: …}}` or `{{repeat: …, bytes: N}}`, N up to {MAX_GIVEN}")));
                 }
             };
-            let taken = [NOBODY, NOBODY_MULTIADDR].contains(&name.as_str());
+            let taken = ALWAYS_GIVEN.contains(&name.as_str());
             if !transcript::is_name(name) || taken || text.contains(['\n', '\r']) {
                 return Err(Error::new(format!("`{name}` can't be given so"))
                     .at(at())
@@ -186,6 +186,19 @@ impl Scenario {
     /// The arguments with which a start action starts its role.
     pub fn args<'s>(&'s self, role: RoleId, own: Option<&'s Vec<Pattern>>, stage_roles: &'s [Role]) -> &'s [Pattern] {
         own.map_or(&stage_roles[self.cast[role]].args, |own| own)
+    }
+
+    /// Does anything in it use this name: a line, or the arguments of a role that is started?
+    pub fn uses(&self, name: &str, roles: &[Role]) -> bool {
+        let has = |texts: &[Pattern]| texts.iter().flat_map(Pattern::names).any(|(used, ..)| used == name);
+        self.transcript.steps.iter().any(|step| match &step.kind {
+            StepKind::Act(Action::Start(role, own)) => has(self.args(*role, own.as_ref(), roles)),
+            StepKind::Act(Action::Type(_, text)) => has(std::slice::from_ref(text)),
+            StepKind::Expect(_, Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p)) => {
+                has(std::slice::from_ref(p))
+            }
+            StepKind::Act(_) | StepKind::Expect(..) => false,
+        })
     }
 
     /// The role that prints each address, by the name of the capture.

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::address::Nobody;
 use super::look::Look;
 use super::notes::Notes;
 use super::patience::Patience;
-use super::{Plan, Player, Programs, given};
+use super::scratch::hide;
+use super::{Own, Plan, Player, Programs, no_scratch};
 use crate::course::Scenario;
 use crate::evidence::Evidence;
 use crate::matcher::{Captures, Ending, Matcher, Refused};
@@ -118,19 +118,23 @@ pub async fn record(
     programs: &dyn Programs,
     sockets: Option<Arc<SocketTable>>,
 ) -> Recorded {
-    let nobody = Nobody::new();
-    let given = given(plan, &nobody);
+    let own = Own::new(plan);
     strays::adopt();
-    let notes = Notes::new(plan.scenario, given);
+    let notes = Notes::new(plan.scenario, own.given(plan));
     let mut player = Player::new(plan, programs, sockets, Follower::Notes(notes));
-    let failure = player.rehearse(together).await.err();
+    let failure = match &own.scratch {
+        Ok(_) => player.rehearse(together).await.err(),
+        Err(reason) => Some(no_scratch(reason).into()),
+    };
     let notes = match std::mem::replace(&mut player.matcher, Follower::Notes(Notes::default())) {
         Follower::Notes(notes) => notes,
         Follower::Matcher(_) => Notes::default(),
     };
     let seen = player.finish(None).await;
     let Notes { heard, given, found, handed, phase, .. } = notes;
-    Recorded { heard, given, found, handed, evidence: seen.evidence, phase, failure }
+    let mut recorded = Recorded { heard, given, found, handed, evidence: seen.evidence, phase, failure };
+    hide(&mut recorded);
+    recorded
 }
 
 impl<'c> Player<'c> {

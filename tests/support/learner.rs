@@ -50,7 +50,9 @@ impl Learner {
     /// Makes a workspace of one of the courses in `tests/courses`.
     pub fn new(course: &str, track: &str) -> Learner {
         let dir = tempfile::Builder::new().prefix("workshop-test-").tempdir().expect("a temporary folder");
-        std::fs::create_dir(dir.path().join("home")).expect("an empty home");
+        for empty in ["home", "tmp"] {
+            std::fs::create_dir(dir.path().join(empty)).expect("an empty folder");
+        }
         let course_path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/courses").join(course);
         let workspace = dir.path().join(course);
         let learner = Learner { dir, course: course_path, workspace };
@@ -61,6 +63,11 @@ impl Learner {
     /// A file of the workspace.
     pub fn file(&self, path: &str) -> PathBuf {
         self.workspace.join(path)
+    }
+
+    /// The folder for temporary files.
+    pub fn temporary(&self) -> PathBuf {
+        self.dir.path().join("tmp")
     }
 
     /// What every trace of this learner's processes has in it.
@@ -78,6 +85,7 @@ impl Learner {
         let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
         command.arg("--course").arg(&self.course).args(args).current_dir(self.dir.path());
         command.env("HOME", self.dir.path().join("home")).env("WORKSHOP_NO_PREFETCH", "1").env("PATH", path());
+        command.env("TMPDIR", self.temporary());
         let others = ["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "PYTHONUNBUFFERED", "PYTHONSTARTUP", "ENV"];
         for name in others.into_iter().chain(["LC_ALL", "LC_MESSAGES", "LANG"]) {
             command.env_remove(name);
@@ -100,12 +108,15 @@ impl Learner {
         Verdict::of(self.command(&[&["verify", "--format", "json"], args].concat()))
     }
 
-    /// Nothing that was started here is left.
+    /// Nothing that was started here is left, and no file of it outside of the workspace.
     pub fn nothing_is_left(&self) {
         until("every process is gone", || {
             let left = system::processes_of(self.mark());
             if left.is_empty() { Ok(()) } else { Err(format!("{left:#?}")) }
         });
+        let files = std::fs::read_dir(self.temporary()).expect("the folder").flatten();
+        let files: Vec<PathBuf> = files.map(|file| file.path()).collect();
+        assert!(files.is_empty(), "left over: {files:?}");
     }
 }
 

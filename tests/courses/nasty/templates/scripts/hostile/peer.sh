@@ -100,6 +100,12 @@ closes-output)
     read -r line
     read -r line
     ;;
+keeps)
+    mkdir -p "$2/deep"
+    echo "$3" >>"$2/deep/kept"
+    echo "$2:" $(cat "$2/deep/kept")
+    while IFS= read -r line; do echo "typed $line"; done
+    ;;
 sleeps)
     sleep 0.3
     echo late

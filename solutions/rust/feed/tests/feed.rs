@@ -1,0 +1,283 @@
+//! Feeds that are written, copied and read, over a duplex stream in memory.
+
+use std::fs;
+use std::time::Duration;
+
+use feed::{Error, Feed, Key};
+use futures::{StreamExt, TryStreamExt};
+use tempfile::{TempDir, tempdir};
+use tokio::io::DuplexStream;
+use tokio::task::{JoinHandle, LocalSet};
+
+/// A writer's feed with these blocks, and its folder.
+async fn written(blocks: &[&str]) -> (TempDir, Feed) {
+    let folder = tempdir().unwrap();
+    let feed = Feed::open(folder.path()).await.unwrap();
+    for block in blocks {
+        feed.append(block).await.unwrap();
+    }
+    (folder, feed)
+}
+
+/// An empty copy of a feed, and its folder.
+async fn copy_of(feed: &Feed) -> (TempDir, Feed) {
+    let folder = tempdir().unwrap();
+    let copy = Feed::clone_of(folder.path(), feed.key()).await.unwrap();
+    (folder, copy)
+}
+
+async fn now(feed: &Feed) -> Vec<String> {
+    let blocks: Vec<Vec<u8>> = feed.read(0..feed.len()).try_collect().await.unwrap();
+    blocks
+        .into_iter()
+        .map(|block| String::from_utf8(block).unwrap())
+        .collect()
+}
+
+/// The first so many blocks, when they are there.
+async fn first(feed: &Feed, count: u64) -> Vec<String> {
+    let blocks: Vec<Vec<u8>> = feed.read(0..count).try_collect().await.unwrap();
+    blocks
+        .into_iter()
+        .map(|block| String::from_utf8(block).unwrap())
+        .collect()
+}
+
+async fn replicate(feed: Feed, stream: DuplexStream, initiator: bool) -> Result<(), Error> {
+    feed.connect(stream, initiator).await?.replicate().await
+}
+
+type Sides = (JoinHandle<Result<(), Error>>, JoinHandle<Result<(), Error>>);
+
+/// Connects two feeds; the first has dialed.
+fn connect(a: &Feed, b: &Feed) -> Sides {
+    let (left, right) = tokio::io::duplex(1 << 16);
+    let left = tokio::task::spawn_local(replicate(a.clone(), left, true));
+    (
+        left,
+        tokio::task::spawn_local(replicate(b.clone(), right, false)),
+    )
+}
+
+/// Runs a test; one that hangs fails.
+async fn within_a_minute(test: impl Future<Output = ()>) {
+    let tasks = LocalSet::new();
+    let limit = tokio::time::timeout(Duration::from_secs(60), tasks.run_until(test));
+    limit.await.expect("it hangs");
+}
+
+#[tokio::test]
+async fn a_feed_is_kept_in_its_folder() {
+    within_a_minute(async {
+        let (folder, feed) = written(&["one", "two"]).await;
+        let key = feed.key();
+        let busy = Feed::open(folder.path()).await.err().unwrap().to_string();
+        assert!(busy.contains("another program has it open"), "{busy}");
+        drop(feed);
+        let feed = Feed::open(folder.path()).await.unwrap();
+        assert_eq!(feed.key(), key);
+        assert_eq!(feed.append("three").await.unwrap(), 2);
+        assert_eq!(now(&feed).await, ["one", "two", "three"]);
+    })
+    .await;
+}
+
+/// At whatever length, and however often.
+#[tokio::test]
+async fn a_feed_and_its_copy_can_be_opened_again_after_every_block() {
+    within_a_minute(async {
+        let (folder, mut feed) = written(&[]).await;
+        let (copied, mut copy) = copy_of(&feed).await;
+        for count in 1..=40 {
+            feed.append(format!("block {count}")).await.unwrap();
+            let sides = connect(&copy, &feed);
+            assert_eq!(first(&copy, count).await.len() as u64, count);
+            sides.0.abort();
+            sides.1.await.unwrap().unwrap();
+            assert!(sides.0.await.unwrap_err().is_cancelled());
+            let key = feed.key();
+            drop((feed, copy));
+            feed = Feed::open(folder.path()).await.unwrap();
+            copy = Feed::clone_of(copied.path(), key).await.unwrap();
+            assert_eq!(feed.len(), count);
+            assert_eq!(now(&copy).await, now(&feed).await);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_has_the_history_and_what_comes() {
+    within_a_minute(async {
+        let (_folder, feed) = written(&["one", "two"]).await;
+        let (_copied, copy) = copy_of(&feed).await;
+        let mut live = copy.read(0..);
+        let _sides = connect(&copy, &feed);
+        for expected in ["one", "two"] {
+            assert_eq!(live.next().await.unwrap().unwrap(), expected.as_bytes());
+        }
+        for expected in ["three", "four", "five"] {
+            feed.append(expected).await.unwrap();
+            assert_eq!(live.next().await.unwrap().unwrap(), expected.as_bytes());
+        }
+        assert_eq!(copy.len(), 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_gives_to_others_what_it_has() {
+    within_a_minute(async {
+        let (_folder, feed) = written(&["one", "two", "three"]).await;
+        let ((_folder1, copy), (_folder2, other)) = (copy_of(&feed).await, copy_of(&feed).await);
+        let sides = connect(&copy, &feed);
+        assert_eq!(first(&copy, 3).await.len(), 3);
+        sides.1.abort();
+        sides.0.await.unwrap().unwrap();
+        let _sides = connect(&other, &copy);
+        assert_eq!(first(&other, 3).await, ["one", "two", "three"]);
+    })
+    .await;
+}
+
+/// What one peer gives, another one need not, and nothing comes twice.
+#[tokio::test]
+async fn several_peers_at_once() {
+    within_a_minute(async {
+        let (_folder, feed) = written(&[]).await;
+        let (_folder1, one) = copy_of(&feed).await;
+        let (_folder2, two) = copy_of(&feed).await;
+        let _sides = [
+            connect(&one, &feed),
+            connect(&two, &feed),
+            connect(&one, &two),
+        ];
+        let blocks: Vec<String> = (0..200).map(|n| format!("block {n}")).collect();
+        for some in blocks.chunks(7) {
+            feed.append_all(some).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(first(&one, 200).await, blocks);
+        assert_eq!(first(&two, 200).await, blocks);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_blocks_and_large_ones() {
+    within_a_minute(async {
+        let (_folder, feed) = written(&[]).await;
+        let (_copied, copy) = copy_of(&feed).await;
+        feed.append_all(&vec!["x"; 3000]).await.unwrap();
+        let large = "y".repeat(feed::MAX_BLOCK);
+        feed.append(&large).await.unwrap();
+        let _sides = connect(&copy, &feed);
+        assert_eq!(first(&copy, 3001).await[3000], large);
+        let refused = feed.append(format!("{large}y")).await.unwrap_err();
+        assert!(matches!(refused, Error::TooLarge(1_048_577)), "{refused}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_else_can_append() {
+    within_a_minute(async {
+        let (_folder, feed) = written(&["one"]).await;
+        let (copied, copy) = copy_of(&feed).await;
+        assert!(matches!(copy.append("two").await, Err(Error::ReadOnly)));
+        drop(copy);
+        // Nor after it was opened as if it were one's own.
+        let copy = Feed::open(copied.path()).await.unwrap();
+        assert!(matches!(copy.append("two").await, Err(Error::ReadOnly)));
+        assert_eq!(copy.key(), feed.key());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_are_checked() {
+    within_a_minute(async {
+        let (_folder, feed) = written(&["one"]).await;
+        assert_eq!(feed.key().to_string().parse::<Key>().unwrap(), feed.key());
+        assert_ne!(feed.discovery_key(), feed.key());
+        assert!(matches!("hello".parse::<Key>(), Err(Error::NoKey(_))));
+        let (copied, copy) = copy_of(&feed).await;
+        drop(copy);
+        let (_folder, other) = written(&[]).await;
+        let refused = Feed::clone_of(copied.path(), other.key())
+            .await
+            .err()
+            .unwrap();
+        assert!(matches!(refused, Error::Folder(_)), "{refused}");
+    })
+    .await;
+}
+
+/// Both sides are told, in the moment in which they connect.
+#[tokio::test]
+async fn a_wrong_key_is_told() {
+    within_a_minute(async {
+        let (_folder, feed) = written(&["one"]).await;
+        let (_other_folder, other) = written(&["two"]).await;
+        let (_copied, copy) = copy_of(&other).await;
+        let sides = connect(&copy, &feed);
+        assert!(matches!(sides.0.await.unwrap(), Err(Error::OtherFeed)));
+        assert!(matches!(sides.1.await.unwrap(), Err(Error::OtherFeed)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_initiators_are_told() {
+    within_a_minute(async {
+        let (_folder, feed) = written(&["one"]).await;
+        let (_copied, copy) = copy_of(&feed).await;
+        let (left, right) = tokio::io::duplex(1 << 16);
+        let sides = tokio::join!(feed.connect(left, true), copy.connect(right, true));
+        assert!(matches!(sides.0, Err(Error::Handshake(_))));
+        assert!(matches!(sides.1, Err(Error::Handshake(_))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hang_up_at_any_time_is_noticed() {
+    within_a_minute(async {
+        let (_folder, feed) = written(&["one"]).await;
+        let (left, right) = tokio::io::duplex(1 << 16);
+        drop(right);
+        assert!(matches!(feed.connect(left, true).await, Err(Error::HungUp)));
+        let (left, right) = tokio::io::duplex(1 << 16);
+        drop(right);
+        assert!(matches!(
+            feed.connect(left, false).await,
+            Err(Error::HungUp)
+        ));
+    })
+    .await;
+}
+
+/// A letter is changed in the writer's file, and the signature no longer fits.
+#[tokio::test]
+async fn a_forged_block_is_refused_and_named() {
+    within_a_minute(async {
+        let (folder, feed) = written(&["meet me", "at noon"]).await;
+        let key = feed.key();
+        drop(feed);
+        let data = folder.path().join("data");
+        let forged = fs::read_to_string(&data).unwrap().replace("noon", "moon");
+        fs::write(&data, forged).unwrap();
+        let liar = Feed::open(folder.path()).await.unwrap();
+        let copied = tempdir().unwrap();
+        let copy = Feed::clone_of(copied.path(), key).await.unwrap();
+        let sides = connect(&copy, &liar);
+        let refused = sides.0.await.unwrap().unwrap_err();
+        assert!(matches!(refused, Error::Forged(Some(1))), "{refused}");
+        assert!(copy.len() < 2);
+        // It did no harm: whoever has the true one can still give it.
+        drop(copy);
+        let copy = Feed::clone_of(copied.path(), key).await.unwrap();
+        assert!(!now(&copy).await.contains(&"at moon".to_owned()));
+    })
+    .await;
+}

@@ -1,0 +1,62 @@
+//! A folder of a run's own, where its roles keep what is to outlive them.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use tempfile::TempDir;
+
+use super::recording::{Recorded, Shown};
+use crate::course::SCRATCH;
+
+/// What stands for the path in what is recorded, where it has to be the same in all runs.
+const SOMEWHERE: &str = "/the/folder/of/the/run";
+
+/// The folders that were removed, while somebody may still have been writing.
+static LEFT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// The folder. It is removed when this is dropped, however the run ends.
+pub(super) struct Scratch(Option<TempDir>);
+
+impl Scratch {
+    pub(super) fn new() -> io::Result<Scratch> {
+        Ok(Scratch(Some(tempfile::Builder::new().prefix("workshop-").tempdir()?)))
+    }
+
+    /// Its path, as a program that asks where it is would print it.
+    pub(super) fn path(&self) -> String {
+        let path = self.0.as_ref().map(|dir| dir.path().to_owned()).unwrap_or_default();
+        let real = if cfg!(unix) { path.canonicalize().unwrap_or(path) } else { path };
+        real.to_string_lossy().into_owned()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let Some(dir) = self.0.take() else { return };
+        LEFT.lock().unwrap_or_else(PoisonError::into_inner).push(dir.path().to_owned());
+        // Of a run that is interrupted, the peers are still there: `sweep` comes after them.
+        drop(dir);
+    }
+}
+
+/// Removes what has come into the folders after they were removed. All peers must be gone.
+pub fn sweep() {
+    for path in LEFT.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        // What can't be removed even now is the system's to clean: it lies in its folder for that.
+        let _ = std::fs::remove_dir_all(path);
+    }
+}
+
+/// Puts the same path in the place of each run's own, so that it does not look like a difference.
+pub(super) fn hide(recorded: &mut Recorded) {
+    let Some(path) = recorded.given.insert(SCRATCH.to_owned(), SOMEWHERE.to_owned()) else {
+        recorded.given.remove(SCRATCH);
+        return;
+    };
+    for heard in &mut recorded.heard {
+        if let Shown::Line(line) = &mut heard.what {
+            *line = line.replace(&path, SOMEWHERE);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Packages that stages share: the learner's copy and the reference's are two packages, though the
+//! build cache is one and their names are the same.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What the learner starts from and what the reference has are the same to the last byte.
+#[test]
+fn template_and_solution_share_one_feed() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let [template, solution] = ["templates/rust/feed", "solutions/rust/feed"].map(|path| files_below(&root.join(path)));
+    assert!(template.len() > 4, "{template:?}");
+    assert_eq!(names(&template, root), names(&solution, root));
+    for (one, other) in template.iter().zip(&solution) {
+        assert_eq!(fs::read(one).expect("readable"), fs::read(other).expect("readable"), "{}", one.display());
+    }
+}
+
+fn names(files: &[PathBuf], root: &Path) -> Vec<String> {
+    let below = |file: &PathBuf| file.strip_prefix(root).expect("below").components().skip(3).collect::<PathBuf>();
+    files.iter().map(|file| below(file).display().to_string()).collect()
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<PathBuf> = fs::read_dir(dir).expect("a folder").flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    entries.into_iter().flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+const STAGE: &str = "title: t
+about: a
+roles:
+  - {name: a, about: prints the shared word}
+  - {name: b, about: prints the shared word}
+conditions: [clear]
+scenarios:
+  - name: word
+    about: Both print it.
+    transcript: |
+      $ a
+      a | given
+      a = exit 0
+      $ b
+      b | given
+      b = exit 0
+";
+
+/// A learner of a small course, which has the tracks of the built-in one.
+struct Learner {
+    dir: TempDir,
+}
+
+impl Learner {
+    fn new() -> Learner {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("exercises/course.yaml");
+        let built_in = fs::read_to_string(built_in).expect("a course");
+        let (_, tracks) = built_in.split_once("\ntracks:\n").expect("tracks");
+        let learner = Learner { dir };
+        learner
+            .write("course/exercises/course.yaml", &format!("name: own\ntitle: t\nstages: [words]\ntracks:\n{tracks}"));
+        learner.write("course/exercises/words/stage.yaml", STAGE);
+        learner.write("course/exercises/words/lesson.md", "# Words\n");
+        for root in ["course/templates/rust", "course/solutions/rust"] {
+            let package = |name: &str, rest: &str| {
+                format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{rest}")
+            };
+            learner.write(
+                &format!("{root}/Cargo.toml"),
+                "[workspace]\nresolver = \"3\"\nmembers = [\"words\", \"feed\"]\n",
+            );
+            learner.write(&format!("{root}/feed/Cargo.toml"), &package("feed", ""));
+            learner.write(&format!("{root}/feed/src/lib.rs"), &word("given"));
+            let dependency = "[dependencies]\nfeed = { path = \"../feed\" }\n";
+            learner.write(&format!("{root}/words/Cargo.toml"), &package("words", dependency));
+            for role in ["a", "b"] {
+                let program = "fn main() {\n    println!(\"{}\", feed::word());\n}\n";
+                learner.write(&format!("{root}/words/src/bin/{role}.rs"), program);
+            }
+        }
+        let output = learner.workshop(&["init", "course"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        learner
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.dir.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+
+    /// The learner's own copy.
+    fn copy(&self) -> PathBuf {
+        self.dir.path().join("own/feed/src/lib.rs")
+    }
+
+    fn workshop(&self, args: &[&str]) -> std::process::Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
+        command.args(args).current_dir(self.dir.path()).env("WORKSHOP_NO_PREFETCH", "1");
+        command.output().expect("it starts")
+    }
+
+    /// What `a` has printed in each run: twice the learner's, then the reference's.
+    fn printed(&self) -> Vec<String> {
+        let output = self.workshop(&["verify", "--format", "json"]);
+        let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
+        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("every line is JSON"));
+        let runs: Vec<Value> = events.filter(|event| event["event"] == "run").collect();
+        assert_eq!(runs.len(), 3, "{}{text}", String::from_utf8_lossy(&output.stderr));
+        let pairings: Vec<&Value> = runs.iter().map(|run| &run["pairing"]).collect();
+        assert_eq!(
+            serde_json::json!(pairings),
+            serde_json::json!([["you", "you"], ["you", "reference"], ["reference", "you"]])
+        );
+        // What a run that passed has printed is what was expected.
+        let printed = |run: &Value| run["lanes"][0]["lines"][0].as_str().unwrap_or("given").to_owned();
+        runs.iter().map(printed).collect()
+    }
+}
+
+fn word(word: &str) -> String {
+    format!("pub fn word() -> &'static str {{\n    {word:?}\n}}\n")
+}
+
+#[test]
+fn neither_copy_stands_in_for_the_other() {
+    let learner = Learner::new();
+    assert_eq!(learner.printed(), ["given", "given", "given"]);
+    // Back and forth, also to a file whose time says that it is older than what was built of it.
+    for round in 0..3 {
+        let mine = format!("mine{round}");
+        fs::write(learner.copy(), word(&mine)).expect("written");
+        // Where the reference plays `a`, the run fails at the learner's `b`.
+        assert_eq!(learner.printed(), [mine.as_str(), mine.as_str(), "given"]);
+        fs::write(learner.copy(), word("given")).expect("written");
+        let file = File::options().append(true).open(learner.copy()).expect("opened");
+        file.set_modified(SystemTime::UNIX_EPOCH).expect("a time");
+        assert_eq!(learner.printed(), ["given", "given", "given"]);
+    }
+}
