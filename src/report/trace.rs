@@ -37,6 +37,15 @@ fn verdict(run: &Trace, width: usize) -> String {
     }
 }
 
+/// What goes over a wire, with so much room: where it is too little for all, what the bytes say
+/// tells more than how many they are.
+fn fit(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    shorten(text.find('«').map_or(text, |start| &text[start..]), room)
+}
+
 /// A moment in a line of text, for those who see no columns.
 fn told(run: &Trace, event: &Event) -> String {
     let role = |role: usize| run.lanes.get(role).map_or("?", |lane| lane.role.as_str());

@@ -2,7 +2,7 @@
 
 use colored::{ColoredString, Colorize};
 
-use super::{told, verdict};
+use super::{fit, told, verdict};
 use crate::pattern::shorten;
 use crate::report::wrap;
 use crate::trace::{Event, Trace, What, Wire};
@@ -121,7 +121,7 @@ impl<'r> Lanes<'r> {
     fn arrow(&self, event: &Event, (from, to): (usize, usize), text: &str, up: &[bool]) -> String {
         let (left, right) = (from.min(to), from.max(to));
         let room = (right - left) * self.column - 1;
-        let text = shorten(text, room.saturating_sub(6));
+        let text = fit(text, room.saturating_sub(6));
         let lines = room - text.chars().count() - 2;
         let (before, after) = ("─".repeat(lines / 2), "─".repeat(lines - lines / 2));
         let (start, end) = match (from < to, &event.what) {

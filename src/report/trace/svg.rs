@@ -1,6 +1,6 @@
 //! The picture as SVG: in a file of its own, or in a page.
 
-use super::told;
+use super::{fit, told};
 use crate::pattern::shorten;
 use crate::trace::{Event, Trace, What, Wire};
 
@@ -137,7 +137,7 @@ fn arrow(from: usize, to: usize, text: &str) -> String {
         tip(point[0]),
         tip(point[1]),
         usize::midpoint(start, end),
-        escape(&shorten(text, room))
+        escape(&fit(text, room))
     )
 }
 
