@@ -29,6 +29,8 @@ pub struct Evidence {
     pub acted: Vec<Acted>,
     /// How long the run took.
     pub took: Duration,
+    /// How long its peers were ready to run and had no processor, added up, where the system says.
+    pub denied: Duration,
 }
 
 /// What one role showed.

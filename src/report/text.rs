@@ -1,6 +1,7 @@
 //! For people: what is being done while it is done, and the verdict.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use colored::Colorize;
 
@@ -96,6 +97,7 @@ impl Text {
             out.push_str(&wrap(&scenario.about, width(), "  "));
             out.push('\n');
             out.push_str(&wrap(&failed.because.say, width(), "  "));
+            out.push_str(&busy(run));
             out.push('\n');
             out.push_str(&run::show(run, failed, scenario, width(), self.verbose));
             out.push('\n');
@@ -105,6 +107,20 @@ impl Text {
         }
         out
     }
+}
+
+/// Programs have clocks of their own: on a machine that is too busy, a right one may give up.
+fn busy(run: &Run) -> String {
+    let (denied, took) = (run.evidence.denied, run.evidence.took);
+    if denied < Duration::from_secs(1) || denied < took / 2 {
+        return String::new();
+    }
+    let line = format!(
+        "(The machine was busy: in these {:.0} s the programs waited {:.0} s for a processor. Is it the same when it is not?)",
+        took.as_secs_f64(),
+        denied.as_secs_f64()
+    );
+    wrap(&line, width(), "  ").yellow().to_string()
 }
 
 /// Which other runs failed, and why, in a few lines.

@@ -39,14 +39,18 @@ impl Limit {
         self.denied.borrow_mut().insert(pid, Duration::ZERO);
     }
 
-    /// When it will be over, as far as can be said now.
-    pub(super) fn end(&self) -> Instant {
+    /// How long peers have waited for a processor so far, added up.
+    pub(super) fn denied(&self) -> Duration {
         let mut peers = self.denied.borrow_mut();
         for (pid, before) in peers.iter_mut() {
             *before = denied(*pid).unwrap_or_default().max(*before);
         }
-        let denied: Duration = peers.values().sum();
-        self.start.get() + (self.limit + denied).min(self.limit * AT_MOST)
+        peers.values().sum()
+    }
+
+    /// When it will be over, as far as can be said now.
+    pub(super) fn end(&self) -> Instant {
+        self.start.get() + (self.limit + self.denied()).min(self.limit * AT_MOST)
     }
 
     /// Will it be over by then, as far as can be said now?

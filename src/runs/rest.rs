@@ -71,6 +71,7 @@ impl Player<'_> {
             typed: std::mem::take(&mut self.typed),
             acted: std::mem::take(&mut self.acted),
             took: self.start.elapsed(),
+            denied: self.limit.denied(),
             ..Evidence::default()
         };
         let endings: Vec<_> = self.lanes.iter().map(|lane| (lane.ending, lane.endings.len())).collect();
