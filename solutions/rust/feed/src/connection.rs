@@ -67,7 +67,7 @@ impl Feed {
     /// Over TCP set `nodelay`, or each block takes 40 ms.
     pub async fn connect<S>(&self, stream: S, initiator: bool) -> Result<Connection, Error>
     where
-        S: AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let (line, ended) = Line::new(stream);
         let (line, failed) = (Some(Box::new(line) as _), |reason| {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -16,8 +16,11 @@ use tokio_util::codec::{Framed, LengthDelimitedCodec};
 /// that it does not know. So they are kept from it and told here.
 pub(crate) type Ended = Arc<OnceLock<io::Error>>;
 
+/// The encryption wants a line that several threads could look at, and not every
+/// stream is one; those of libp2p are not. In a mutex it is. Nobody ever waits for
+/// the mutex: whoever has the line to himself need not lock it.
 pub(crate) struct Line<S> {
-    framed: Framed<S, LengthDelimitedCodec>,
+    framed: Mutex<Framed<S, LengthDelimitedCodec>>,
     ended: Ended,
 }
 
@@ -30,10 +33,16 @@ impl<S: AsyncRead + AsyncWrite> Line<S> {
             .new_codec();
         let ended = Ended::default();
         let line = Line {
-            framed: Framed::new(stream, frames),
+            framed: Mutex::new(Framed::new(stream, frames)),
             ended: ended.clone(),
         };
         (line, ended)
+    }
+
+    fn framed(&mut self) -> &mut Framed<S, LengthDelimitedCodec> {
+        self.framed
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -44,7 +53,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for Line<S> {
         if self.ended.get().is_some() {
             return Poll::Ready(None);
         }
-        let reason = match std::task::ready!(self.framed.poll_next_unpin(cx)) {
+        let reason = match std::task::ready!(self.framed().poll_next_unpin(cx)) {
             Some(Ok(frame)) => return Poll::Ready(Some(Ok(frame.to_vec()))),
             Some(Err(reason)) => reason,
             None => io::ErrorKind::UnexpectedEof.into(),
@@ -60,18 +69,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Vec<u8>> for Line<S> {
     type Error = io::Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        SinkExt::<Bytes>::poll_ready_unpin(&mut self.framed, cx).map(|_| Ok(()))
+        SinkExt::<Bytes>::poll_ready_unpin(self.framed(), cx).map(|_| Ok(()))
     }
 
     fn start_send(mut self: Pin<&mut Self>, frame: Vec<u8>) -> io::Result<()> {
-        self.framed.start_send_unpin(Bytes::from(frame))
+        self.framed().start_send_unpin(Bytes::from(frame))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        SinkExt::<Bytes>::poll_flush_unpin(&mut self.framed, cx).map(|_| Ok(()))
+        SinkExt::<Bytes>::poll_flush_unpin(self.framed(), cx).map(|_| Ok(()))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        SinkExt::<Bytes>::poll_close_unpin(&mut self.framed, cx).map(|_| Ok(()))
+        SinkExt::<Bytes>::poll_close_unpin(self.framed(), cx).map(|_| Ok(()))
     }
 }
