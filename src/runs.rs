@@ -10,7 +10,7 @@
 //! - a peer whose connection is over burns processor time: it spins.
 //!
 //! Where the system does not say, links are released after a pause, and the time limit
-//! ([`limit`]) is what ends a run that hangs.
+//! (`limit`) is what ends a run that hangs.
 
 mod address;
 mod limit;
