@@ -214,7 +214,9 @@ impl Catalog {
             .into_iter()
             .flat_map(|folder| track.shared.iter().map(move |p| (folder, p)))
         {
-            self.tree(&format!("{folder}/{package}"))?;
+            self.tree(&format!("{folder}/{package}")).map_err(|error| {
+                error.help(format!("`{package}` is named under `shared` in {}", self.shown(COURSE_FILE)))
+            })?;
         }
         Ok(())
     }

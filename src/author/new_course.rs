@@ -70,7 +70,8 @@ fn track_name(model: &Catalog, asked: Option<&str>) -> Result<String> {
 /// All of the new course but its first stage.
 fn frame(model: &Catalog, track: &str, starter: &Starter, args: &NewCourseArgs) -> Result<Vec<File>> {
     let text = model.text()?;
-    let lines = track_lines(&text, track).ok_or_else(|| {
+    let own = starter.track.as_ref().map(|text| below(track, text));
+    let lines = own.or_else(|| track_lines(&text, track)).ok_or_else(|| {
         Error::new(format!("the track `{track}` can't be copied from {COURSE_FILE} of the model"))
             .help("write it there as a block below `tracks:`, as in docs/course.md")
     })?;
@@ -109,6 +110,12 @@ fn fill(file: &str, text: &str, args: &NewCourseArgs, track: &str) -> Result<Str
     ]));
     let filled = engine.compile(text).and_then(|template| template.render_from(&engine, &values).to_string());
     filled.map_err(|error| Error::new(format!("{file} can't be filled in")).because(error))
+}
+
+/// A track's own keys as they stand below `tracks:`.
+fn below(track: &str, keys: &str) -> String {
+    let indented = keys.lines().map(|line| if line.is_empty() { String::new() } else { format!("\n    {line}") });
+    format!("  {track}:{}", indented.collect::<String>())
 }
 
 /// A track as it is written in a `course.yaml`, with its comments.

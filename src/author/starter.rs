@@ -19,12 +19,17 @@ const STARTER_FILE: &str = "starter.yaml";
 /// A starter's own parts; whatever else lies beside them goes into the stage's folder.
 const PARTS: [&str; 3] = ["template", "solution", "workspace"];
 
+/// The track as it stands in a new course, where that is not as it stands in this one.
+const TRACK_FILE: &str = "track.yaml";
+
 /// The starter of a track.
 pub struct Starter {
     /// Its folder, below the course's.
     pub folder: String,
     /// What `starter.yaml` says.
     pub about: About,
+    /// What `track.yaml` says: the track in a new course.
+    pub track: Option<String>,
     /// The other files, as they are: paths below the starter's folder.
     pub files: Vec<File>,
 }
@@ -82,13 +87,15 @@ impl Starter {
         let file = format!("{folder}/{STARTER_FILE}");
         let own = own.ok_or_else(|| missing(Error::new(format!("the course has no {file}"))))?;
         let (_, bytes) = files.remove(own);
+        let track = files.iter().position(|(path, _)| path == TRACK_FILE).map(|at| files.remove(at));
+        let track = track.map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned());
         let text = String::from_utf8_lossy(&bytes);
         let (about, source): (About, Source<'_>) = Source::parse(&file, &text)?;
         if about.roles.is_empty() {
             let help = "name them, as in `roles: [alice, bob]`";
             return Err(Error::new("a starter needs roles").at(source.place("roles")).help(help));
         }
-        Ok(Starter { folder, about, files })
+        Ok(Starter { folder, about, track, files })
     }
 
     /// The files of one of the starter's parts (`template`, `solution`, `workspace`), filled in;
