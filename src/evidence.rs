@@ -25,11 +25,12 @@ pub struct Evidence {
     pub links: Vec<LinkEvidence>,
     /// The lines that the runner typed.
     pub typed: Vec<Typed>,
-    /// Every action of the transcript that was done, and when.
-    pub acted: Vec<Acted>,
+    /// When the actions of the transcript were done, in their order, as far as they were.
+    pub acted: Vec<Duration>,
     /// How long the run took.
     pub took: Duration,
-    /// How long its peers were ready to run and had no processor, added up, where the system says.
+    /// How long the peers of a run that failed were ready to run and had no processor, added up, where
+    /// the system says.
     pub denied: Duration,
 }
 
@@ -85,15 +86,6 @@ pub struct Typed {
     pub at: Duration,
     /// How many bytes had come from that role over all links at that time.
     pub sent_before: u64,
-}
-
-/// An action of the transcript that was done.
-#[derive(Debug, Clone, Copy)]
-pub struct Acted {
-    /// Which one, counted from 0.
-    pub action: usize,
-    /// When.
-    pub at: Duration,
 }
 
 /// What a link saw.

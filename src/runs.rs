@@ -35,7 +35,7 @@ use self::patience::{Judgement, Patience};
 use self::recording::Follower;
 use self::scratch::Scratch;
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, SCRATCH, Scenario, Stage};
-use crate::evidence::{Acted, Evidence, Lane, Printed, Typed};
+use crate::evidence::{Evidence, Lane, Printed, Typed};
 use crate::link::Link;
 use crate::matcher::{Captures, Matcher, Refused};
 use crate::pattern::Pattern;
@@ -145,7 +145,7 @@ struct Player<'c> {
     faults: Vec<(LinkFault, Option<LinkName>)>,
     lanes: Vec<Lane>,
     typed: Vec<Typed>,
-    acted: Vec<Acted>,
+    acted: Vec<Duration>,
     events: (mpsc::UnboundedSender<FromPeer>, mpsc::UnboundedReceiver<FromPeer>),
     start: Instant,
     limit: Rc<Limit>,
@@ -209,7 +209,7 @@ impl<'c> Player<'c> {
                     if matches!(action, Action::UntilStill) {
                         self.until_still().await?;
                     }
-                    self.acted.push(Acted { action: self.acted.len(), at: self.start.elapsed() });
+                    self.acted.push(self.start.elapsed());
                     self.matcher.act();
                     self.act(action).await?;
                 }

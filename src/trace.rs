@@ -172,27 +172,25 @@ fn text(bytes: &[u8]) -> String {
 /// What the runner did.
 fn acts(evidence: &Evidence, scenario: &Scenario) -> Vec<Event> {
     let roles = &scenario.transcript.roles;
-    let actions: Vec<&Action> = scenario.transcript.actions().map(|(_, action)| action).collect();
     let mut typed = evidence.typed.iter();
     let mut events = Vec::new();
-    for acted in &evidence.acted {
-        let what = match actions.get(acted.action) {
-            Some(Action::Start(role, _)) => What::Started(*role),
+    for ((_, action), at) in scenario.transcript.actions().zip(&evidence.acted) {
+        let what = match action {
+            Action::Start(role, _) => What::Started(*role),
             // An action that could not be done has typed nothing.
-            Some(Action::Type(role, _)) => match typed.next() {
+            Action::Type(role, _) => match typed.next() {
                 Some(typed) => What::Typed(*role, text(typed.text.as_bytes())),
                 None => continue,
             },
-            Some(Action::EndInput(role)) => What::EndOfInput(*role),
-            Some(Action::Kill(role)) => What::Killed(*role),
-            Some(Action::Link(fault, name)) => {
+            Action::EndInput(role) => What::EndOfInput(*role),
+            Action::Kill(role) => What::Killed(*role),
+            Action::Link(fault, name) => {
                 let link = name.map(|name| format!(" {}-{}", roles[name.dialer], roles[name.listener]));
                 What::Fault(format!("{}{}", fault_name(*fault, roles), link.unwrap_or_default()))
             }
-            Some(Action::UntilStill) => What::Fault("everybody is at rest".to_owned()),
-            None => continue,
+            Action::UntilStill => What::Fault("everybody is at rest".to_owned()),
         };
-        events.push(Event { at: acted.at, what, wrong: false });
+        events.push(Event { at: *at, what, wrong: false });
     }
     events
 }

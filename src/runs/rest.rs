@@ -1,6 +1,6 @@
 //! Waiting for rest: where a transcript says so, after its last line, and after a difference.
 
-use std::time::Instant as Clock;
+use std::time::{Duration, Instant as Clock};
 
 use super::look::Look;
 use super::patience::{Judgement, Patience};
@@ -71,7 +71,7 @@ impl Player<'_> {
             typed: std::mem::take(&mut self.typed),
             acted: std::mem::take(&mut self.acted),
             took: self.start.elapsed(),
-            denied: self.limit.denied(),
+            denied: failure.as_ref().map_or(Duration::ZERO, |_| self.limit.denied()),
             ..Evidence::default()
         };
         let endings: Vec<_> = self.lanes.iter().map(|lane| (lane.ending, lane.endings.len())).collect();
