@@ -155,6 +155,14 @@ impl Package {
         }
     }
 
+    /// A mark of all that a build depends on: another one when anything of it is another.
+    ///
+    /// # Errors
+    /// The files can't be read.
+    pub fn mark(&self, track: &Track) -> Result<u64> {
+        Ok(hash_of(&self.sources(track)?))
+    }
+
     async fn run_tool(&self, track: &Track, line: &mut dyn FnMut(&str)) -> Result<(bool, String)> {
         let command: Vec<String> = track.build.iter().map(|word| self.fill(word, "")).collect();
         let fail = |what: &str, error: std::io::Error| {

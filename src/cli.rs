@@ -26,7 +26,7 @@ pub struct Cli {
 }
 
 /// What every command can be told.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Chosen {
     /// Take the course from this folder instead of the built-in one
     #[arg(long, global = true, value_name = "PATH")]

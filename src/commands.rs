@@ -3,6 +3,7 @@
 mod doctor;
 mod init;
 mod learn;
+mod live;
 mod prefetch;
 mod trace;
 mod update;
@@ -86,12 +87,18 @@ fn open_course(chosen: &Chosen) -> Result<Catalog> {
 }
 
 fn open_workspace(chosen: &Chosen) -> Result<Workspace> {
-    let mut workspace = Workspace::find(&here()?, chosen.course.as_deref())?;
-    speak(&mut workspace.catalog, chosen, workspace.state.language.as_deref())?;
-    remember(&workspace, chosen)?;
+    let workspace = open_quietly(chosen)?;
     if workspace.has_news() {
         crate::report::say("this course has changed: `workshop update` brings what is new, and keeps what you wrote");
     }
+    Ok(workspace)
+}
+
+/// The same for those who have the whole screen, or are asked often.
+fn open_quietly(chosen: &Chosen) -> Result<Workspace> {
+    let mut workspace = Workspace::find(&here()?, chosen.course.as_deref())?;
+    speak(&mut workspace.catalog, chosen, workspace.state.language.as_deref())?;
+    remember(&workspace, chosen)?;
     Ok(workspace)
 }
 

@@ -20,7 +20,7 @@
 //! **Machinery** (touches the system): [`assets`] (where a course's files come from),
 //! [`progress`], [`last`] and [`workspace`] (what a learner has), [`build`], [`process`] (a peer and all
 //! that it starts), [`stillness`] (what the kernel knows), [`link`] (the proxy between two
-//! peers), [`runs`] (one run from start to end).
+//! peers), [`runs`] (one run from start to end), [`saves`] (who is told when a file is saved).
 //!
 //! **Presentation**: [`report`] (terminal, JSON, JUnit).
 //!
@@ -48,6 +48,7 @@ pub mod process;
 pub mod progress;
 pub mod report;
 pub mod runs;
+pub mod saves;
 pub mod stillness;
 pub mod trace;
 pub mod transcript;

@@ -244,6 +244,20 @@ impl Lock {
         Ok(Lock(file))
     }
 
+    /// The same for those who may be called off while they wait: whoever does not wait any more
+    /// does not get it.
+    ///
+    /// # Errors
+    /// The file can't be opened or locked.
+    pub async fn when_free(dir: &Path, name: &'static str) -> Result<Lock> {
+        let (taken, lock) = tokio::sync::oneshot::channel();
+        let dir = dir.to_owned();
+        // The wait for a file's lock can't be called off: it has a thread of its own, which gives
+        // back what nobody wants any more.
+        std::thread::spawn(move || taken.send(Lock::take(&dir, name, || {})));
+        lock.await.unwrap_or_else(|_| Err(Error::new(format!("the wait for {name} was broken off"))))
+    }
+
     /// Takes the lock, unless another process has it.
     ///
     /// # Errors

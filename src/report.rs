@@ -22,7 +22,7 @@ pub use json::Json;
 pub use junit::Junit;
 pub use lesson::{diff, markdown};
 pub use spinner::Spinner;
-pub use text::Text;
+pub use text::{Text, progress_line, whose};
 
 /// How a verdict is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -17,8 +17,8 @@ const VOCABULARY: [&str; 12] = [
     "event",
     "lib",
 ];
-const MACHINERY: [&str; 9] =
-    ["assets", "workspace", "progress", "last", "build", "process", "stillness", "link", "runs"];
+const MACHINERY: [&str; 10] =
+    ["assets", "workspace", "progress", "last", "build", "process", "stillness", "link", "runs", "saves"];
 const PRESENTATION: [&str; 1] = ["report"];
 const ASSEMBLY: [&str; 4] = ["verify", "author", "cli", "commands"];
 

@@ -75,13 +75,18 @@ fn start_ahead(workspace: &Workspace, args: &NextArgs) {
 
 /// The lesson, the files to edit, the command to try.
 fn show(workspace: &Workspace, stage: &str) -> Result<bool> {
+    print(&lesson_text(workspace, stage, width())?);
+    Ok(true)
+}
+
+/// The same as text.
+pub(super) fn lesson_text(workspace: &Workspace, stage: &str, width: usize) -> Result<String> {
     let stage = workspace.catalog.stage(stage)?;
     let stages = &workspace.catalog.course.stages;
     let number = stages.iter().position(|name| *name == stage.name).map_or(0, |at| at + 1);
-    print(&format!("\n{}\n", format!("Stage {number} of {}: {}", stages.len(), stage.title).cyan().bold()));
-    print(&format!("{}\n", report::markdown(&visible(&workspace.catalog.lesson(&stage.name)?))));
-    print(&task(workspace, &stage)?);
-    Ok(true)
+    let title = format!("Stage {number} of {}: {}", stages.len(), stage.title).cyan().bold();
+    let lesson = report::markdown(&visible(&workspace.catalog.lesson(&stage.name)?), width);
+    Ok(format!("\n{title}\n{lesson}\n{}", task(workspace, &stage)?))
 }
 
 fn task(workspace: &Workspace, stage: &Stage) -> Result<String> {
@@ -116,9 +121,15 @@ fn the_end(workspace: &Workspace) -> Result<bool> {
 /// The stages, and how far the learner is.
 pub fn list(chosen: &Chosen) -> Result<bool> {
     let workspace = super::open_workspace(chosen)?;
+    print(&list_text(&workspace, width())?);
+    Ok(true)
+}
+
+/// The same as text.
+pub(super) fn list_text(workspace: &Workspace, width: usize) -> Result<String> {
     let names = &workspace.catalog.course.stages;
     let room = names.iter().map(String::len).max().unwrap_or(0);
-    print(&format!("{}\n", workspace.catalog.course.title.bold()));
+    let mut out = format!("{}\n", workspace.catalog.course.title.bold());
     for name in names {
         let stage = workspace.catalog.stage(name)?;
         let progress = workspace.state.stages.get(name);
@@ -128,16 +139,14 @@ pub fn list(chosen: &Chosen) -> Result<bool> {
             Some(progress) if progress.skipped => "○ skipped".normal(),
             _ => "○ open".dimmed(),
         };
-        print(&format!(
-            "  {name:room$}  {mark:<10}  {}\n",
-            crate::pattern::shorten(&stage.title, width().saturating_sub(room + 16).max(20))
-        ));
+        let title = crate::pattern::shorten(&stage.title, width.saturating_sub(room + 16).max(20));
+        out.push_str(&format!("  {name:room$}  {mark:<10}  {title}\n"));
     }
-    if let Some(status) = super::prefetch::status(&workspace) {
-        let status = crate::pattern::shorten(&format!("building ahead: {status}"), width().saturating_sub(2).max(20));
-        print(&format!("  {}\n", status.dimmed()));
+    if let Some(status) = super::prefetch::status(workspace) {
+        let status = crate::pattern::shorten(&format!("building ahead: {status}"), width.saturating_sub(2).max(20));
+        out.push_str(&format!("  {}\n", status.dimmed()));
     }
-    Ok(true)
+    Ok(out)
 }
 
 /// The lesson again.
@@ -149,7 +158,13 @@ pub fn lesson(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
 /// One hint more: the next one that is for what failed last, or else the next one.
 pub fn hint(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
     let workspace = super::open_workspace(chosen)?;
-    let stage = workspace.catalog.stage(&super::stage_name(&workspace, named)?)?;
+    print(&hint_text(&workspace, &super::stage_name(&workspace, named)?, width())?);
+    Ok(true)
+}
+
+/// The same as text; it counts as shown.
+pub(super) fn hint_text(workspace: &Workspace, stage: &str, width: usize) -> Result<String> {
+    let stage = workspace.catalog.stage(stage)?;
     let mut text = String::new();
     State::update(&workspace.dot(), |state| {
         let progress = state.stage(&stage.name);
@@ -164,7 +179,7 @@ pub fn hint(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
                 format!(
                     "{}\n{}",
                     format!("Hint {} of {}", progress.hints.len(), stage.hints.len()).bold(),
-                    wrap(stage.hints[index].say.trim(), width(), "  ")
+                    wrap(stage.hints[index].say.trim(), width, "  ")
                 )
             }
             None if stage.hints.is_empty() => "This stage has no hints.\n".to_owned(),
@@ -173,13 +188,12 @@ pub fn hint(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
                 format!(
                     "{}\n{}",
                     "All hints are out; the one that fits best, again:".bold(),
-                    wrap(stage.hints[again].say.trim(), width(), "  ")
+                    wrap(stage.hints[again].say.trim(), width, "  ")
                 )
             }
         };
     })?;
-    print(&text);
-    Ok(true)
+    Ok(text)
 }
 
 /// A stage whose solution may be shown.
@@ -195,28 +209,36 @@ fn spoilable(workspace: &Workspace, args: &SolutionArgs) -> Result<String> {
 /// The solution's files.
 pub fn solution(chosen: &Chosen, args: &SolutionArgs) -> Result<bool> {
     let workspace = super::open_workspace(chosen)?;
-    let stage = spoilable(&workspace, args)?;
-    let edited = workspace.editable(&stage)?;
-    for (name, bytes) in workspace.solution(&stage)? {
-        if edited.contains(&Path::new(&stage).join(&name)) {
-            print(&format!(
-                "{}\n{}\n",
-                format!("── {stage}/{name} ──").bold(),
-                visible(&String::from_utf8_lossy(&bytes))
-            ));
+    print(&solution_text(&workspace, &spoilable(&workspace, args)?)?);
+    Ok(true)
+}
+
+/// The same as text.
+pub(super) fn solution_text(workspace: &Workspace, stage: &str) -> Result<String> {
+    let edited = workspace.editable(stage)?;
+    let mut out = String::new();
+    for (name, bytes) in workspace.solution(stage)? {
+        if edited.contains(&Path::new(stage).join(&name)) {
+            let title = format!("── {stage}/{name} ──").bold();
+            out.push_str(&format!("{title}\n{}\n", visible(&String::from_utf8_lossy(&bytes))));
         }
     }
-    Ok(true)
+    Ok(out)
 }
 
 /// The learner's files against the solution's.
 pub fn diff(chosen: &Chosen, args: &SolutionArgs) -> Result<bool> {
     let workspace = super::open_workspace(chosen)?;
-    let stage = spoilable(&workspace, args)?;
-    let edited = workspace.editable(&stage)?;
-    let mut any = false;
-    for (name, bytes) in workspace.solution(&stage)? {
-        let file = Path::new(&stage).join(&name);
+    print(&diff_text(&workspace, &spoilable(&workspace, args)?)?);
+    Ok(true)
+}
+
+/// The same as text.
+pub(super) fn diff_text(workspace: &Workspace, stage: &str) -> Result<String> {
+    let edited = workspace.editable(stage)?;
+    let mut out = String::new();
+    for (name, bytes) in workspace.solution(stage)? {
+        let file = Path::new(stage).join(&name);
         if !edited.contains(&file) {
             continue;
         }
@@ -228,13 +250,12 @@ pub fn diff(chosen: &Chosen, args: &SolutionArgs) -> Result<bool> {
             &format!("solution {stage}/{name}"),
             &String::from_utf8_lossy(&bytes),
         );
-        any |= !text.is_empty();
-        print(&text);
+        out.push_str(&text);
     }
-    if !any {
-        print("Your files are the solution's.\n");
+    if out.is_empty() {
+        out.push_str("Your files are the solution's.\n");
     }
-    Ok(true)
+    Ok(out)
 }
 
 /// The template again; what was there is kept.

@@ -87,25 +87,30 @@ fn build_ahead(workspace: &Workspace, stage: &str) -> Result<Option<bool>> {
     })
 }
 
-/// Does something that builds. A prefetch that is at work gives way.
-pub fn with_build_lock<T>(
-    workspace: &Workspace,
-    reporter: &mut dyn Reporter,
-    work: impl FnOnce(&mut dyn Reporter) -> Result<T>,
-) -> Result<T> {
+/// The right to build, for as long as it is held.
+pub struct BuildLock {
+    _want: Lock,
+    _build: Lock,
+}
+
+/// Waits for the right to build. A prefetch that is at work gives way.
+pub async fn build_lock(workspace: &Workspace, reporter: &mut dyn Reporter) -> Result<BuildLock> {
     let dot = workspace.dot();
-    let mut waited = false;
-    let mut waits = |what: &str| {
-        waited = true;
-        reporter.tell(&Event::Waiting(Some(what)));
-    };
-    let _want = Lock::take(&dot, WANT, || waits("another `workshop` builds"))?;
+    let want = told_lock(&dot, WANT, "another `workshop` builds", reporter).await?;
     ring(&dot);
-    let _lock = Lock::take(&dot, BUILD, || waits("what is built ahead is put aside"))?;
-    if waited {
-        reporter.tell(&Event::Waiting(None));
+    let build = told_lock(&dot, BUILD, "what is built ahead is put aside", reporter).await?;
+    Ok(BuildLock { _want: want, _build: build })
+}
+
+/// Takes a lock, and tells why it is waited for, if it is.
+pub async fn told_lock(dot: &Path, name: &'static str, why: &str, reporter: &mut dyn Reporter) -> Result<Lock> {
+    if let Some(lock) = Lock::try_take(dot, name)? {
+        return Ok(lock);
     }
-    work(reporter)
+    reporter.tell(&Event::Waiting(Some(why)));
+    let lock = Lock::when_free(dot, name).await;
+    reporter.tell(&Event::Waiting(None));
+    lock
 }
 
 /// Writes what is being built where those who ask can read it.

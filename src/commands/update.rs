@@ -18,7 +18,7 @@ pub fn update(chosen: &Chosen, args: &UpdateArgs) -> Result<bool> {
     let dot = root.join(DOT);
     let _one_at_a_time = Lock::take(&dot, "update.lock", || say("another `workshop update` is at work; waiting"))?;
     let waits = || say("another `workshop` is verifying in this workspace; waiting for it to finish");
-    let _verify = Lock::take(&dot, "verify.lock", waits)?;
+    let _verify = Lock::take(&dot, super::verify::VERIFY, waits)?;
     // Kept until the end: a dry run reads the new version from there.
     let _fetched;
     let mut catalog = match (&chosen.course, &state.course_url, &state.course_path) {
@@ -35,7 +35,9 @@ pub fn update(chosen: &Chosen, args: &UpdateArgs) -> Result<bool> {
     let workspace = Workspace::with(root, state, catalog)?;
     super::remember(&workspace, chosen)?;
     let mut reporter = report::Format::Text.reporter(false);
-    let updated = super::prefetch::with_build_lock(&workspace, reporter.as_mut(), |_| workspace.update(args.dry_run))?;
+    let build_lock = super::block_on(super::prefetch::build_lock(&workspace, reporter.as_mut()))?;
+    let updated = workspace.update(args.dry_run)?;
+    drop(build_lock);
     drop(reporter);
     show(&workspace, &updated, args.dry_run);
     Ok(updated.conflicts() == 0)

@@ -9,8 +9,12 @@ use crate::event::{Event, Reporter};
 use crate::last::Last;
 use crate::progress::{Lock, State};
 use crate::report;
+use crate::verdict::StageVerdict;
 use crate::verify::{Selection, Verified, verify as verify_stage};
 use crate::workspace::Workspace;
+
+/// One verify at a time plays in a workspace.
+pub const VERIFY: &str = "verify.lock";
 
 /// Builds, plays, and records what came of it.
 pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
@@ -26,20 +30,21 @@ pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
     let mut passed = true;
     let dot = workspace.dot();
     let waits = || report::say("another `workshop` is verifying in this workspace; waiting for it to finish");
-    let _lock = Lock::take(&dot, "verify.lock", waits)?;
+    let _lock = Lock::take(&dot, VERIFY, waits)?;
     for stage in stages.iter().filter(|_| !args.solution) {
         has_package(&workspace, stage)?;
     }
     super::accept(&workspace)?;
     for stage in &stages {
-        passed &= verify_one(&workspace, stage, args, &selection, reporter.as_mut())?;
+        let judging = Judging { workspace: &workspace, stage, solution: args.solution, selection: &selection };
+        passed &= verify_one(&judging, args, reporter.as_mut())?;
     }
     reporter.tell(&Event::Over { passed });
     Ok(passed)
 }
 
 /// The stage has a folder in the workspace: a new or renamed one may not yet.
-fn has_package(workspace: &Workspace, stage: &Stage) -> Result<()> {
+pub(super) fn has_package(workspace: &Workspace, stage: &Stage) -> Result<()> {
     let package = workspace.root.join(&stage.name);
     if package.is_dir() {
         return Ok(());
@@ -55,48 +60,83 @@ fn selection(args: &VerifyArgs) -> Selection {
         pairing: args.pairing.clone(),
         condition: args.condition.map(Into::into),
         repeat: args.repeat,
-        seed: args.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000)),
+        seed: args.seed.unwrap_or_else(new_seed),
         jobs: args.jobs,
         until_failed: false,
     }
 }
 
-fn verify_one(
-    workspace: &Workspace,
-    stage: &Stage,
-    args: &VerifyArgs,
-    selection: &Selection,
-    reporter: &mut dyn Reporter,
-) -> Result<bool> {
-    let built = super::built(workspace, &stage.name, args.solution)?;
-    let verified = super::prefetch::with_build_lock(workspace, reporter, |reporter| {
-        super::block_on(verify_stage(stage, &built, selection, reporter))
-    })?;
-    let Verified::Verdict(verdict) = verified else {
+/// A seed for who has asked for none: short enough to be typed.
+pub fn new_seed() -> u64 {
+    fastrand::u64(1..1_000_000)
+}
+
+/// What is verified, and how.
+pub struct Judging<'j> {
+    /// The workspace.
+    pub workspace: &'j Workspace,
+    /// The stage.
+    pub stage: &'j Stage,
+    /// The reference in the learner's place: nothing is recorded.
+    pub solution: bool,
+    /// Which runs.
+    pub selection: &'j Selection,
+}
+
+impl Judging<'_> {
+    /// Builds and plays, and records what came of it.
+    pub async fn judge(&self, reporter: &mut dyn Reporter) -> Result<Verified> {
+        let built = super::built(self.workspace, &self.stage.name, self.solution)?;
+        let _lock = super::prefetch::build_lock(self.workspace, reporter).await?;
+        let verified = verify_stage(self.stage, &built, self.selection, reporter).await?;
+        if let Verified::Verdict(verdict) = &verified {
+            self.record(verdict)?;
+        }
+        Ok(verified)
+    }
+
+    /// Are these all runs of the stage?
+    fn whole(&self) -> bool {
+        let Selection { scenario, pairing, condition, .. } = self.selection;
+        scenario.is_none() && pairing.is_none() && condition.is_none()
+    }
+
+    /// The last runs, for pictures; and the learner's progress.
+    fn record(&self, verdict: &StageVerdict) -> Result<()> {
+        let (stage, dot) = (self.stage, self.workspace.dot());
+        let traces = verdict.runs.iter().filter_map(|run| run.trace.clone()).collect();
+        Last::new(&stage.name, &stage.title, self.selection.seed, traces).save(&dot)?;
+        if self.solution {
+            return Ok(());
+        }
+        let shown = verdict.shown().map(|(_, failed)| failed.because.id.clone());
+        let whole = self.whole();
+        State::update(&dot, |state| {
+            let progress = state.stage(&stage.name);
+            if whole || shown.is_some() {
+                progress.last_failure = shown;
+            }
+            if verdict.passed() && whole && progress.verified.is_none() {
+                progress.verified = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
+            }
+        })
+        .map(drop)
+    }
+}
+
+fn verify_one(judging: &Judging<'_>, args: &VerifyArgs, reporter: &mut dyn Reporter) -> Result<bool> {
+    let (workspace, stage) = (judging.workspace, judging.stage);
+    let Verified::Verdict(verdict) = super::block_on(judging.judge(reporter))? else {
         if args.format == report::Format::Text {
             report::print("  mend the first error above, then `workshop verify`\n");
         }
         return Ok(false);
     };
-    let traces = verdict.runs.iter().filter_map(|run| run.trace.clone()).collect();
-    let last = Last::new(&stage.name, &stage.title, selection.seed, traces);
-    last.save(&workspace.dot())?;
     if let Some(path) = &args.html {
-        super::trace::write_page(&last, path)?;
+        super::trace::write_page(&Last::load(&workspace.dot(), &stage.name)?, path)?;
     }
-    let whole = args.scenario.is_none() && args.pairing.is_none() && args.condition.is_none();
+    let whole = judging.whole();
     let shown = verdict.shown().map(|(_, failed)| failed.because.clone());
-    if !args.solution {
-        State::update(&workspace.dot(), |state| {
-            let progress = state.stage(&stage.name);
-            if whole || shown.is_some() {
-                progress.last_failure = shown.as_ref().map(|because| because.id.clone());
-            }
-            if verdict.passed() && whole && progress.verified.is_none() {
-                progress.verified = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
-            }
-        })?;
-    }
     if args.format == report::Format::Text {
         let next = match (verdict.passed(), args.solution, whole) {
             (true, true, _) => String::new(),
@@ -125,14 +165,14 @@ fn verify_one(
 }
 
 /// The files to edit, as paths from here, a line each.
-fn files_to_edit(workspace: &Workspace, stage: &Stage) -> String {
+pub(super) fn files_to_edit(workspace: &Workspace, stage: &Stage) -> String {
     let files = workspace.editable(&stage.name).unwrap_or_default();
     files.iter().map(|file| format!("    {}\n", super::link(&workspace.root.join(file)))).collect()
 }
 
 /// `file:line` as a program said it, as a path from here. A library that panicked is none of the
 /// learner's files, and nothing to look at.
-fn place_from_here(workspace: &Workspace, place: &str) -> Option<String> {
+pub(super) fn place_from_here(workspace: &Workspace, place: &str) -> Option<String> {
     let (file, line) = place.rsplit_once(':')?;
     let path = workspace.root.join(file);
     let theirs = path.is_file() && path.starts_with(&workspace.root);
@@ -161,8 +201,9 @@ pub fn run_role(chosen: &Chosen, args: &RunArgs) -> Result<bool> {
     let built = super::built(&workspace, &stage.name, false)?;
     let package = if of_the_course { &built.reference } else { &built.you };
     let mut reporter = report::Format::Text.reporter(false);
-    let good = super::prefetch::with_build_lock(&workspace, reporter.as_mut(), |reporter| {
-        super::block_on(crate::verify::build(built.track, package, reporter))
+    let good = super::block_on(async {
+        let _lock = super::prefetch::build_lock(&workspace, reporter.as_mut()).await?;
+        crate::verify::build(built.track, package, reporter.as_mut()).await
     })?;
     drop(reporter);
     if !good {

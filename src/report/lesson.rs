@@ -4,7 +4,7 @@ use colored::Colorize;
 use similar::{ChangeTag, TextDiff};
 
 /// Markdown as a terminal shows it; in a pipe or without colour it stays as it is.
-pub fn markdown(text: &str) -> String {
+pub fn markdown(text: &str, width: usize) -> String {
     if !super::colour() {
         return text.to_owned();
     }
@@ -13,7 +13,7 @@ pub fn markdown(text: &str) -> String {
     for header in &mut skin.headers {
         header.align = termimad::Alignment::Left;
     }
-    format!("{}", skin.text(text, Some(super::width())))
+    format!("{}", skin.text(text, Some(width)))
 }
 
 /// A unified difference of two texts.

@@ -33,9 +33,8 @@ impl Reporter for Text {
             Event::Waiting(None) => self.spinner.done(),
             Event::Building { stage, party } => self.spinner.say(format!("{stage}: building {}", whose(*party))),
             Event::BuildLine(line) => {
-                let line = line.trim();
-                if !line.is_empty() && self.spinner.turns() {
-                    self.spinner.say(shorten(&escape(strip_colour(line).as_bytes()), width().saturating_sub(16)));
+                if !line.trim().is_empty() && self.spinner.turns() {
+                    self.spinner.say(shorten(&progress_line(line), width().saturating_sub(16)));
                 }
             }
             Event::Built { .. } => self.spinner.done(),
@@ -202,14 +201,19 @@ fn not_built(stage: &str, party: Party, output: &str) -> String {
     format!("{}\n{}\n", output.trim_end(), title.red().bold())
 }
 
-fn whose(party: Party) -> &'static str {
+/// Whose programs, as people say it.
+pub fn whose(party: Party) -> &'static str {
     match party {
         Party::You => "your programs",
         Party::Reference | Party::Stage => "the reference",
     }
 }
 
-/// Build tools colour their lines; a progress message has colours of its own.
+/// A line of a build tool as a message of progress, which has colours of its own.
+pub fn progress_line(line: &str) -> String {
+    escape(strip_colour(line.trim()).as_bytes())
+}
+
 fn strip_colour(line: &str) -> String {
     let mut out = String::new();
     let mut rest = line;

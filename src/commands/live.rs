@@ -1,0 +1,215 @@
+//! From save to verdict, over and over: what `watch` and `serve` have in common.
+//!
+//! The work is done by a thread of its own, which plays one verify at a time and tells its news.
+//! Whoever wants another one, because of a save, a key or another stage, calls off the one that is
+//! at work: its processes are ended before the next begins.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
+
+use super::verify::{Judging, VERIFY, has_package, place_from_here};
+use crate::cli::Chosen;
+use crate::error::{Error, Result};
+use crate::event::{Event, Reporter};
+use crate::last::Last;
+use crate::saves::{Looked, Saves};
+use crate::trace::Trace;
+use crate::verify::{Selection, Verified};
+use crate::workspace::Workspace;
+
+/// What those who watch are told.
+pub enum News {
+    /// A verify begins.
+    Begins {
+        /// Because of a save.
+        saved: bool,
+    },
+    /// What is being done now, on a line.
+    Doing(String),
+    /// A run is over.
+    RunOver {
+        /// How many are over now.
+        done: usize,
+        /// Of how many.
+        total: usize,
+        /// The run as a story, when it failed.
+        failed: Option<Box<Trace>>,
+    },
+    /// The learner's programs can't be built; what the build tool says about it.
+    NotBuilt(String),
+    /// The verify is over.
+    Over(Box<Outcome>),
+    /// Something kept the runner from telling.
+    Trouble(Error),
+}
+
+/// What a verify came to.
+pub struct Outcome {
+    /// All runs.
+    pub last: Last,
+    /// Runs that were left out, because the failed ones took too long.
+    pub left_out: usize,
+    /// How long it took, without the build.
+    pub took: Duration,
+    /// `file:line` at which the learner may look first, from where they are.
+    pub place: Option<String>,
+}
+
+/// What the worker is to do.
+#[derive(Clone)]
+enum Order {
+    Verify { stage: String, saved: bool },
+    Quit,
+}
+
+/// Verifies a stage now, and again at each save, until it is dropped: then nothing of it runs any
+/// more.
+pub struct Live {
+    orders: Arc<watch::Sender<Order>>,
+    worker: Option<JoinHandle<()>>,
+    saves: Saves,
+}
+
+impl Live {
+    /// Begins. With `poll` saves are looked for every so often, instead of waiting to be told.
+    ///
+    /// # Errors
+    /// There is no such stage, or no thread can be started.
+    pub fn start(chosen: &Chosen, stage: &str, poll: bool, news: UnboundedSender<News>) -> Result<Live> {
+        let looked = looked(&super::open_quietly(chosen)?, stage)?;
+        let (orders, wanted) = watch::channel(Order::Verify { stage: stage.to_owned(), saved: false });
+        let orders = Arc::new(orders);
+        let saved = {
+            let orders = Arc::clone(&orders);
+            move || {
+                orders.send_modify(|order| {
+                    if let Order::Verify { saved, .. } = order {
+                        *saved = true;
+                    }
+                });
+            }
+        };
+        let saves = Saves::look(looked, poll, saved)?;
+        let chosen = chosen.clone();
+        let worker = std::thread::Builder::new()
+            .name("verify".to_owned())
+            .spawn(move || work(&chosen, wanted, &news))
+            .map_err(|error| Error::new("no verify can be started").because(error))?;
+        Ok(Live { orders, worker: Some(worker), saves })
+    }
+
+    /// Verifies a stage from now on; the same one again, when it is the same.
+    ///
+    /// # Errors
+    /// There is no such stage.
+    pub fn verify(&self, chosen: &Chosen, stage: &str) -> Result<()> {
+        self.saves.look_at(looked(&super::open_quietly(chosen)?, stage)?);
+        self.orders.send_replace(Order::Verify { stage: stage.to_owned(), saved: false });
+        Ok(())
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.orders.send_replace(Order::Quit);
+        if let Some(worker) = self.worker.take() {
+            let _ = worker.join();
+        }
+    }
+}
+
+/// The files that a stage's verdict depends on.
+fn looked(workspace: &Workspace, stage: &str) -> Result<Looked> {
+    let built = super::built(workspace, &workspace.catalog.stage(stage)?.name, false)?;
+    let (track, package) = (built.track.clone(), built.you);
+    let folders = std::iter::once(stage).chain(track.shared.iter().map(String::as_str));
+    Ok(Looked {
+        root: workspace.root.clone(),
+        folders: folders.map(|name| workspace.root.join(name)).collect(),
+        mark: Box::new(move || package.mark(&track).ok()),
+    })
+}
+
+/// What the worker does until it is told to quit.
+fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, news: &UnboundedSender<News>) {
+    loop {
+        let Order::Verify { stage, saved } = orders.borrow_and_update().clone() else { return };
+        // Who does not listen any more is about to quit.
+        let _ = news.send(News::Begins { saved });
+        let mut others = orders.clone();
+        let over = super::block_on(async {
+            tokio::select! {
+                biased;
+                _ = others.changed() => Ok(None),
+                over = once(chosen, &stage, news) => over.map(Some),
+            }
+        });
+        match over {
+            Ok(None) => continue,
+            Ok(Some(over)) => _ = news.send(over),
+            Err(error) => _ = news.send(News::Trouble(error)),
+        }
+        let another = super::block_on(async { Ok(orders.changed().await.is_ok()) });
+        if !another.unwrap_or(false) {
+            return;
+        }
+    }
+}
+
+/// One verify.
+async fn once(chosen: &Chosen, stage: &str, news: &UnboundedSender<News>) -> Result<News> {
+    let workspace = super::open_quietly(chosen)?;
+    let stage = workspace.catalog.stage(stage)?;
+    has_package(&workspace, &stage)?;
+    super::accept(&workspace)?;
+    let mut teller = Teller { news, not_built: String::new() };
+    let dot = workspace.dot();
+    let _lock = super::prefetch::told_lock(&dot, VERIFY, "another `workshop` is verifying", &mut teller).await?;
+    let selection = Selection { repeat: 1, seed: super::verify::new_seed(), ..Selection::default() };
+    let judging = Judging { workspace: &workspace, stage: &stage, solution: false, selection: &selection };
+    Ok(match judging.judge(&mut teller).await? {
+        Verified::NotBuilt => News::NotBuilt(teller.not_built),
+        Verified::Verdict(verdict) => News::Over(Box::new(Outcome {
+            last: Last::load(&workspace.dot(), &stage.name)?,
+            left_out: verdict.left_out,
+            took: verdict.took,
+            place: verdict
+                .shown()
+                .and_then(|(_, failed)| failed.because.place.as_ref())
+                .and_then(|place| place_from_here(&workspace, place)),
+        })),
+    })
+}
+
+/// Makes news of events.
+struct Teller<'n> {
+    news: &'n UnboundedSender<News>,
+    /// What the build tool says about the learner's programs.
+    not_built: String,
+}
+
+impl Reporter for Teller<'_> {
+    fn tell(&mut self, event: &Event<'_>) {
+        let news = match event {
+            Event::Waiting(Some(why)) => News::Doing(format!("waiting: {why}")),
+            Event::Building { party, .. } => News::Doing(format!("building {}", crate::report::whose(*party))),
+            Event::BuildLine(line) => News::Doing(crate::report::progress_line(line)),
+            Event::Verifying { runs, .. } => News::Doing(format!("{runs} runs")),
+            Event::NotBuilt { output, .. } => {
+                self.not_built = (*output).to_owned();
+                return;
+            }
+            Event::RunOver { run, done, total } => News::RunOver {
+                done: *done,
+                total: *total,
+                failed: run.trace.clone().filter(|_| !run.passed()).map(Box::new),
+            },
+            Event::Waiting(None) | Event::Built { .. } | Event::StageOver { .. } | Event::Over { .. } => return,
+        };
+        let _ = self.news.send(news);
+    }
+}
