@@ -13,16 +13,17 @@ use crate::report::Format;
 /// Learn network programming by building peers that are put to the test.
 ///
 /// Begin with `workshop next`: it shows the next exercise, and the files to edit. Then
-/// `workshop verify` plays your programs and tells you the truth about them.
+/// `workshop verify` plays your programs and tells you the truth about them. `workshop` alone does
+/// both in one full-screen view, at each save.
 #[derive(Debug, Parser)]
 #[command(name = "workshop", version, max_term_width = 100, infer_subcommands = false)]
 pub struct Cli {
     /// Of which course, and in which language
     #[command(flatten)]
     pub chosen: Chosen,
-    /// What to do
+    /// What to do; the watch view when left out
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// What every command can be told.
@@ -45,6 +46,8 @@ pub enum Command {
     Init(InitArgs),
     /// Build and play your programs, and say whether they are right, and why not
     Verify(VerifyArgs),
+    /// The same at each save, in a full-screen view with the lesson; so does `workshop` alone
+    Watch(WatchArgs),
     /// Draw a run of the last verify: who said what to whom, and when
     Trace(TraceArgs),
     /// List the stages, and how far you are
@@ -168,6 +171,16 @@ pub struct VerifyArgs {
     /// Write a page with all runs, drawn, into this file
     #[arg(long, value_name = "FILE", conflicts_with = "all")]
     pub html: Option<PathBuf>,
+}
+
+/// `workshop watch`
+#[derive(Debug, Default, Args)]
+pub struct WatchArgs {
+    /// The stage; the one you are at when left out
+    pub stage: Option<String>,
+    /// Look for saves every so often, where the file system does not tell of them
+    #[arg(long)]
+    pub poll: bool,
 }
 
 /// `workshop trace`

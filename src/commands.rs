@@ -8,6 +8,7 @@ mod prefetch;
 mod trace;
 mod update;
 mod verify;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use clap::CommandFactory;
 
 use crate::assets::{Catalog, Origin};
 use crate::build::{Built, Package};
-use crate::cli::{AuthorCommand, Chosen, Cli, Command, SchemaOf};
+use crate::cli::{AuthorCommand, Chosen, Cli, Command, SchemaOf, WatchArgs};
 use crate::course::{Party, schema};
 use crate::error::{Error, Result};
 use crate::pattern::escape;
@@ -30,7 +31,8 @@ use crate::workspace::Workspace;
 pub fn run(cli: Cli) -> Result<bool> {
     let chosen = &cli.chosen;
     let course = chosen.course.as_deref();
-    match cli.command {
+    match cli.command.unwrap_or_else(|| Command::Watch(WatchArgs::default())) {
+        Command::Watch(args) => watch::watch(chosen, &args),
         Command::Next(args) => learn::next(chosen, &args),
         Command::Init(args) => init::init(chosen, &args),
         Command::Update(args) => update::update(chosen, &args),

@@ -22,7 +22,7 @@
 //! that it starts), [`stillness`] (what the kernel knows), [`link`] (the proxy between two
 //! peers), [`runs`] (one run from start to end), [`saves`] (who is told when a file is saved).
 //!
-//! **Presentation**: [`report`] (terminal, JSON, JUnit).
+//! **Presentation**: [`report`] (terminal, JSON, JUnit), [`watch`] (the full-screen view).
 //!
 //! **Assembly**: [`verify`] (a stage end to end), [`author`] (is a stage fair and strict?),
 //! [`cli`] and [`commands`].
@@ -54,5 +54,6 @@ pub mod trace;
 pub mod transcript;
 pub mod verdict;
 pub mod verify;
+pub mod watch;
 pub mod workspace;
 pub mod yaml;

@@ -3,6 +3,7 @@
 //! Only this module and `main` print. The verdict goes to standard output; progress and errors
 //! go to standard error.
 
+mod ascii;
 mod json;
 mod junit;
 mod lesson;
@@ -18,9 +19,10 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use crate::error::Error;
 use crate::event::Reporter;
 
+pub use ascii::{showable, unicode};
 pub use json::Json;
 pub use junit::Junit;
-pub use lesson::{diff, markdown};
+pub use lesson::{diff, laid_out, markdown};
 pub use spinner::Spinner;
 pub use text::{Text, progress_line, whose};
 
@@ -69,12 +71,18 @@ pub fn width() -> usize {
     width.clamp(20, 100)
 }
 
+/// Has the reader a whole screen, and keys?
+pub fn has_screen() -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    can_ask() && !dumb
+}
+
 /// Prints lines; a reader that has gone away is not an error.
 pub fn print(text: &str) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     // The work goes on, and the exit code tells the verdict, whether or not somebody still reads.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = out.write_all(showable(text, unicode()).as_bytes()).and_then(|()| out.flush());
 }
 
 /// Is there somebody who can be asked?
@@ -92,7 +100,7 @@ pub fn ask(question: &str) -> bool {
 
 /// Tells something that is no part of the result, on standard error.
 pub fn say(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", showable(text, unicode()));
 }
 
 /// An error, with the line that it is about.
@@ -105,7 +113,7 @@ pub fn error(error: &Error) {
         error.help = error.help.as_ref().map(broken);
         error.causes = error.causes.iter().map(broken).collect();
     }
-    eprintln!("{}", render_error(&error, colour() && on_terminal));
+    eprintln!("{}", showable(&render_error(&error, colour() && on_terminal), unicode()));
 }
 
 /// An error as text.

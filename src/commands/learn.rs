@@ -29,7 +29,6 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
         print(&format!("{}\n", format!("Your workspace: {}", super::relative(&workspace.root)).bold()));
         print(&wrap(about, width(), ""));
     }
-    let stages = &workspace.catalog.course.stages;
     let current = workspace.state.current.clone();
     let verified = workspace.state.verified(&current);
     if !verified && !args.skip {
@@ -43,27 +42,33 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
         start_ahead(&workspace, args);
         return show(&workspace, &current);
     }
-    let following = following(&workspace.state, stages, &current);
+    let following = move_on(&workspace, &current)?;
+    start_ahead(&workspace, args);
+    match following {
+        Some(next) => show(&workspace, &next),
+        None => {
+            print(&ending_text(&workspace, width()));
+            Ok(true)
+        }
+    }
+}
+
+/// Goes to the next stage that is not verified, from a stage on; `None` when it was the last. A
+/// stage that is not verified is skipped.
+pub(super) fn move_on(workspace: &Workspace, from: &str) -> Result<Option<String>> {
+    let stages = &workspace.catalog.course.stages;
+    let at = stages.iter().position(|stage| stage == from).map_or(0, |at| at + 1);
+    let following = stages[at..].iter().find(|stage| !workspace.state.verified(stage)).cloned();
     State::update(&workspace.dot(), |state| {
-        if !verified {
-            state.stage(&current).skipped = true;
+        if !state.verified(from) {
+            state.stage(from).skipped = true;
         }
         if let Some(next) = &following {
             state.current.clone_from(next);
             state.stage(next).shown = true;
         }
     })?;
-    start_ahead(&workspace, args);
-    match following {
-        Some(next) => show(&workspace, &next),
-        None => the_end(&workspace),
-    }
-}
-
-/// The stage to go to: the next one that is not verified, from the current one on.
-fn following(state: &State, stages: &[String], current: &str) -> Option<String> {
-    let at = stages.iter().position(|stage| stage == current).map_or(0, |at| at + 1);
-    stages[at..].iter().find(|stage| !state.verified(stage)).cloned()
+    Ok(following)
 }
 
 fn start_ahead(workspace: &Workspace, args: &NextArgs) {
@@ -99,23 +104,18 @@ fn task(workspace: &Workspace, stage: &Stage) -> Result<String> {
     Ok(out)
 }
 
-fn the_end(workspace: &Workspace) -> Result<bool> {
+/// What is said after the last stage.
+pub(super) fn ending_text(workspace: &Workspace, width: usize) -> String {
     let stages = &workspace.catalog.course.stages;
     let open: Vec<&str> = stages.iter().filter(|stage| !workspace.state.verified(stage)).map(String::as_str).collect();
     if open.is_empty() {
         let all =
             if stages.len() == 1 { "The one stage is".to_owned() } else { format!("All {} stages are", stages.len()) };
-        print(&format!("{}\n", format!("✓ {all} verified.").green().bold()));
-        print(&wrap(workspace.catalog.course.ending.trim(), width(), ""));
-    } else {
-        print(&format!("{}\n", "This was the last stage.".bold()));
-        print(&wrap(
-            &format!("Not verified yet: {}. `workshop verify {}` takes one up again.", open.join(", "), open[0]),
-            width(),
-            "",
-        ));
+        let title = format!("✓ {all} verified.").green().bold();
+        return format!("{title}\n{}", wrap(workspace.catalog.course.ending.trim(), width, ""));
     }
-    Ok(true)
+    let rest = format!("Not verified yet: {}. `workshop verify {}` takes one up again.", open.join(", "), open[0]);
+    format!("{}\n{}", "This was the last stage.".bold(), wrap(&rest, width, ""))
 }
 
 /// The stages, and how far the learner is.
@@ -158,42 +158,43 @@ pub fn lesson(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
 /// One hint more: the next one that is for what failed last, or else the next one.
 pub fn hint(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
     let workspace = super::open_workspace(chosen)?;
-    print(&hint_text(&workspace, &super::stage_name(&workspace, named)?, width())?);
+    print(&hint_text(&one_more_hint(&workspace, &super::stage_name(&workspace, named)?)?, width()));
     Ok(true)
 }
 
-/// The same as text; it counts as shown.
-pub(super) fn hint_text(workspace: &Workspace, stage: &str, width: usize) -> Result<String> {
+/// A hint that was given.
+pub(super) struct Hint {
+    title: String,
+    say: String,
+}
+
+pub(super) fn hint_text(hint: &Hint, width: usize) -> String {
+    format!("{}\n{}", hint.title.bold(), wrap(&hint.say, width, "  "))
+}
+
+/// Gives one hint more.
+pub(super) fn one_more_hint(workspace: &Workspace, stage: &str) -> Result<Hint> {
     let stage = workspace.catalog.stage(stage)?;
-    let mut text = String::new();
+    let mut hint = Hint { title: "This stage has no hints.".to_owned(), say: String::new() };
+    let all = 0..stage.hints.len();
     State::update(&workspace.dot(), |state| {
         let progress = state.stage(&stage.name);
         let fresh = |index: &usize| !progress.hints.contains(index);
         let fits =
             |index: &usize| progress.last_failure.as_ref().is_some_and(|id| stage.hints[*index].helps.contains(id));
-        let all = 0..stage.hints.len();
         let chosen = all.clone().filter(fresh).find(fits).or_else(|| all.clone().find(fresh));
-        text = match chosen {
-            Some(index) => {
-                progress.hints.push(index);
-                format!(
-                    "{}\n{}",
-                    format!("Hint {} of {}", progress.hints.len(), stage.hints.len()).bold(),
-                    wrap(stage.hints[index].say.trim(), width, "  ")
-                )
-            }
-            None if stage.hints.is_empty() => "This stage has no hints.\n".to_owned(),
-            None => {
-                let again = all.rev().find(fits).or(progress.hints.last().copied()).unwrap_or(0);
-                format!(
-                    "{}\n{}",
-                    "All hints are out; the one that fits best, again:".bold(),
-                    wrap(stage.hints[again].say.trim(), width, "  ")
-                )
-            }
-        };
+        let again = all.clone().rev().find(fits).or(progress.hints.last().copied());
+        if let Some(index) = chosen {
+            progress.hints.push(index);
+            hint.title = format!("Hint {} of {}", progress.hints.len(), stage.hints.len());
+        } else if again.is_some() {
+            hint.title = "All hints are out; the one that fits best, again:".to_owned();
+        }
+        if let Some(index) = chosen.or(again) {
+            stage.hints[index].say.trim().clone_into(&mut hint.say);
+        }
     })?;
-    Ok(text)
+    Ok(hint)
 }
 
 /// A stage whose solution may be shown.

@@ -49,7 +49,11 @@ pub enum News {
 
 /// What a verify came to.
 pub struct Outcome {
-    /// All runs.
+    /// How many runs were played.
+    pub runs: usize,
+    /// How many of them failed.
+    pub failed: usize,
+    /// The runs as stories; of very many failed ones the first.
     pub last: Last,
     /// Runs that were left out, because the failed ones took too long.
     pub left_out: usize,
@@ -174,6 +178,8 @@ async fn once(chosen: &Chosen, stage: &str, news: &UnboundedSender<News>) -> Res
     Ok(match judging.judge(&mut teller).await? {
         Verified::NotBuilt => News::NotBuilt(teller.not_built),
         Verified::Verdict(verdict) => News::Over(Box::new(Outcome {
+            runs: verdict.runs.len(),
+            failed: verdict.failed().count(),
             last: Last::load(&workspace.dot(), &stage.name)?,
             left_out: verdict.left_out,
             took: verdict.took,

@@ -16,14 +16,14 @@ impl Spinner {
             return;
         }
         let bar = self.0.get_or_insert_with(|| {
-            let bar = ProgressBar::new_spinner().with_style(
-                ProgressStyle::with_template("{spinner} {wide_msg} {elapsed_precise}")
-                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-            );
+            let style = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed_precise}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style = if super::unicode() { style } else { style.tick_chars("-\\|/ ") };
+            let bar = ProgressBar::new_spinner().with_style(style);
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        bar.set_message(message);
+        bar.set_message(super::showable(&message, super::unicode()).into_owned());
     }
 
     /// Is there a line at the moment?

@@ -7,7 +7,7 @@ mod svg;
 use colored::Colorize;
 
 pub use html::page;
-pub use lanes::draw;
+pub use lanes::{draw, picture};
 pub use svg::svg;
 
 use super::wrap;
@@ -27,7 +27,7 @@ pub fn list(runs: &[Trace], width: usize) -> String {
 }
 
 /// Why the run failed, or that it did not.
-fn verdict(run: &Trace, width: usize) -> String {
+pub fn verdict(run: &Trace, width: usize) -> String {
     match &run.reason {
         None => format!("{}\n", format!("✓ passed, in {:.3} s", run.took.as_secs_f64()).green()),
         Some(reason) => {

@@ -13,11 +13,15 @@ const TIME: usize = 11;
 /// A column that is narrower than this can't be read: then every moment is a line of text.
 const NARROW: usize = 16;
 
-/// Draws a run in lines of at most `width` characters.
+/// Draws a run in lines of at most `width` characters, with what it was about and came to.
 pub fn draw(run: &Trace, width: usize) -> String {
-    let mut out = format!("{}\n", run.title().bold());
-    out.push_str(&wrap(&run.about, width, "  "));
-    out.push('\n');
+    let title = run.title().bold();
+    format!("{title}\n{}\n{}\n{}", wrap(&run.about, width, "  "), picture(run, width), verdict(run, width))
+}
+
+/// Draws only what happened.
+pub fn picture(run: &Trace, width: usize) -> String {
+    let mut out = String::new();
     let lanes = Lanes::new(run, width);
     match &lanes {
         Some(lanes) => out.push_str(&lanes.head()),
@@ -38,8 +42,7 @@ pub fn draw(run: &Trace, width: usize) -> String {
         out.push_str(&format!("{}\n", format!("  standard error of {}:", lane.role).dimmed()));
         lane.stderr.iter().for_each(|line| out.push_str(&wrap(line, width, "    ").dimmed().to_string()));
     }
-    out.push('\n');
-    out + &verdict(run, width)
+    out
 }
 
 fn title(lane: &crate::trace::Lane) -> String {

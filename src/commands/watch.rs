@@ -1,0 +1,262 @@
+//! `workshop watch`: the full-screen view, from keys and news.
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::learn;
+use super::live::{Live, News};
+use crate::cli::{Chosen, WatchArgs};
+use crate::error::{Error, Result};
+use crate::pattern::visible;
+use crate::progress::State;
+use crate::report;
+use crate::watch::{Ask, Page, Screen, Status, View, ask, help, keys, page_width, suspend};
+use crate::workspace::Workspace;
+
+/// Shows the stage that is worked on, and verifies it at each save, until somebody leaves.
+pub fn watch(chosen: &Chosen, args: &WatchArgs) -> Result<bool> {
+    let workspace = super::open_workspace(chosen)?;
+    let mut stage = super::stage_name(&workspace, args.stage.as_deref())?;
+    super::verify::has_package(&workspace, &workspace.catalog.stage(&stage)?)?;
+    if !report::has_screen() {
+        return Err(Error::new("the watch view needs a terminal to show itself on, and keys").help(
+            "`workshop verify` tells the same wherever it is, `workshop serve` in a browser; `workshop --help` lists what there is",
+        ));
+    }
+    let mut keys = keys()?;
+    while super::block_on(sit(chosen, args, &mut stage, &mut keys))? == Left::ForNow {
+        suspend();
+    }
+    Ok(true)
+}
+
+type Keys = UnboundedReceiver<Option<ratatui::crossterm::event::KeyEvent>>;
+
+/// How somebody has left.
+#[derive(PartialEq)]
+enum Left {
+    ForGood,
+    ForNow,
+}
+
+/// Until somebody leaves. The terminal is given back first, and then what runs is ended.
+async fn sit(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut Keys) -> Result<Left> {
+    let (sender, mut news) = unbounded_channel();
+    let live = Live::start(chosen, stage, args.poll, sender)?;
+    let mut desk = Desk::new(chosen, live, stage)?;
+    // Younger than the desk, and so dropped before it: to end what runs may take a moment.
+    let mut screen = Screen::enter()?;
+    loop {
+        desk.fill(page_width(screen.width()));
+        screen.show(&mut desk.view)?;
+        tokio::select! {
+            pressed = keys.recv() => match pressed {
+                // The terminal is gone.
+                None => return Ok(Left::ForGood),
+                Some(None) => {}
+                Some(Some(key)) => match ask(key) {
+                    Some(Ask::Quit) => return Ok(Left::ForGood),
+                    Some(Ask::Suspend) => return Ok(Left::ForNow),
+                    Some(asked) => {
+                        desk.answer(asked);
+                        stage.clone_from(&desk.stage);
+                    }
+                    None => {}
+                }
+            },
+            told = news.recv() => {
+                let told = told.ok_or_else(|| Error::new("the thread that verifies has ended").help("this is a bug of `workshop`"))?;
+                desk.hear(told);
+                // What is there already is shown at once.
+                while let Ok(more) = news.try_recv() {
+                    desk.hear(more);
+                }
+            }
+        }
+    }
+}
+
+/// The view, and all that it takes to fill it.
+struct Desk<'c> {
+    chosen: &'c Chosen,
+    live: Live,
+    stage: String,
+    view: View,
+    hint: Option<learn::Hint>,
+    /// What the view's text was made for; another text is made when it is something else.
+    filled: Option<(Page, usize)>,
+    /// Runs of the verify that is at work.
+    failed: usize,
+}
+
+impl<'c> Desk<'c> {
+    fn new(chosen: &'c Chosen, live: Live, stage: &str) -> Result<Desk<'c>> {
+        let workspace = super::open_quietly(chosen)?;
+        let seen = workspace.state.stages.get(stage).is_some_and(|progress| progress.shown);
+        let page = if seen { Page::Run } else { Page::Lesson };
+        State::update(&workspace.dot(), |state| state.stage(stage).shown = true)?;
+        let view = View::new(place(&workspace, stage), page);
+        Ok(Desk { chosen, live, stage: stage.to_owned(), view, hint: None, filled: None, failed: 0 })
+    }
+
+    /// Makes the text of the page, if it is not there.
+    fn fill(&mut self, width: usize) {
+        let page = if self.view.page == Page::Run { Page::Lesson } else { self.view.page };
+        if self.filled != Some((page, width)) {
+            self.view.text =
+                self.text(page, width).unwrap_or_else(|error| report::render_error(&error, report::colour()));
+            self.filled = Some((page, width));
+        }
+    }
+
+    fn text(&self, page: Page, width: usize) -> Result<String> {
+        let workspace = super::open_quietly(self.chosen)?;
+        Ok(match page {
+            Page::Run | Page::Lesson => {
+                let lesson = visible(&workspace.catalog.lesson(&self.stage)?);
+                let files = super::verify::files_to_edit(&workspace, &workspace.catalog.stage(&self.stage)?);
+                format!("{}\nEdit and save\n{files}", report::laid_out(&lesson, width))
+            }
+            Page::Hint => self.hint.as_ref().map(|hint| learn::hint_text(hint, width)).unwrap_or_default(),
+            Page::Diff => learn::diff_text(&workspace, &self.stage)?,
+            Page::Solution => learn::solution_text(&workspace, &self.stage)?,
+            Page::Stages => learn::list_text(&workspace, width)?,
+            Page::Ending => learn::ending_text(&workspace, width),
+            Page::Help => help(width),
+        })
+    }
+
+    fn hear(&mut self, news: News) {
+        let view = &mut self.view;
+        match news {
+            News::Begins { saved } => {
+                self.failed = 0;
+                view.tell(Status::Working(if saved { "saved" } else { "starting" }.to_owned()));
+                // Who saves wants to see what has become of it.
+                if saved && view.page != Page::Run {
+                    view.turn_to(Page::Run);
+                }
+            }
+            News::Doing(what) => view.tell(Status::Working(what)),
+            News::RunOver { done, total, failed } => {
+                if let Some(run) = failed {
+                    if self.failed == 0 {
+                        view.show_runs(vec![*run]);
+                    }
+                    self.failed += 1;
+                }
+                view.tell(Status::Working(format!("{done} of {total} runs, {} failed", self.failed)));
+            }
+            News::NotBuilt(output) => view.tell(Status::NotBuilt(output)),
+            News::Trouble(error) => view.tell(Status::Trouble(report::render_error(&error, report::colour()))),
+            News::Over(outcome) => {
+                view.tell(Status::Over {
+                    runs: outcome.runs,
+                    failed: outcome.failed,
+                    left_out: outcome.left_out,
+                    seconds: outcome.took.as_secs_f64(),
+                });
+                view.place = outcome.place;
+                view.show_runs(outcome.last.runs);
+                // The list of stages shows what is verified.
+                self.filled = None;
+            }
+        }
+    }
+
+    /// Does what was asked for; what is in the way is said.
+    fn answer(&mut self, asked: Ask) {
+        self.view.message = None;
+        if let Err(error) = self.act(asked) {
+            let help = error.help.map(|help| format!(": {help}")).unwrap_or_default();
+            self.view.message = Some(format!("{}{help}", error.message));
+        }
+    }
+
+    fn act(&mut self, asked: Ask) -> Result<()> {
+        let view = &mut self.view;
+        match asked {
+            Ask::Again => self.live.verify(self.chosen, &self.stage)?,
+            Ask::Next { skip } => self.next(skip)?,
+            Ask::Hint => {
+                self.hint = Some(learn::one_more_hint(&super::open_quietly(self.chosen)?, &self.stage)?);
+                self.turn_to(Page::Hint);
+            }
+            Ask::Lesson => self.turn_to(Page::Lesson),
+            Ask::Solution { spoil } => self.solution(spoil)?,
+            Ask::Help => self.turn_to(Page::Help),
+            Ask::Stages => {
+                let (_, number, _) = view.stage;
+                view.chosen = number - 1;
+                self.turn_to(Page::Stages);
+            }
+            Ask::Back => view.turn_to(Page::Run),
+            Ask::Filter => view.filter(),
+            Ask::Step(by) => view.step(by),
+            Ask::Scroll(by) if view.page == Page::Stages => {
+                let (_, _, of) = view.stage;
+                view.chosen = view.chosen.saturating_add_signed(by).min(of - 1);
+            }
+            Ask::Choose if view.page == Page::Stages => {
+                let stages = super::open_quietly(self.chosen)?.catalog.course.stages;
+                if let Some(stage) = stages.get(self.view.chosen) {
+                    self.go(stage, Page::Run)?;
+                }
+            }
+            Ask::Choose => {}
+            Ask::Scroll(by) => view.scroll(by),
+            Ask::Leaf(by) => view.leaf(by),
+            Ask::Top => view.scroll(isize::MIN),
+            Ask::Bottom => view.scroll(isize::MAX),
+            // These leave the view.
+            Ask::Quit | Ask::Suspend => {}
+        }
+        Ok(())
+    }
+
+    fn turn_to(&mut self, page: Page) {
+        self.filled = None;
+        self.view.turn_to(page);
+    }
+
+    /// Another stage.
+    fn go(&mut self, stage: &str, page: Page) -> Result<()> {
+        let workspace = super::open_quietly(self.chosen)?;
+        self.live.verify(self.chosen, stage)?;
+        stage.clone_into(&mut self.stage);
+        self.view = View::new(place(&workspace, stage), page);
+        self.hint = None;
+        self.filled = None;
+        Ok(())
+    }
+
+    fn next(&mut self, skip: bool) -> Result<()> {
+        let workspace = super::open_quietly(self.chosen)?;
+        if !skip && !workspace.state.verified(&self.stage) {
+            self.view.message = Some(format!("{} is not verified yet; N goes on all the same", self.stage));
+            return Ok(());
+        }
+        match learn::move_on(&workspace, &self.stage)? {
+            Some(next) => self.go(&next, Page::Lesson)?,
+            None => self.turn_to(Page::Ending),
+        }
+        Ok(())
+    }
+
+    /// How the learner's files differ from the solution; asked for again, the solution.
+    fn solution(&mut self, spoil: bool) -> Result<()> {
+        let workspace = super::open_quietly(self.chosen)?;
+        if !spoil && !workspace.state.verified(&self.stage) {
+            self.view.message = Some(format!("{} is not verified yet; D shows it all the same", self.stage));
+            return Ok(());
+        }
+        self.turn_to(if self.view.page == Page::Diff { Page::Solution } else { Page::Diff });
+        Ok(())
+    }
+}
+
+/// The name of a stage, its number, and how many there are.
+fn place(workspace: &Workspace, stage: &str) -> (String, usize, usize) {
+    let stages = &workspace.catalog.course.stages;
+    let number = stages.iter().position(|name| name == stage).map_or(1, |at| at + 1);
+    (stage.to_owned(), number, stages.len())
+}

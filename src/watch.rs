@@ -1,0 +1,169 @@
+//! The full-screen view: what stands on it, and where. It knows nothing of how things come about.
+//!
+//! A [`View`] is a value. [`draw()`] puts it on a screen of any size, [`ask`] says what a key means,
+//! and [`Screen`] is the terminal, which is as it was when the screen is dropped.
+
+mod draw;
+mod keys;
+mod screen;
+mod text;
+
+use crate::trace::Trace;
+
+pub use draw::{draw, page_width};
+pub use keys::{Ask, ask, help};
+pub use screen::{Screen, keys, suspend};
+
+/// What one looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// A run of the last verify, and the verdict.
+    Run,
+    /// The lesson.
+    Lesson,
+    /// The hint that was given last.
+    Hint,
+    /// The learner's files against the solution's.
+    Diff,
+    /// The solution.
+    Solution,
+    /// All stages; one of them can be chosen.
+    Stages,
+    /// What is said after the last stage.
+    Ending,
+    /// The keys.
+    Help,
+}
+
+/// How far the verify is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Status {
+    /// What is being done.
+    Working(String),
+    /// All runs are over: so many, so many of them failed, so many were left out; in seconds.
+    Over {
+        /// How many were played.
+        runs: usize,
+        /// How many failed.
+        failed: usize,
+        /// How many were left out.
+        left_out: usize,
+        /// How long it took.
+        seconds: f64,
+    },
+    /// The learner's programs can't be built; what the build tool says.
+    NotBuilt(String),
+    /// Something kept the runner from telling; what and what to do.
+    Trouble(String),
+}
+
+/// All that stands on the screen.
+pub struct View {
+    /// The stage's name, its number, and how many stages there are.
+    pub stage: (String, usize, usize),
+    /// How far the verify is.
+    status: Status,
+    /// What one looks at. On a wide screen a run stands beside it.
+    pub page: Page,
+    /// The text of the page, unless it is a run: with the colours of a terminal.
+    pub text: String,
+    /// The line of the stage that would be chosen.
+    pub chosen: usize,
+    /// Said once, in the place of the keys.
+    pub message: Option<String>,
+    /// Where a learner may look first: a file and a line.
+    pub place: Option<String>,
+    runs: Vec<Trace>,
+    /// The run that is shown.
+    at: usize,
+    only_failed: bool,
+    page_top: usize,
+    /// The first line of the run's picture; `None` shows what went wrong.
+    run_top: Option<usize>,
+    /// The lines of what one looks at that fit the screen, when it was drawn last.
+    height: usize,
+}
+
+impl View {
+    /// A view of a stage of which nothing is known yet.
+    pub fn new(stage: (String, usize, usize), page: Page) -> View {
+        View {
+            stage,
+            status: Status::Working("starting".to_owned()),
+            page,
+            text: String::new(),
+            chosen: 0,
+            message: None,
+            place: None,
+            runs: Vec::new(),
+            at: 0,
+            only_failed: false,
+            page_top: 0,
+            run_top: None,
+            height: 0,
+        }
+    }
+
+    /// Looks at another page, from its top.
+    pub fn turn_to(&mut self, page: Page) {
+        self.page = page;
+        self.page_top = 0;
+    }
+
+    /// Shows how far the verify is; what it says it says from the top.
+    pub fn tell(&mut self, status: Status) {
+        if matches!(status, Status::NotBuilt(_) | Status::Trouble(_)) {
+            self.run_top = None;
+        }
+        self.status = status;
+    }
+
+    /// Shows these runs: the first that failed, or else the first.
+    pub fn show_runs(&mut self, runs: Vec<Trace>) {
+        self.at = runs.iter().position(|run| !run.passed()).unwrap_or(0);
+        self.runs = runs;
+        self.run_top = None;
+    }
+
+    /// The runs that can be gone through.
+    fn listed(&self) -> Vec<usize> {
+        (0..self.runs.len()).filter(|index| !self.only_failed || !self.runs[*index].passed()).collect()
+    }
+
+    /// Goes to the next run (`1`), or the one before (`-1`).
+    pub fn step(&mut self, by: isize) {
+        let listed = self.listed();
+        let now = listed.iter().position(|index| *index >= self.at).unwrap_or(listed.len().saturating_sub(1));
+        if let Some(next) = now.checked_add_signed(by).and_then(|place| listed.get(place)) {
+            self.at = *next;
+            self.run_top = None;
+        }
+        self.turn_to(Page::Run);
+    }
+
+    /// Only the failed runs, or all again.
+    pub fn filter(&mut self) {
+        if self.runs.iter().all(Trace::passed) {
+            self.message = Some("no run has failed".to_owned());
+            return;
+        }
+        self.only_failed = !self.only_failed;
+        if self.only_failed && self.runs[self.at].passed() {
+            self.at = self.runs.iter().position(|run| !run.passed()).unwrap_or(0);
+            self.run_top = None;
+        }
+        self.turn_to(Page::Run);
+    }
+
+    /// Scrolls what one looks at by so many lines; where the text ends is known when it is drawn.
+    pub fn scroll(&mut self, by: isize) {
+        let top = if self.page == Page::Run { self.run_top.get_or_insert(0) } else { &mut self.page_top };
+        *top = top.saturating_add_signed(by);
+    }
+
+    /// The same by so many screens, of which a line is seen twice.
+    pub fn leaf(&mut self, by: isize) {
+        let height = isize::try_from(self.height.saturating_sub(1).max(1)).unwrap_or(1);
+        self.scroll(by * height);
+    }
+}

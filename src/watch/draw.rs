@@ -1,0 +1,219 @@
+//! The view on a screen of any size.
+
+use colored::{ColoredString, Colorize};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Scrollbar, ScrollbarOrientation, ScrollbarState};
+
+use super::text::lines;
+use super::{Page, Status, View};
+use crate::pattern::shorten;
+use crate::report::{showable, trace, unicode, wrap};
+use crate::trace::{Trace, What};
+
+/// From this width on a page and a run stand beside each other.
+const WIDE: u16 = 130;
+
+/// Longer lines are hard to read.
+const PAGE: u16 = 90;
+
+/// Columns of a pane that are not for text: one free at the left, the scroll bar at the right.
+const BESIDE: u16 = 3;
+
+/// The width of a page's text on a screen of this width.
+pub fn page_width(screen: u16) -> usize {
+    let page = if screen >= WIDE { page_columns(screen) } else { screen };
+    usize::from(page.saturating_sub(BESIDE).min(PAGE))
+}
+
+/// The columns of the page on a wide screen: what the run beside it does not need more.
+fn page_columns(screen: u16) -> u16 {
+    (screen / 2 - screen / 20).min(PAGE + BESIDE)
+}
+
+/// Draws it.
+pub fn draw(frame: &mut Frame<'_>, view: &mut View) {
+    let [head, body, foot] =
+        Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)]).areas(frame.area());
+    frame.render_widget(Paragraph::new(heading(view, head.width)), head);
+    if body.width >= WIDE {
+        let columns = [Constraint::Length(page_columns(body.width)), Constraint::Length(1), Constraint::Min(0)];
+        let [left, between, right] = Layout::horizontal(columns).areas(body);
+        page(frame, view, left);
+        let rule = "│\n".repeat(usize::from(between.height));
+        frame.render_widget(Paragraph::new(lines(&rule.dimmed().to_string(), 1)), between);
+        run(frame, view, right);
+    } else if view.page == Page::Run {
+        run(frame, view, body);
+    } else {
+        page(frame, view, body);
+    }
+    frame.render_widget(Paragraph::new(lines(&footing(view, foot.width), usize::from(foot.width))), foot);
+    if !unicode() {
+        for cell in &mut frame.buffer_mut().content {
+            let shown = showable(cell.symbol(), false).into_owned();
+            cell.set_symbol(&shown);
+        }
+    }
+}
+
+/// The line at the top: where one is, and how far the verify is.
+fn heading(view: &View, width: u16) -> Line<'static> {
+    let (stage, number, of) = &view.stage;
+    let width = usize::from(width);
+    let status = shorten(&status(&view.status), width.saturating_sub(2));
+    let room = width.saturating_sub(status.chars().count() + 3);
+    let place = shorten(&format!("{number}/{of} {stage}"), room);
+    let line = format!(" {place:<room$} {status} ");
+    Line::from(Span::styled(line, Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)))
+}
+
+fn status(status: &Status) -> String {
+    match status {
+        Status::Working(what) => format!("… {what}"),
+        Status::Over { runs, failed: 0, seconds, .. } => format!("✓ all {runs} runs passed, in {seconds:.2} s"),
+        Status::Over { runs, failed, seconds, .. } => format!("✗ {failed} of {runs} runs failed, in {seconds:.2} s"),
+        Status::NotBuilt(_) => "✗ does not build yet".to_owned(),
+        Status::Trouble(_) => "✗ can't be verified".to_owned(),
+    }
+}
+
+/// The line at the bottom: a message, or the keys that matter here.
+fn footing(view: &View, width: u16) -> String {
+    let width = usize::from(width);
+    if let Some(message) = &view.message {
+        return format!(" {}", shorten(message, width.saturating_sub(2)).bold());
+    }
+    let passed = matches!(view.status, Status::Over { failed: 0, .. });
+    let mut keys = match view.page {
+        Page::Stages => vec![("↑↓", "choose"), ("Enter", "go"), ("Esc", "back")],
+        Page::Run => vec![("←→", "runs")],
+        _ => vec![("Esc", "run"), ("↑↓", "scroll")],
+    };
+    if view.page == Page::Run && view.runs.iter().any(|run| !run.passed()) {
+        keys.push(("f", if view.only_failed { "all runs" } else { "failed only" }));
+    }
+    if passed {
+        keys.extend([("n", "next"), ("d", "diff")]);
+    } else {
+        keys.push(("h", "hint"));
+    }
+    keys.extend([("l", "lesson"), ("s", "stages"), ("r", "again"), ("?", "help"), ("q", "quit")]);
+    // Where there is no room for all, those in the middle have to go: help tells of them.
+    let long =
+        |keys: &[(&str, &str)]| keys.iter().map(|(key, what)| key.chars().count() + what.len() + 3).sum::<usize>();
+    while long(&keys) > width && keys.len() > 2 {
+        keys.remove(keys.len() - 3);
+    }
+    keys.iter().map(|(key, what)| format!(" {} {what} ", key.bold())).collect()
+}
+
+/// A page of text.
+fn page(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
+    let mut text = lines(&view.text, page_width(frame.area().width));
+    if view.page == Page::Stages
+        && let Some(line) = text.get_mut(view.chosen + 1)
+    {
+        *line = line.clone().patch_style(Style::new().add_modifier(Modifier::REVERSED));
+        let height = usize::from(area.height);
+        view.page_top = view.page_top.clamp((view.chosen + 2).saturating_sub(height), view.chosen);
+    }
+    if view.page != Page::Run {
+        view.height = usize::from(area.height);
+    }
+    view.page_top = scrolled(frame, area, text, view.page_top);
+}
+
+/// A run, and what it came to: that stays where it is while the picture is scrolled.
+fn run(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
+    let width = usize::from(area.width.saturating_sub(BESIDE));
+    let (top, picture, wrong) = match (&view.status, view.runs.get(view.at)) {
+        (Status::NotBuilt(output), _) => (not_built(), output.clone(), None),
+        (Status::Trouble(error), _) => (String::new(), error.clone(), None),
+        (_, None) => (String::new(), "The first verify is on its way.\n".dimmed().to_string(), None),
+        (_, Some(run)) => (above(view, run, width), trace::picture(run, width), wrong_line(run)),
+    };
+    let mut top = lines(&top, width);
+    let mut picture = lines(&picture, width);
+    let height = usize::from(area.height);
+    // A reason that would leave no room for the picture is scrolled with it.
+    if top.len() > height * 2 / 3 {
+        top.append(&mut picture);
+        view.run_top = Some(scrolled(frame, area, top, view.run_top.unwrap_or(0)));
+        return;
+    }
+    let [above, below] =
+        Layout::vertical([Constraint::Length(u16::try_from(top.len()).unwrap_or(0)), Constraint::Min(0)]).areas(area);
+    frame.render_widget(Paragraph::new(top), inside(above));
+    let seen = wrong.map_or(0, |line| line + 3).saturating_sub(usize::from(below.height));
+    let first = scrolled(frame, below, picture, view.run_top.unwrap_or(seen));
+    view.run_top = Some(first);
+    if view.page == Page::Run {
+        view.height = usize::from(below.height);
+    }
+}
+
+/// The line of a run's picture that shows first what did not fit.
+fn wrong_line(run: &Trace) -> Option<usize> {
+    // Above it is the line with the names.
+    run.events.iter().position(|event| event.wrong && !matches!(event.what, What::Missing(..))).map(|line| line + 1)
+}
+
+fn not_built() -> String {
+    format!("{}\n\n", "Your programs do not build yet: mend the first error, and save.".red().bold())
+}
+
+/// What stands above a run's picture.
+fn above(view: &View, run: &Trace, width: usize) -> String {
+    let mut out = match (&run.reason, &view.status) {
+        (None, Status::Over { failed: 0, .. }) => {
+            let said = "✓ Passed. `n` goes on to the next stage, `d` compares yours with the solution.";
+            painted(&wrap(said, width, ""), |line| line.green().bold())
+        }
+        _ => trace::verdict(run, width),
+    };
+    if let Some(place) = view.place.as_ref().filter(|_| run.reason.is_some()) {
+        out.push_str(&format!("  {}\n", shorten(&format!("look at {place}"), width).bold()));
+    }
+    if let Status::Over { left_out: 1.., .. } = view.status {
+        let said = "Some runs were left out: the failed ones took long enough.";
+        out.push_str(&painted(&wrap(said, width, "  "), |line| line.dimmed()));
+    }
+    let listed = view.listed();
+    let number = listed.iter().position(|index| *index == view.at).map_or(0, |place| place + 1);
+    let which = if view.only_failed { "failed run" } else { "run" };
+    let number = format!("{which} {number} of {}", listed.len());
+    let title = shorten(&run.title(), width.saturating_sub(number.len() + 2));
+    let between = width.saturating_sub(title.chars().count() + number.len());
+    out.push_str(&format!("\n{}{}{}\n", title.bold(), " ".repeat(between), number.dimmed()));
+    out.push_str(&painted(&wrap(&run.about, width, ""), |line| line.dimmed()));
+    out.push('\n');
+    out
+}
+
+/// Each line of a text in a style of its own, so that a style does not run on.
+fn painted(text: &str, paint: impl Fn(&str) -> ColoredString) -> String {
+    text.lines().map(|line| format!("{}\n", paint(line))).collect()
+}
+
+/// The part of a pane that is for text.
+fn inside(area: Rect) -> Rect {
+    Rect { x: area.x + 1.min(area.width), width: area.width.saturating_sub(BESIDE), ..area }
+}
+
+/// Shows as many lines as there is room for, from `top` on or as near as the text allows; returns
+/// the first that is shown.
+fn scrolled(frame: &mut Frame<'_>, area: Rect, text: Vec<Line<'static>>, top: usize) -> usize {
+    let (count, height) = (text.len(), usize::from(area.height));
+    let most = count.saturating_sub(height);
+    let top = top.min(most);
+    let shown: Vec<Line<'_>> = text.into_iter().skip(top).take(height).collect();
+    frame.render_widget(Paragraph::new(shown), inside(area));
+    if most > 0 {
+        let mut state = ScrollbarState::new(most + 1).position(top).viewport_content_length(height);
+        frame.render_stateful_widget(Scrollbar::new(ScrollbarOrientation::VerticalRight), area, &mut state);
+    }
+    top
+}

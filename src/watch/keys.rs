@@ -1,0 +1,119 @@
+//! What the keys mean.
+
+use colored::Colorize;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use crate::report::wrap;
+
+/// What somebody asks for with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// To leave.
+    Quit,
+    /// To leave for now: the shell's job control.
+    Suspend,
+    /// To verify again.
+    Again,
+    /// To go to the next stage; also from one that is not verified.
+    Next {
+        /// Also from one that is not verified.
+        skip: bool,
+    },
+    /// One hint more.
+    Hint,
+    /// The lesson.
+    Lesson,
+    /// What the solution does otherwise, or all of it.
+    Solution {
+        /// Also before the stage is passed.
+        spoil: bool,
+    },
+    /// All stages.
+    Stages,
+    /// The keys.
+    Help,
+    /// Only the failed runs, or all again.
+    Filter,
+    /// The next run, or the one before.
+    Step(isize),
+    /// So many lines down, or up.
+    Scroll(isize),
+    /// So many screens down, or up.
+    Leaf(isize),
+    /// To the first line.
+    Top,
+    /// To the last line.
+    Bottom,
+    /// What the mark is at.
+    Choose,
+    /// Back to the run.
+    Back,
+}
+
+/// What is pressed, and what it does.
+const HELP: [(&str, &str); 16] = [
+    ("l", "the lesson"),
+    ("h", "one hint more"),
+    ("d", "after passing: how yours differs from the solution; again: all of the solution"),
+    ("D", "the same before passing"),
+    ("s", "all stages; up, down and Enter choose one"),
+    ("n", "the next stage, after passing this one"),
+    ("N", "the next stage all the same"),
+    ("r", "verify again; a save does so by itself"),
+    ("Esc", "back to the run"),
+    ("left right", "the run before, the next run"),
+    ("f", "only the runs that failed, or all again"),
+    ("up down", "scroll by a line; j and k do too"),
+    ("PgUp PgDn", "scroll by a screen; b and the space bar do too"),
+    ("Home End", "the first line, the last one; g and G do too"),
+    ("Ctrl-Z", "back to the shell for now; `fg` comes back"),
+    ("q", "leave; Ctrl-C does too"),
+];
+
+/// The page that tells of the keys.
+pub fn help(width: usize) -> String {
+    const KEYS: usize = 12;
+    let line = |(key, what): &(&str, &str)| {
+        let told = wrap(what, width, &" ".repeat(KEYS));
+        format!("{}{}", format!("{key:<KEYS$}").bold(), told.trim_start())
+    };
+    format!("{}\n\n{}", "Keys".bold(), HELP.iter().map(line).collect::<String>())
+}
+
+/// What a key means.
+pub fn ask(key: KeyEvent) -> Option<Ask> {
+    if key.kind == KeyEventKind::Release {
+        return None;
+    }
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        return match key.code {
+            KeyCode::Char('c') => Some(Ask::Quit),
+            KeyCode::Char('z') => Some(Ask::Suspend),
+            _ => None,
+        };
+    }
+    Some(match key.code {
+        KeyCode::Char('q') => Ask::Quit,
+        KeyCode::Char('r') => Ask::Again,
+        KeyCode::Char('n') => Ask::Next { skip: false },
+        KeyCode::Char('N') => Ask::Next { skip: true },
+        KeyCode::Char('h') => Ask::Hint,
+        KeyCode::Char('l') => Ask::Lesson,
+        KeyCode::Char('d') => Ask::Solution { spoil: false },
+        KeyCode::Char('D') => Ask::Solution { spoil: true },
+        KeyCode::Char('s') => Ask::Stages,
+        KeyCode::Char('?') | KeyCode::F(1) => Ask::Help,
+        KeyCode::Char('f') => Ask::Filter,
+        KeyCode::Left => Ask::Step(-1),
+        KeyCode::Right => Ask::Step(1),
+        KeyCode::Up | KeyCode::Char('k') => Ask::Scroll(-1),
+        KeyCode::Down | KeyCode::Char('j') => Ask::Scroll(1),
+        KeyCode::PageUp | KeyCode::Char('b') => Ask::Leaf(-1),
+        KeyCode::PageDown | KeyCode::Char(' ') => Ask::Leaf(1),
+        KeyCode::Home | KeyCode::Char('g') => Ask::Top,
+        KeyCode::End | KeyCode::Char('G') => Ask::Bottom,
+        KeyCode::Enter => Ask::Choose,
+        KeyCode::Esc | KeyCode::Backspace => Ask::Back,
+        _ => return None,
+    })
+}
