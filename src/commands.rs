@@ -177,16 +177,21 @@ fn built<'w>(workspace: &'w Workspace, stage: &str, solution: bool) -> Result<Bu
 /// Runs asynchronous work until it is done or a signal asks to stop. When the work is dropped,
 /// every process that it started is ended.
 pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::new("the runtime can't be started").because(error))?;
-    let result = runtime.block_on(async {
+    block_on_unasked(async {
         tokio::select! {
             result = work => result,
             signal = interrupted() => Err(Error::new(format!("stopped by {signal}")).help("all programs that were running are ended, and your files are as they were")),
         }
-    });
+    })
+}
+
+/// The same in a thread beside the one that is asked to stop.
+fn block_on_unasked<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new("the runtime can't be started").because(error))?;
+    let result = runtime.block_on(work);
     // Ends the groups of whatever was still running, and then whoever has left his group.
     drop(runtime);
     strays::end();

@@ -145,7 +145,7 @@ fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, news: &UnboundedSen
         // Who does not listen any more is about to quit.
         let _ = news.send(News::Begins { saved });
         let mut others = orders.clone();
-        let over = super::block_on(async {
+        let over = super::block_on_unasked(async {
             tokio::select! {
                 biased;
                 _ = others.changed() => Ok(None),
@@ -157,7 +157,7 @@ fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, news: &UnboundedSen
             Ok(Some(over)) => _ = news.send(over),
             Err(error) => _ = news.send(News::Trouble(error)),
         }
-        let another = super::block_on(async { Ok(orders.changed().await.is_ok()) });
+        let another = super::block_on_unasked(async { Ok(orders.changed().await.is_ok()) });
         if !another.unwrap_or(false) {
             return;
         }

@@ -165,7 +165,7 @@ fn verify_one(judging: &Judging<'_>, args: &VerifyArgs, reporter: &mut dyn Repor
 }
 
 /// The files to edit, as paths from here, a line each.
-pub(super) fn files_to_edit(workspace: &Workspace, stage: &Stage) -> String {
+fn files_to_edit(workspace: &Workspace, stage: &Stage) -> String {
     let files = workspace.editable(&stage.name).unwrap_or_default();
     files.iter().map(|file| format!("    {}\n", super::link(&workspace.root.join(file)))).collect()
 }

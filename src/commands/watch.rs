@@ -1,5 +1,6 @@
 //! `workshop watch`: the full-screen view, from keys and news.
 
+use colored::Colorize;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::learn;
@@ -52,7 +53,7 @@ async fn sit(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut K
             pressed = keys.recv() => match pressed {
                 // The terminal is gone.
                 None => return Ok(Left::ForGood),
-                Some(None) => {}
+                Some(None) => screen.clear()?,
                 Some(Some(key)) => match ask(key) {
                     Some(Ask::Quit) => return Ok(Left::ForGood),
                     Some(Ask::Suspend) => return Ok(Left::ForNow),
@@ -113,8 +114,10 @@ impl<'c> Desk<'c> {
         Ok(match page {
             Page::Run | Page::Lesson => {
                 let lesson = visible(&workspace.catalog.lesson(&self.stage)?);
-                let files = super::verify::files_to_edit(&workspace, &workspace.catalog.stage(&self.stage)?);
-                format!("{}\nEdit and save\n{files}", report::laid_out(&lesson, width))
+                let files = workspace.editable(&self.stage)?;
+                let files = files.iter().map(|file| format!("  {}\n", super::relative(&workspace.root.join(file))));
+                let title = "Edit and save".bold();
+                format!("{}\n{title}\n{}", report::laid_out(&lesson, width), files.collect::<String>())
             }
             Page::Hint => self.hint.as_ref().map(|hint| learn::hint_text(hint, width)).unwrap_or_default(),
             Page::Diff => learn::diff_text(&workspace, &self.stage)?,

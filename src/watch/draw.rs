@@ -118,7 +118,7 @@ fn page(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
     {
         *line = line.clone().patch_style(Style::new().add_modifier(Modifier::REVERSED));
         let height = usize::from(area.height);
-        view.page_top = view.page_top.clamp((view.chosen + 2).saturating_sub(height), view.chosen);
+        view.page_top = view.page_top.max((view.chosen + 2).saturating_sub(height)).min(view.chosen);
     }
     if view.page != Page::Run {
         view.height = usize::from(area.height);

@@ -1,14 +1,47 @@
 //! The terminal: taken, and given back as it was.
 
-use ratatui::DefaultTerminal;
+use std::io::{Stdout, stdout};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{self, Event, KeyEvent};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use ratatui::layout::{Position, Rect};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{View, draw};
 use crate::error::{Error, Result};
 
-/// The whole terminal, until it is dropped. A panic gives it back as well.
-pub struct Screen(DefaultTerminal);
+/// Is the terminal ours at the moment? To give it back twice would put the cursor where it was at
+/// first, over what was printed since: over the words of a panic.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The whole terminal, until it is dropped. A panic, of whichever thread, gives it back as well,
+/// before it says what it has to say.
+pub struct Screen(Terminal<CrosstermBackend<Stdout>>);
+
+fn give_back() {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        // Where there is no terminal any more, nothing is to be given back.
+        let _ = disable_raw_mode();
+        let _ = execute!(stdout(), LeaveAlternateScreen, Show);
+    }
+}
+
+fn give_back_in_panic() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            give_back();
+            before(panic);
+        }));
+    });
+}
 
 impl Screen {
     /// Takes the terminal.
@@ -16,7 +49,15 @@ impl Screen {
     /// # Errors
     /// It can't be taken.
     pub fn enter() -> Result<Screen> {
-        ratatui::try_init().map(Screen).map_err(|error| Error::new("the terminal can't be used").because(error))
+        give_back_in_panic();
+        TAKEN.store(true, Ordering::SeqCst);
+        let taken = enable_raw_mode()
+            .and_then(|()| execute!(stdout(), EnterAlternateScreen))
+            .and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
+        taken.map(Screen).map_err(|error| {
+            give_back();
+            Error::new("the terminal can't be used").because(error)
+        })
     }
 
     /// The columns of the terminal.
@@ -24,19 +65,34 @@ impl Screen {
         self.0.size().map_or(80, |size| size.width)
     }
 
+    /// Draws all of it anew next time: a terminal of another size may have lost what was there.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub fn clear(&mut self) -> Result<()> {
+        let area = Rect::from((Position::ORIGIN, self.0.size().map_err(lost)?));
+        self.0.resize(area).map_err(lost)
+    }
+
     /// Shows a view.
     ///
     /// # Errors
     /// The terminal is gone.
     pub fn show(&mut self, view: &mut View) -> Result<()> {
-        let drawn = self.0.draw(|frame| draw(frame, view)).map(drop);
-        drawn.map_err(|error| Error::new("the terminal can't be written to").because(error))
+        if !TAKEN.load(Ordering::SeqCst) {
+            return Err(Error::new("a thread of `workshop` has panicked").help("this is a bug of `workshop`"));
+        }
+        self.0.draw(|frame| draw(frame, view)).map(drop).map_err(lost)
     }
+}
+
+fn lost(error: std::io::Error) -> Error {
+    Error::new("the terminal can't be written to").because(error)
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        ratatui::restore();
+        give_back();
     }
 }
 

@@ -80,17 +80,23 @@ impl Learner {
         self.start_with(args, &[])
     }
 
-    /// The same, with variables of the learner's own.
-    pub fn start_with(&self, args: &[&str], env: &[(&str, &str)]) -> Running {
+    /// `workshop` with these arguments and variables, not yet started.
+    pub fn prepare(&self, args: &[&str], env: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
         command.arg("--course").arg(&self.course).args(args).current_dir(self.dir.path());
         command.env("HOME", self.dir.path().join("home")).env("WORKSHOP_NO_PREFETCH", "1").env("PATH", path());
         command.env("TMPDIR", self.temporary());
         let others = ["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "PYTHONUNBUFFERED", "PYTHONSTARTUP", "ENV"];
-        for name in others.into_iter().chain(["LC_ALL", "LC_MESSAGES", "LANG"]) {
+        for name in others.into_iter().chain(["LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LANG"]) {
             command.env_remove(name);
         }
         command.envs(env.iter().copied());
+        command
+    }
+
+    /// Starts it, with variables of the learner's own.
+    pub fn start_with(&self, args: &[&str], env: &[(&str, &str)]) -> Running {
+        let mut command = self.prepare(args, env);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let stdout = listen(child.stdout.take().expect("a pipe"));

@@ -1,0 +1,344 @@
+//! The watch view, in a real terminal: keys are typed, and the screen is read.
+#![cfg(target_os = "linux")]
+
+#[path = "support/picture.rs"]
+mod picture;
+mod support;
+#[path = "support/terminal.rs"]
+mod terminal;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::learner::Learner;
+use support::system;
+use terminal::Terminal;
+
+/// Keys as a terminal sends them.
+const DOWN: &str = "\x1b[B";
+const RIGHT: &str = "\x1b[C";
+const ENTER: &str = "\r";
+const ESC: &str = "\x1b";
+const CTRL_C: &str = "\x03";
+const CTRL_Z: &str = "\x1a";
+
+/// The stage is not passed yet: its template answers too late.
+const FAILED: &str = "✗ 1 of 2 runs failed";
+const PASSED: &str = "✓ all 2 runs passed";
+
+fn learner() -> Learner {
+    Learner::new("scripts", "python")
+}
+
+fn watch(learner: &Learner, columns: u16, rows: u16) -> Terminal {
+    Terminal::start(&learner.prepare(&[], &[]), columns, rows)
+}
+
+fn course_file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/courses/scripts").join(path)
+}
+
+/// The learner writes the solution of the first stage into their file.
+fn solve(learner: &Learner) {
+    fs::copy(course_file("solutions/python/shout/crier.py"), learner.file("shout/crier.py")).expect("it is saved");
+}
+
+/// Leaves with `q`: nothing stays behind.
+fn leave(mut terminal: Terminal, learner: &Learner) {
+    terminal.press("q");
+    assert_eq!(terminal.ends().code(), Some(0));
+    learner.nothing_is_left();
+}
+
+/// The rows of the screen.
+fn rows(terminal: &Terminal) -> Vec<String> {
+    let (_, columns) = terminal.screen().size();
+    terminal.screen().rows(0, columns.get()).collect()
+}
+
+#[test]
+fn from_a_failing_program_to_the_next_stage() {
+    let learner = learner();
+    let mut terminal = watch(&learner, 80, 24);
+    terminal.sees(FAILED);
+    for shown in ["1/2 shout", "one-by-one · you · clear", "crier (you)", "< hello", "- HELLO", "run 1 of 2"] {
+        assert!(terminal.text().contains(shown), "{shown} is not in\n{}", terminal.text());
+    }
+    solve(&learner);
+    terminal.sees(PASSED);
+    terminal.sees("✓ Passed.");
+    terminal.press("n");
+    terminal.sees("2/2 echo-line");
+    // The lesson comes first; the verdict stands above it.
+    terminal.sees("Lines over TCP");
+    terminal.sees("runs failed");
+    terminal.press(ESC);
+    terminal.sees("listener (you)");
+    assert!(terminal.text().contains("«"), "what went over the wire:\n{}", terminal.text());
+    terminal.press("s");
+    terminal.sees("✓ verified");
+    leave(terminal, &learner);
+}
+
+#[test]
+fn keys_lead_to_every_page_and_back() {
+    let learner = learner();
+    let mut terminal = watch(&learner, 80, 24);
+    terminal.sees(FAILED);
+    terminal.press("l");
+    terminal.sees("how many there were.");
+    terminal.press("?");
+    terminal.sees("only the runs that failed");
+    terminal.press("h");
+    terminal.sees("This stage has no hints.");
+    terminal.press("n");
+    terminal.sees("shout is not verified yet; N goes on");
+    terminal.press("d");
+    terminal.sees("shout is not verified yet; D shows");
+    terminal.press("D");
+    terminal.sees("+count = 0");
+    terminal.press("D");
+    terminal.sees("── shout/crier.py ──");
+    terminal.press(ESC);
+    terminal.sees("run 1 of 2");
+    terminal.press(RIGHT);
+    terminal.sees("run 2 of 2");
+    terminal.sees("nothing · you · clear");
+    terminal.press("f");
+    terminal.sees("failed run 1 of 1");
+    terminal.press("f");
+    terminal.sees("run 1 of 2");
+    terminal.press("s");
+    terminal.sees("Enter go");
+    terminal.press(DOWN);
+    terminal.press(ENTER);
+    terminal.sees("2/2 echo-line");
+    terminal.sees("runs failed");
+    leave(terminal, &learner);
+    // To look at another stage is not to go on.
+    assert!(learner.command(&["list"]).text().contains("shout      → current"));
+}
+
+#[test]
+fn any_size_will_do() {
+    let learner = learner();
+    let mut terminal = watch(&learner, 200, 50);
+    terminal.sees(FAILED);
+    // The lesson stands beside the run.
+    let both = |row: &String| row.contains("Print every line that is typed") && row.contains('│');
+    assert!(rows(&terminal).iter().any(both), "{}", terminal.text());
+    assert!(terminal.text().contains("crier (you)"));
+    terminal.resize(80, 24);
+    terminal.sees_no("Print every line that is typed");
+    terminal.sees("crier (you)");
+    for (columns, rows) in [(40, 10), (20, 5), (1, 1), (3, 2), (130, 3)] {
+        terminal.resize(columns, rows);
+        terminal.press("l?s");
+        terminal.press(ESC);
+        terminal
+            .until("it is drawn", |screen| screen.contents().trim_start().starts_with(['1', '✗', '…']) || columns < 4);
+    }
+    terminal.resize(80, 24);
+    terminal.sees("run 1 of 2");
+    terminal.sees(FAILED);
+    leave(terminal, &learner);
+}
+
+#[test]
+fn without_colour_and_without_unicode() {
+    let learner = learner();
+    let plain = learner.prepare(&["watch"], &[("NO_COLOR", "1"), ("LC_ALL", "C")]);
+    let mut terminal = Terminal::start(&plain, 80, 24);
+    terminal.sees("x 1 of 2 runs failed");
+    terminal.sees("one-by-one . you . clear");
+    let (rows, columns) = terminal.screen().size();
+    for (row, column) in (0..rows.get()).flat_map(|row| (0..columns.get()).map(move |column| (row, column))) {
+        let cell = terminal.screen().cell(row, column).expect("it is on the screen");
+        assert!(cell.contents().is_ascii(), "{} in\n{}", cell.contents(), terminal.text());
+        assert_eq!((cell.fgcolor(), cell.bgcolor()), (vt100::Color::Default, vt100::Color::Default));
+    }
+    terminal.press("l");
+    terminal.sees("how many there were.");
+    leave(terminal, &learner);
+}
+
+/// A program that never ends is at work; the save of a right one is not kept waiting by it.
+#[test]
+fn a_save_calls_off_what_is_at_work() {
+    let learner = learner();
+    fs::write(learner.file("shout/crier.py"), "while True: pass\n").expect("it is saved");
+    let mut terminal = watch(&learner, 80, 24);
+    terminal.sees("… 2 runs");
+    solve(&learner);
+    terminal.sees(PASSED);
+    leave(terminal, &learner);
+}
+
+/// As editors save: another file is renamed into place, or the folder is another one altogether.
+#[test]
+fn a_file_that_is_replaced_is_saved() {
+    let learner = learner();
+    let mut terminal = watch(&learner, 80, 24);
+    terminal.sees(FAILED);
+    let (new, file) = (learner.file("shout/.crier.py.new"), learner.file("shout/crier.py"));
+    fs::copy(course_file("solutions/python/shout/crier.py"), &new).expect("it is written");
+    fs::rename(&new, &file).expect("it is renamed");
+    terminal.sees(PASSED);
+    learner.command(&["reset", "shout"]).success();
+    terminal.sees(FAILED);
+    solve(&learner);
+    terminal.sees(PASSED);
+    leave(terminal, &learner);
+}
+
+#[test]
+fn saves_are_found_without_being_told() {
+    let learner = learner();
+    let mut terminal = Terminal::start(&learner.prepare(&["watch", "--poll"], &[]), 80, 24);
+    terminal.sees(FAILED);
+    solve(&learner);
+    terminal.sees(PASSED);
+    leave(terminal, &learner);
+}
+
+#[test]
+fn what_can_not_be_built_is_told_and_mended() {
+    let learner = Learner::new("ahead", "sh");
+    let build = learner.file("quick/build.sh");
+    let right = fs::read(&build).expect("it is there");
+    fs::write(&build, "echo 'error: this is no program' >&2; exit 1\n").expect("it is saved");
+    let mut terminal = Terminal::start(&learner.prepare(&["watch", "quick"], &[]), 80, 24);
+    terminal.sees("✗ does not build yet");
+    terminal.sees("error: this is no program");
+    fs::write(&build, right).expect("it is saved");
+    terminal.sees("runs passed");
+    terminal.sees_no("this is no program");
+    leave(terminal, &learner);
+}
+
+/// The terminal is as it was before.
+fn is_given_back(terminal: &Terminal, before: &rustix::termios::Termios) {
+    let now = terminal.settings();
+    assert_eq!(
+        (now.input_modes, now.output_modes, now.local_modes, now.control_modes),
+        (before.input_modes, before.output_modes, before.local_modes, before.control_modes)
+    );
+    assert!(!terminal.screen().alternate_screen(), "{}", terminal.text());
+    assert!(!terminal.screen().hide_cursor(), "the cursor is to be seen");
+}
+
+#[test]
+fn whoever_leaves_has_the_terminal_back() {
+    let learner = learner();
+    for way in ["q", CTRL_C, "SIGTERM", "SIGHUP"] {
+        let mut terminal = watch(&learner, 80, 24);
+        let before = terminal.settings();
+        terminal.sees(FAILED);
+        assert!(terminal.screen().alternate_screen());
+        assert_ne!(terminal.settings().local_modes, before.local_modes);
+        let id = Pid::from_raw(terminal.id().cast_signed()).expect("a process");
+        let code = match way {
+            "SIGTERM" => kill_process(id, Signal::TERM).map(|()| 2).expect("it is there"),
+            "SIGHUP" => kill_process(id, Signal::HUP).map(|()| 2).expect("it is there"),
+            keys => {
+                terminal.press(keys);
+                0
+            }
+        };
+        assert_eq!(terminal.ends().code(), Some(code), "{way}: {}", terminal.text());
+        is_given_back(&terminal, &before);
+        assert_eq!(terminal.text().contains("error: stopped by"), code == 2, "{way}: {}", terminal.text());
+        learner.nothing_is_left();
+    }
+}
+
+/// Also in the midst of a verify: what runs is ended.
+#[test]
+fn whoever_leaves_early_leaves_nothing_running() {
+    let learner = learner();
+    fs::write(learner.file("shout/crier.py"), "while True: pass\n").expect("it is saved");
+    let mut terminal = watch(&learner, 80, 24);
+    terminal.sees("… 2 runs");
+    leave(terminal, &learner);
+}
+
+#[test]
+fn the_shell_has_the_terminal_for_a_while() {
+    let learner = learner();
+    let workshop = learner.prepare(&[], &[]);
+    let mut shell = Command::new("bash");
+    let line = "set -m; \"$0\" \"$@\"; echo \"away $?\"; fg; echo \"back $?\"";
+    shell.arg("-c").arg(line).arg(workshop.get_program()).args(workshop.get_args());
+    shell.envs(workshop.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.current_dir(workshop.get_current_dir().expect("a folder"));
+    let mut terminal = Terminal::start(&shell, 80, 24);
+    terminal.sees(FAILED);
+    terminal.press(CTRL_Z);
+    terminal.sees(FAILED);
+    terminal.until("it has come back", |screen| screen.alternate_screen() && screen.contents().contains(FAILED));
+    terminal.press("q");
+    assert_eq!(terminal.ends().code(), Some(0));
+    assert!(terminal.text().contains("away 148") && terminal.text().contains("back 0"), "{}", terminal.text());
+    learner.nothing_is_left();
+}
+
+/// Run by the next test, in a terminal.
+#[test]
+fn panics_if_it_is_told_to() {
+    if std::env::var_os("WORKSHOP_TEST_PANICS").is_none() {
+        return;
+    }
+    let mut screen = workshop::watch::Screen::enter().expect("a terminal");
+    let mut view = workshop::watch::View::new(("a stage".to_owned(), 1, 2), workshop::watch::Page::Run);
+    screen.show(&mut view).expect("it is shown");
+    // Whichever thread it is: here one that does not own the screen.
+    let panicked = std::thread::spawn(|| panic!("on purpose")).join();
+    assert!(panicked.is_err() && screen.show(&mut view).is_err());
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back() {
+    let mut command = Command::new(std::env::current_exe().expect("this test"));
+    command.args(["--exact", "panics_if_it_is_told_to", "--nocapture"]);
+    command.env("WORKSHOP_TEST_PANICS", "1").env("RUST_BACKTRACE", "0").current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut terminal = Terminal::start(&command, 80, 24);
+    let before = terminal.settings();
+    assert_eq!(terminal.ends().code(), Some(0), "{}", terminal.text());
+    assert!(terminal.text().contains("on purpose"), "{}", terminal.text());
+    is_given_back(&terminal, &before);
+}
+
+/// The README's picture is one of the real thing: with `PICTURE_OF=FOLDER`, a workspace,
+/// its view is written into `docs/pictures/watch.svg` as it is when a verify is over.
+#[test]
+fn a_picture_of_the_view() {
+    let learner = learner();
+    let real = std::env::var_os("PICTURE_OF");
+    let mut command = learner.prepare(&["watch"], &[]);
+    if let Some(folder) = &real {
+        command = Command::new(command.get_program());
+        command.current_dir(folder);
+    }
+    let mut terminal = Terminal::start(&command, 96, 30);
+    terminal.until("a verdict", |screen| screen.contents().contains("runs failed"));
+    let svg = picture::svg(terminal.screen(), "The watch view");
+    assert!(svg.contains(">✗ missing-line<") || real.is_some(), "{svg}");
+    if real.is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures/watch.svg");
+        fs::write(path, svg).expect("it is written");
+    }
+    terminal.press("q");
+    assert_eq!(terminal.ends().code(), Some(0));
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_do() {
+    let learner = learner();
+    for args in [&[][..], &["watch"]] {
+        let done = learner.command(args).code(2);
+        assert!(done.stderr.contains("needs a terminal") && done.stderr.contains("workshop verify"), "{}", done.stderr);
+    }
+    assert!(system::processes_of(learner.mark()).is_empty());
+}
