@@ -174,13 +174,16 @@ pub struct VerifyArgs {
 }
 
 /// `workshop watch`
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Parser)]
 pub struct WatchArgs {
     /// The stage; the one you are at when left out
     pub stage: Option<String>,
     /// Look for saves every so often, where the file system does not tell of them
     #[arg(long)]
     pub poll: bool,
+    /// Do not build dependencies in the background
+    #[arg(long, env = "WORKSHOP_NO_PREFETCH", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_prefetch: bool,
 }
 
 /// `workshop trace`

@@ -12,7 +12,7 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 
 use crate::assets::{Catalog, Origin};
 use crate::build::{Built, Package};
@@ -31,7 +31,7 @@ use crate::workspace::Workspace;
 pub fn run(cli: Cli) -> Result<bool> {
     let chosen = &cli.chosen;
     let course = chosen.course.as_deref();
-    match cli.command.unwrap_or_else(|| Command::Watch(WatchArgs::default())) {
+    match cli.command.unwrap_or_else(|| Command::Watch(WatchArgs::parse_from(["watch"]))) {
         Command::Watch(args) => watch::watch(chosen, &args),
         Command::Next(args) => learn::next(chosen, &args),
         Command::Init(args) => init::init(chosen, &args),

@@ -156,3 +156,40 @@ impl Looking {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::{Looked, Saves};
+
+    /// Touched, and written with what it had: that is no save. Both ways of looking agree.
+    #[test]
+    fn only_another_content_is_a_save() {
+        for poll in [false, true] {
+            let dir = tempfile::tempdir().expect("a folder");
+            let (root, folder) = (dir.path().to_owned(), dir.path().join("stage"));
+            let file = folder.join("file");
+            fs::create_dir(&folder).expect("a folder");
+            fs::write(&file, "0").expect("written");
+            let number = {
+                let file = file.clone();
+                move || fs::read_to_string(&file).ok()?.parse().ok()
+            };
+            let (sender, saved) = channel();
+            let looked = Looked { root, folders: vec![folder], mark: Box::new(number) };
+            let _saves = Saves::look(looked, poll, move || sender.send(()).expect("heard")).expect("it looks");
+            fs::write(&file, "0").expect("written");
+            // In the midst of a save there is nothing to be made a mark of.
+            fs::remove_file(&file).expect("gone");
+            fs::write(&file, "1").expect("written");
+            saved.recv_timeout(Duration::from_secs(30)).expect("a save");
+            fs::write(&file, "1").expect("written");
+            fs::write(&file, "2").expect("written");
+            saved.recv_timeout(Duration::from_secs(30)).expect("another save");
+            assert!(saved.try_recv().is_err(), "there were two");
+        }
+    }
+}

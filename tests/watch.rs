@@ -3,6 +3,7 @@
 
 #[path = "support/picture.rs"]
 mod picture;
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod support;
 #[path = "support/terminal.rs"]
 mod terminal;

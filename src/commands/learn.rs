@@ -39,11 +39,11 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
             ));
         }
         State::update(&workspace.dot(), |state| state.stage(&current).shown = true)?;
-        start_ahead(&workspace, args);
+        start_ahead(&workspace, args.no_prefetch);
         return show(&workspace, &current);
     }
     let following = move_on(&workspace, &current)?;
-    start_ahead(&workspace, args);
+    start_ahead(&workspace, args.no_prefetch);
     match following {
         Some(next) => show(&workspace, &next),
         None => {
@@ -71,9 +71,10 @@ pub(super) fn move_on(workspace: &Workspace, from: &str) -> Result<Option<String
     Ok(following)
 }
 
-fn start_ahead(workspace: &Workspace, args: &NextArgs) {
+/// Builds what is needed later, unless that is not wanted.
+pub(super) fn start_ahead(workspace: &Workspace, not_wanted: bool) {
     // A build is a program of the course's: there is none before the learner has asked for one.
-    if !args.no_prefetch && workspace.state.accepts(&workspace.catalog.course.commands()) {
+    if !not_wanted && workspace.state.accepts(&workspace.catalog.course.commands()) {
         super::prefetch::start(workspace);
     }
 }
@@ -100,7 +101,11 @@ fn task(workspace: &Workspace, stage: &Stage) -> Result<String> {
         out.push_str(&format!("  {}\n", super::link(&workspace.root.join(file))));
     }
     out.push_str(&format!("{}\n  workshop verify\n", "Then try".bold()));
-    out.push_str(&format!("{}\n", "  workshop hint gives a hint; workshop run ROLE plays one peer by hand".dimmed()));
+    for also in
+        ["workshop watch does so at each save", "workshop hint gives a hint; workshop run ROLE plays one peer by hand"]
+    {
+        out.push_str(&format!("  {}\n", also.dimmed()));
+    }
     Ok(out)
 }
 

@@ -25,6 +25,8 @@ use crate::workspace::Workspace;
 pub enum News {
     /// A verify begins.
     Begins {
+        /// Of this stage.
+        stage: String,
         /// Because of a save.
         saved: bool,
     },
@@ -143,7 +145,7 @@ fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, news: &UnboundedSen
     loop {
         let Order::Verify { stage, saved } = orders.borrow_and_update().clone() else { return };
         // Who does not listen any more is about to quit.
-        let _ = news.send(News::Begins { saved });
+        let _ = news.send(News::Begins { stage: stage.clone(), saved });
         let mut others = orders.clone();
         let over = super::block_on_unasked(async {
             tokio::select! {

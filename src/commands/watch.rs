@@ -23,6 +23,7 @@ pub fn watch(chosen: &Chosen, args: &WatchArgs) -> Result<bool> {
             "`workshop verify` tells the same wherever it is, `workshop serve` in a browser; `workshop --help` lists what there is",
         ));
     }
+    learn::start_ahead(&workspace, args.no_prefetch);
     let mut keys = keys()?;
     while super::block_on(sit(chosen, args, &mut stage, &mut keys))? == Left::ForNow {
         suspend();
@@ -85,7 +86,9 @@ struct Desk<'c> {
     hint: Option<learn::Hint>,
     /// What the view's text was made for; another text is made when it is something else.
     filled: Option<(Page, usize)>,
-    /// Runs of the verify that is at work.
+    /// The news are of this stage, and not of the one before.
+    heard: bool,
+    /// How many runs of the verify that is at work have failed.
     failed: usize,
 }
 
@@ -96,7 +99,7 @@ impl<'c> Desk<'c> {
         let page = if seen { Page::Run } else { Page::Lesson };
         State::update(&workspace.dot(), |state| state.stage(stage).shown = true)?;
         let view = View::new(place(&workspace, stage), page);
-        Ok(Desk { chosen, live, stage: stage.to_owned(), view, hint: None, filled: None, failed: 0 })
+        Ok(Desk { chosen, live, stage: stage.to_owned(), view, hint: None, filled: None, heard: false, failed: 0 })
     }
 
     /// Makes the text of the page, if it is not there.
@@ -129,9 +132,16 @@ impl<'c> Desk<'c> {
     }
 
     fn hear(&mut self, news: News) {
+        if let News::Begins { stage, .. } = &news {
+            self.heard = *stage == self.stage;
+        }
+        // What is still told of the stage before is of no interest any more.
+        if !self.heard {
+            return;
+        }
         let view = &mut self.view;
         match news {
-            News::Begins { saved } => {
+            News::Begins { saved, .. } => {
                 self.failed = 0;
                 view.tell(Status::Working(if saved { "saved" } else { "starting" }.to_owned()));
                 // Who saves wants to see what has become of it.
@@ -229,6 +239,7 @@ impl<'c> Desk<'c> {
         self.view = View::new(place(&workspace, stage), page);
         self.hint = None;
         self.filled = None;
+        self.heard = false;
         Ok(())
     }
 
