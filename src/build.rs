@@ -4,6 +4,8 @@
 //! cache, and none of it is where an editor builds: a verify and rust-analyzer never wait for
 //! each other. What has been built from the same files by the same command is not built again.
 
+mod lines;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,12 +13,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::io::{AsyncBufReadExt, BufReader};
-
 use crate::course::{Party, Track, fill_words};
 use crate::error::{Error, Result};
 use crate::process::{Group, LEAK_GRACE, PeerCommand};
 use crate::runs::Programs;
+
+use lines::{Line, Lines};
 
 /// What is built, and where it goes.
 #[derive(Debug, Clone)]
@@ -176,9 +178,14 @@ impl Package {
             fail("start", error).help("is the language of this track installed? `workshop doctor` looks")
         })?;
         let mut output = String::new();
-        let mut told = |bytes: Vec<u8>| {
-            let text = String::from_utf8_lossy(&bytes);
+        let mut told = |printed: Line| {
+            let (Line::Said(bytes) | Line::Passing(bytes)) = &printed;
+            // Tools clear the rest of a line that they have written over.
+            let text = String::from_utf8_lossy(bytes).replace("\u{1b}[K", "");
             line(&text);
+            if matches!(printed, Line::Passing(_)) {
+                return;
+            }
             // A tool that never stops complaining is cut short.
             if output.len() < MAX_OUTPUT {
                 output.push_str(&text);
@@ -186,17 +193,17 @@ impl Package {
             }
         };
         let stderr = tool.stderr().ok_or_else(|| fail("listen to", std::io::ErrorKind::BrokenPipe.into()))?;
-        let mut lines = BufReader::new(stderr).split(b'\n');
+        let mut lines = Lines::of(stderr);
         let status = loop {
             tokio::select! {
                 biased;
-                segment = lines.next_segment() => match segment {
-                    Ok(Some(bytes)) => told(bytes),
+                printed = lines.next() => match printed {
+                    Ok(Some(printed)) => told(printed),
                     _ => break tool.wait().await,
                 },
                 status = tool.wait() => {
                     // A helper that the tool leaves behind may hold its output for ever.
-                    let rest = async { while let Ok(Some(bytes)) = lines.next_segment().await { told(bytes); } };
+                    let rest = async { while let Ok(Some(printed)) = lines.next().await { told(printed); } };
                     let _ = tokio::time::timeout(LEAK_GRACE, rest).await;
                     break status;
                 }

@@ -7,6 +7,13 @@ use crate::verdict::{Run, StageVerdict};
 
 /// Something that a reader may want to know of.
 pub enum Event<'e> {
+    /// Of several stages the next one's turn begins.
+    Turn {
+        /// Its number, from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+    },
     /// A verify of a stage begins.
     Verifying {
         /// The stage.

@@ -76,8 +76,11 @@ impl Drop for Saves {
 
 /// `None` where the system can't tell, or has no room for another one who wants to know.
 fn watcher(sender: Sender<Message>) -> Option<RecommendedWatcher> {
-    notify::recommended_watcher(move |_: notify::Result<notify::Event>| {
-        let _ = sender.send(Message::Happened);
+    notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // To look is to open folders and files: whoever looked again because of that would look for ever.
+        if !event.is_ok_and(|event| event.kind.is_access()) {
+            let _ = sender.send(Message::Happened);
+        }
     })
     .ok()
 }

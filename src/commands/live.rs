@@ -216,7 +216,11 @@ impl Reporter for Teller<'_> {
                 total: *total,
                 failed: run.trace.clone().filter(|_| !run.passed()).map(Box::new),
             },
-            Event::Waiting(None) | Event::Built { .. } | Event::StageOver { .. } | Event::Over { .. } => return,
+            Event::Turn { .. }
+            | Event::Waiting(None)
+            | Event::Built { .. }
+            | Event::StageOver { .. }
+            | Event::Over { .. } => return,
         };
         let _ = self.news.send(news);
     }

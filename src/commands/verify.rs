@@ -35,7 +35,10 @@ pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
         has_package(&workspace, stage)?;
     }
     super::accept(&workspace)?;
-    for stage in &stages {
+    for (index, stage) in stages.iter().enumerate() {
+        if stages.len() > 1 {
+            reporter.tell(&Event::Turn { number: index + 1, of: stages.len() });
+        }
         let judging = Judging { workspace: &workspace, stage, solution: args.solution, selection: &selection };
         passed &= verify_one(&judging, args, reporter.as_mut())?;
     }

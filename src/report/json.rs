@@ -45,7 +45,11 @@ fn values(event: &Event<'_>) -> Vec<Value> {
             values
         }
         Event::Over { passed } => vec![json!({"event": "over", "version": VERSION, "passed": passed})],
-        Event::Waiting(_) | Event::Building { .. } | Event::BuildLine(_) | Event::RunOver { .. } => Vec::new(),
+        Event::Turn { .. }
+        | Event::Waiting(_)
+        | Event::Building { .. }
+        | Event::BuildLine(_)
+        | Event::RunOver { .. } => Vec::new(),
     }
 }
 

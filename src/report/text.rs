@@ -17,21 +17,28 @@ pub struct Text {
     verbose: bool,
     spinner: Spinner,
     seed: u64,
+    /// Which of several stages it is.
+    turn: String,
+    /// The stage whose runs are played.
+    stage: String,
 }
 
 impl Text {
     /// `verbose` shows every failed run, and all of each.
     pub fn new(verbose: bool) -> Self {
-        Text { verbose, spinner: Spinner::default(), seed: 0 }
+        Text { verbose, spinner: Spinner::default(), seed: 0, turn: String::new(), stage: String::new() }
     }
 }
 
 impl Reporter for Text {
     fn tell(&mut self, event: &Event<'_>) {
         match event {
+            Event::Turn { number, of } => self.turn = format!("{number} of {of}, "),
             Event::Waiting(Some(why)) => self.spinner.say((*why).to_owned()),
             Event::Waiting(None) => self.spinner.done(),
-            Event::Building { stage, party } => self.spinner.say(format!("{stage}: building {}", whose(*party))),
+            Event::Building { stage, party } => {
+                self.spinner.say(format!("{}{stage}: building {}", self.turn, whose(*party)));
+            }
             Event::BuildLine(line) => {
                 if !line.trim().is_empty() && self.spinner.turns() {
                     self.spinner.say(shorten(&progress_line(line), width().saturating_sub(16)));
@@ -44,13 +51,14 @@ impl Reporter for Text {
             }
             Event::Verifying { stage, seed, runs } => {
                 self.seed = *seed;
+                self.stage = format!("{}{}", self.turn, stage.name);
                 if *runs > 1 {
-                    self.spinner.say(format!("{}: {runs} runs", stage.name));
+                    self.spinner.say(format!("{}: {runs} runs", self.stage));
                 }
             }
             Event::RunOver { done, total, .. } => {
                 if self.spinner.turns() && done.is_multiple_of(8) {
-                    self.spinner.say(format!("{done} of {total} runs"));
+                    self.spinner.say(format!("{}: {done} of {total} runs", self.stage));
                 }
             }
             Event::StageOver { stage, verdict } => {
@@ -211,16 +219,17 @@ pub fn whose(party: Party) -> &'static str {
 
 /// A line of a build tool as a message of progress, which has colours of its own.
 pub fn progress_line(line: &str) -> String {
-    escape(strip_colour(line.trim()).as_bytes())
+    escape(strip_colour(line.trim()).trim().as_bytes())
 }
 
+/// Without what is for a terminal: a sequence ends with its first letter.
 fn strip_colour(line: &str) -> String {
     let mut out = String::new();
     let mut rest = line;
     while let Some(start) = rest.find('\u{1b}') {
         out.push_str(&rest[..start]);
         let after = &rest[start..];
-        rest = after.find('m').map_or("", |end| &after[end + 1..]);
+        rest = after.find(|c: char| c.is_ascii_alphabetic()).map_or("", |end| &after[end + 1..]);
     }
     out + rest
 }

@@ -132,7 +132,11 @@ fn run(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
     let (top, picture, wrong) = match (&view.status, view.runs.get(view.at)) {
         (Status::NotBuilt(output), _) => (not_built(), output.clone(), None),
         (Status::Trouble(error), _) => (String::new(), error.clone(), None),
-        (_, None) => (String::new(), "The first verify is on its way.\n".dimmed().to_string(), None),
+        (_, None) => (
+            String::new(),
+            "The first verify is on its way; `l` shows the lesson meanwhile.\n".dimmed().to_string(),
+            None,
+        ),
         (_, Some(run)) => (above(view, run, width), trace::picture(run, width), wrong_line(run)),
     };
     let mut top = lines(&top, width);

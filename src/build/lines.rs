@@ -1,0 +1,91 @@
+//! What a tool prints, as a terminal would show it.
+//!
+//! A line that ends with a carriage return is written over by the next one: so tools show how far
+//! they are. It is news for those who wait, and no part of what the tool has said at the end.
+
+use std::io;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+/// What a tool prints, line by line.
+pub struct Lines<R> {
+    reader: BufReader<R>,
+    line: Vec<u8>,
+    /// The line was shown, and may yet turn out to stay.
+    returned: bool,
+}
+
+/// A line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// It stays.
+    Said(Vec<u8>),
+    /// The next one is written over it.
+    Passing(Vec<u8>),
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    /// The lines of a pipe.
+    pub fn of(pipe: R) -> Lines<R> {
+        Lines { reader: BufReader::new(pipe), line: Vec::new(), returned: false }
+    }
+
+    /// The next line; `None` at the end. Nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    /// The pipe can't be read.
+    pub async fn next(&mut self) -> io::Result<Option<Line>> {
+        loop {
+            let bytes = self.reader.fill_buf().await?;
+            let Some(first) = bytes.first() else {
+                let rest = std::mem::take(&mut self.line);
+                return Ok((!rest.is_empty() && !self.returned).then_some(Line::Said(rest)));
+            };
+            if std::mem::take(&mut self.returned) && *first != b'\n' {
+                self.line.clear();
+            }
+            let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+            self.line.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
+            let ending = end.map(|end| bytes[end]);
+            let used = end.map_or(bytes.len(), |end| end + 1);
+            self.reader.consume(used);
+            match ending {
+                Some(b'\n') => return Ok(Some(Line::Said(std::mem::take(&mut self.line)))),
+                Some(_) => {
+                    self.returned = true;
+                    return Ok(Some(Line::Passing(self.line.clone())));
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Line, Lines};
+
+    async fn read(text: &str) -> Vec<String> {
+        let mut lines = Lines::of(text.as_bytes());
+        let mut all = Vec::new();
+        while let Some(line) = lines.next().await.expect("bytes can be read") {
+            let (mark, bytes) = match line {
+                Line::Said(bytes) => ("", bytes),
+                Line::Passing(bytes) => ("~", bytes),
+            };
+            all.push(format!("{mark}{}", String::from_utf8_lossy(&bytes)));
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn what_is_written_over_passes() {
+        assert_eq!(read("one\n 1/2\r 2/2\rtwo\n\nend").await, ["one", "~ 1/2", "~ 2/2", "two", "", "end"]);
+        assert_eq!(read("at the end\r").await, ["~at the end"]);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_ends_as_on_windows_stays() {
+        assert_eq!(read("one\r\ntwo\r\n").await, ["~one", "one", "~two", "two"]);
+    }
+}
