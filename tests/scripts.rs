@@ -118,6 +118,51 @@ mod honest {
         assert_eq!(reasons, ["wrong-line"; 3], "{:#?}", verdict.runs());
     }
 
+    /// Who sends no newline is told so, and not who waits for it.
+    #[test]
+    fn a_line_that_its_sender_does_not_end() {
+        let learner = Learner::new("scripts", "python");
+        let solution = learner.command(&["solution", "echo-line", "--spoil"]).success().text();
+        let (_, script) = solution.split_once("conversation.py ──\n").expect("a title");
+        let unended = script.replace(r#"f"hello from {me}\n""#, r#"f"hello from {me}""#);
+        assert_ne!(unended, script);
+        fs::write(learner.file("echo-line/conversation.py"), unended).expect("written");
+        let args = ["echo-line", "--scenario", "greeting", "--condition", "clear", "--pairing", "you/you"];
+        let say = learner.verify(&args).failed("lost-bytes")["reason"]["say"].to_string();
+        assert!(say.contains("The last of them is no newline: does your dialer end its lines?"), "{say}");
+    }
+
+    /// Who is left may end: it is the one who leaves who is told.
+    #[test]
+    fn a_sender_that_says_too_soon_that_it_has_said_all() {
+        let learner = Learner::new("scripts", "python");
+        let hasty = r#"
+import socket, sys
+
+def converse(connection, me):
+    connection.sendall(f"hello from {me}\n".encode())
+    if me == "dialer":
+        connection.shutdown(socket.SHUT_WR)
+    for line in connection.makefile():
+        print(line.rstrip())
+    if me == "dialer":
+        sys.stdin.read()
+
+def listen():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        print("listening on 127.0.0.1:%d" % listener.getsockname()[1])
+        converse(listener.accept()[0], "listener")
+
+def dial(address):
+    host, port = address.rsplit(":", 1)
+    converse(socket.create_connection((host, int(port))), "dialer")
+"#;
+        fs::write(learner.file("echo-line/conversation.py"), hasty).expect("written");
+        let args = ["echo-line", "--scenario", "both-talk", "--condition", "clear", "--pairing", "you/you"];
+        let say = learner.verify(&args).failed("exited-early")["reason"]["say"].to_string();
+        assert!(say.contains("your dialer closed its sending half, although its input has not ended"), "{say}");
+    }
+
     /// The rules of every course hold for scripts too, in every track.
     #[test]
     fn the_author_is_told_so() {

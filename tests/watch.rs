@@ -165,6 +165,18 @@ fn without_colour_and_without_unicode() {
     leave(terminal, &learner);
 }
 
+/// So do the other commands on such a terminal; a pipe gets all characters.
+#[test]
+fn a_list_without_unicode() {
+    let learner = learner();
+    let mut terminal = Terminal::start(&learner.prepare(&["list"], &[("LC_ALL", "C")]), 80, 24);
+    assert_eq!(terminal.ends().code(), Some(0));
+    assert!(terminal.text().contains("> current") && terminal.text().contains("o open"), "{}", terminal.text());
+    let mut terminal = Terminal::start(&learner.prepare(&["list"], &[]), 80, 24);
+    assert_eq!(terminal.ends().code(), Some(0));
+    assert!(terminal.text().contains("→ current"), "{}", terminal.text());
+}
+
 /// A program that never ends is at work; the save of a right one is not kept waiting by it.
 #[test]
 fn a_save_calls_off_what_is_at_work() {

@@ -1,7 +1,7 @@
 //! What was not said, not sent, not read, not closed.
 
 use super::{Case, Expected, Fact, capitalize, shown, told};
-use crate::evidence::Connection;
+use crate::evidence::{Connection, Flow};
 use crate::matcher::Ending;
 use crate::transcript::{Expect, RoleId, StepKind};
 use crate::verdict::Failure;
@@ -40,7 +40,11 @@ impl Case<'_> {
         let how = told(ending);
         if ending == Ending::Exit(0) && pending && self.yours(role) {
             let missing = more.map(|line| format!(" «{}» was still to come.", shown(&line.text))).unwrap_or_default();
-            facts.push(Fact { id: "exited-early", say: format!("{who} ended while the conversation was still going on.{missing} It is over when the typed input has ended and the other side has finished too."), place: None });
+            let why = self.left_by(role).unwrap_or_else(|| {
+                "It is over when the typed input has ended and the other side has finished too.".to_owned()
+            });
+            let say = format!("{who} ended while the conversation was still going on.{missing} {why}");
+            facts.push(Fact { id: "exited-early", say, place: None });
         } else {
             facts.push(Fact {
                 id: "wrong-ending",
@@ -48,6 +52,20 @@ impl Case<'_> {
                 place: None,
             });
         }
+    }
+
+    /// Whoever was told that nothing more will come may end; then it is about who has told it too soon.
+    fn left_by(&self, role: RoleId) -> Option<String> {
+        let told = |(_, to, flow): &(RoleId, RoleId, &Flow)| *to == role && flow.fin_delivered.is_some();
+        let (sender, ..) = self
+            .evidence
+            .flows()
+            .filter(told)
+            .find(|(sender, ..)| self.yours(*sender) && !self.evidence.lanes[*sender].input_ended)?;
+        Some(format!(
+            "It had been told that nothing more will come: {} closed its sending half, although its input has not ended.",
+            self.who(sender)
+        ))
     }
 
     /// An awaited line: where did it get lost?
@@ -86,10 +104,16 @@ impl Case<'_> {
             } else if flow.wire.is_sealed() {
                 // Bytes have come, but nobody can tell from outside what they say.
             } else if !silent && flow.unread == Some(0) && self.yours(to) && flow.delivered == flow.came {
+                let question = if flow.last != Some(b'\n') && self.yours(sender) {
+                    format!("The last of them is no newline: does {} end its lines?", self.who(sender))
+                } else {
+                    "Is something read ahead into a buffer that is then thrown away, or waited for that never comes?"
+                        .to_owned()
+                };
                 add(
                     "lost-bytes",
                     format!(
-                        "{} has read all {} bytes that came from {}, but did not print «{}». Is something read ahead into a buffer that is then thrown away, or waited for that never comes?",
+                        "{} has read all {} bytes that came from {}, but did not print «{}». {question}",
                         capitalize(&self.who(to)),
                         flow.delivered,
                         self.name(sender),
