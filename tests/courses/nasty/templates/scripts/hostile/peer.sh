@@ -19,7 +19,7 @@ spins)
     ;;
 works)
     python3 -S -c 'import time
-while time.process_time() < 0.6: pass'
+while time.process_time() < 0.7: pass'
     echo done
     ;;
 waits)
