@@ -6,9 +6,9 @@ mod svg;
 
 use colored::Colorize;
 
-pub use html::page;
+pub use html::{STYLE, Shown, engine, page, show};
 pub use lanes::{draw, picture};
-pub use svg::svg;
+pub use svg::{escape, svg};
 
 use super::wrap;
 use crate::pattern::shorten;

@@ -1,18 +1,22 @@
-//! All runs of a verify as one page: no other file, and no network, is needed to read it.
+//! Runs as HTML: one, for a page that shows several things; and all of a verify as one page, for which
+//! no other file and no network is needed.
 
 use std::fmt::Write;
 
 use serde::Serialize;
 use upon::{Engine, Value, fmt};
 
-use super::svg::{STYLE, escape, picture};
+use super::svg::{escape, picture};
 use super::told;
 use crate::error::{Error, Result};
 use crate::trace::Trace;
 
-/// What the page shows of a run.
+/// What a page with runs looks like: the pictures in it, and what stands beside them.
+pub const STYLE: &str = concat!(include_str!("style.css"), include_str!("run.css"));
+
+/// What a page shows of a run.
 #[derive(Serialize)]
-struct Shown<'r> {
+pub struct Shown<'r> {
     number: usize,
     title: String,
     about: &'r str,
@@ -54,9 +58,6 @@ struct Stderr<'r> {
 /// # Errors
 /// The page's template is not one.
 pub fn page(stage: &str, title: &str, seed: u64, runs: &[Trace]) -> Result<String> {
-    let mut engine = Engine::new();
-    engine.set_default_formatter(&html);
-    engine.add_formatter("raw", fmt::default);
     let failed = runs.iter().filter(|run| !run.passed()).count();
     let shown: Vec<Shown<'_>> = runs.iter().enumerate().map(|(index, run)| show(index + 1, run)).collect();
     let values = upon::to_value(&shown).map(|shown| {
@@ -72,10 +73,23 @@ pub fn page(stage: &str, title: &str, seed: u64, runs: &[Trace]) -> Result<Strin
         ])
     });
     let page = values.and_then(|values| {
+        let engine = engine()?;
         let template = engine.compile(include_str!("page.html"))?;
         template.render_from(&engine, &values).to_string()
     });
     page.map_err(|error| Error::new("the page can't be made").because(error))
+}
+
+/// What makes pages of templates. The template `run` is one run, of a [`Shown`] as its values.
+///
+/// # Errors
+/// The template is not one.
+pub fn engine() -> std::result::Result<Engine<'static>, upon::Error> {
+    let mut engine = Engine::new();
+    engine.set_default_formatter(&html);
+    engine.add_formatter("raw", fmt::default);
+    engine.add_template("run", include_str!("run.html"))?;
+    Ok(engine)
 }
 
 /// What stands between braces is text, and no HTML.
@@ -90,7 +104,8 @@ fn html(out: &mut fmt::Formatter<'_>, value: &Value) -> fmt::Result {
     Ok(())
 }
 
-fn show(number: usize, run: &Trace) -> Shown<'_> {
+/// A run of this number, as a page shows it.
+pub fn show(number: usize, run: &Trace) -> Shown<'_> {
     let (reason, say) = run.reason.as_ref().map(|reason| (reason.id.clone(), reason.say.clone())).unwrap_or_default();
     Shown {
         number,

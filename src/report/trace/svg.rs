@@ -15,7 +15,7 @@ const COLUMN: usize = 260;
 const CHARACTER: f64 = 7.3;
 
 /// What the lines and letters look like, light and dark.
-pub(super) const STYLE: &str = include_str!("style.css");
+const STYLE: &str = include_str!("style.css");
 
 /// A run as an SVG document.
 pub fn svg(run: &Trace) -> String {
@@ -142,7 +142,7 @@ fn arrow(from: usize, to: usize, text: &str) -> String {
 }
 
 /// A text as it can stand in XML.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
