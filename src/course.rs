@@ -138,6 +138,11 @@ pub struct Track {
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"not yet implemented"))]
     pub unfinished: Option<String>,
+    /// A regular expression for the lines of a learner's files that are holes of the template: where
+    /// files are shown, the holes that are left are marked.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"todo!\\("))]
+    pub hole: Option<String>,
     /// What `workshop doctor` looks at.
     #[serde(default)]
     pub checks: Vec<Check>,
@@ -394,6 +399,7 @@ impl Track {
         for (key, pattern) in [
             ("crash", &self.crash),
             ("unfinished", &self.unfinished),
+            ("hole", &self.hole),
             ("error", &self.error),
             ("warning", &self.warning),
         ] {
