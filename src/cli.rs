@@ -48,6 +48,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// The same at each save, in a full-screen view with the lesson; so does `workshop` alone
     Watch(WatchArgs),
+    /// Show the lesson, your files and the verdict at each save, in a browser on this machine
+    Serve(ServeArgs),
     /// Draw a run of the last verify: who said what to whom, and when
     Trace(TraceArgs),
     /// List the stages, and how far you are
@@ -178,6 +180,22 @@ pub struct VerifyArgs {
 pub struct WatchArgs {
     /// The stage; the one you are at when left out
     pub stage: Option<String>,
+    /// Look for saves every so often, where the file system does not tell of them
+    #[arg(long)]
+    pub poll: bool,
+    /// Do not build dependencies in the background
+    #[arg(long, env = "WORKSHOP_NO_PREFETCH", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_prefetch: bool,
+}
+
+/// `workshop serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The stage; the one you are at when left out
+    pub stage: Option<String>,
+    /// The port to listen on; one that is free when left out
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub port: u16,
     /// Look for saves every so often, where the file system does not tell of them
     #[arg(long)]
     pub poll: bool,

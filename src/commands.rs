@@ -5,6 +5,7 @@ mod init;
 mod learn;
 mod live;
 mod prefetch;
+mod serve;
 mod trace;
 mod update;
 mod verify;
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> Result<bool> {
         Command::Init(args) => init::init(chosen, &args),
         Command::Update(args) => update::update(chosen, &args),
         Command::Verify(args) => verify::verify(chosen, &args),
+        Command::Serve(args) => serve::serve(chosen, &args),
         Command::Trace(args) => trace::trace(chosen, &args),
         Command::List => learn::list(chosen),
         Command::Lesson(args) => learn::lesson(chosen, args.stage.as_deref()),
@@ -177,10 +179,18 @@ fn built<'w>(workspace: &'w Workspace, stage: &str, solution: bool) -> Result<Bu
 /// Runs asynchronous work until it is done or a signal asks to stop. When the work is dropped,
 /// every process that it started is ended.
 pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    until_stopped(work)?.map_err(|signal| {
+        Error::new(format!("stopped by {signal}"))
+            .help("all programs that were running are ended, and your files are as they were")
+    })
+}
+
+/// The same for work that a signal is the usual end of: it is the inner error.
+fn until_stopped<T>(work: impl Future<Output = Result<T>>) -> Result<Result<T, &'static str>> {
     block_on_unasked(async {
         tokio::select! {
-            result = work => result,
-            signal = interrupted() => Err(Error::new(format!("stopped by {signal}")).help("all programs that were running are ended, and your files are as they were")),
+            result = work => result.map(Ok),
+            signal = interrupted() => Ok(Err(signal)),
         }
     })
 }

@@ -22,7 +22,8 @@
 //! that it starts), [`stillness`] (what the kernel knows), [`link`] (the proxy between two
 //! peers), [`runs`] (one run from start to end), [`saves`] (who is told when a file is saved).
 //!
-//! **Presentation**: [`report`] (terminal, JSON, JUnit), [`watch`] (the full-screen view).
+//! **Presentation**: [`report`] (terminal, JSON, JUnit), [`watch`] (the full-screen view), [`serve`] (the
+//! page for a browser).
 //!
 //! **Assembly**: [`verify`] (a stage end to end), [`author`] (is a stage fair and strict?),
 //! [`cli`] and [`commands`].
@@ -49,6 +50,7 @@ pub mod progress;
 pub mod report;
 pub mod runs;
 pub mod saves;
+pub mod serve;
 pub mod stillness;
 pub mod trace;
 pub mod transcript;

@@ -16,6 +16,7 @@
 
 mod base;
 mod disk;
+mod inside;
 mod making;
 mod merge;
 mod update;

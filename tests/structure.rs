@@ -19,7 +19,7 @@ const VOCABULARY: [&str; 12] = [
 ];
 const MACHINERY: [&str; 10] =
     ["assets", "workspace", "progress", "last", "build", "process", "stillness", "link", "runs", "saves"];
-const PRESENTATION: [&str; 2] = ["report", "watch"];
+const PRESENTATION: [&str; 3] = ["report", "watch", "serve"];
 const ASSEMBLY: [&str; 4] = ["verify", "author", "cli", "commands"];
 
 /// The module at the top that a file belongs to, and its text.

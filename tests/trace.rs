@@ -1,6 +1,7 @@
 //! The last verify as pictures: in the terminal, as SVG, and as a page in a real browser.
 #![cfg(target_os = "linux")]
 
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
 #[path = "support/browser.rs"]
 mod browser;
 #[allow(dead_code, reason = "each file of tests uses a part of it")]

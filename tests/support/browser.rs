@@ -1,6 +1,7 @@
 //! A real browser without a window: Debian's Chromium, driven by its chromedriver.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use fantoccini::{Client, ClientBuilder};
@@ -9,6 +10,7 @@ use serde_json::json;
 /// A chromedriver, and the browser that it has started; both end with it.
 pub struct Browser {
     driver: Child,
+    address: String,
     /// Where to click.
     pub client: Client,
     _profile: tempfile::TempDir,
@@ -42,13 +44,37 @@ impl Browser {
             &format!("--user-data-dir={}", profile.path().display()),
         ]
         .map(str::to_owned);
+        let address = format!("127.0.0.1:{}", port.expect("a port"));
         let capabilities = json!({"goog:chromeOptions": {"args": args}, "goog:loggingPrefs": {"browser": "ALL"}});
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(capabilities.as_object().expect("an object").clone())
-            .connect(&format!("http://127.0.0.1:{}", port.expect("a port")))
+            .connect(&format!("http://{address}"))
             .await
             .expect("the browser starts");
-        Some(Browser { driver, client, _profile: profile })
+        Some(Browser { driver, address, client, _profile: profile })
+    }
+
+    /// What the browser has said on its console since it was asked last.
+    pub async fn console(&self) -> String {
+        let session = self.client.session_id().await.expect("known").expect("there is one");
+        let (address, body) = (&self.address, "{\"type\":\"browser\"}");
+        let asked = format!(
+            "POST /session/{session}/se/log HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut driver = TcpStream::connect(address).expect("the driver is there");
+        driver.write_all(asked.as_bytes()).expect("asked");
+        // It may keep the connection: the answer ends where it says.
+        let mut answer = BufReader::new(driver);
+        let head: Vec<String> =
+            answer.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+        assert!(head.first().is_some_and(|status| status.contains("200")), "{head:?}");
+        let length =
+            head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+        let mut said = vec![0; length.expect("a length")];
+        answer.read_exact(&mut said).expect("answered");
+        String::from_utf8(said).expect("JSON")
     }
 
     /// Ends the browser, then its driver.

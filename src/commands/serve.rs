@@ -1,0 +1,52 @@
+//! `workshop serve`: from save to verdict, over and over, for a browser.
+
+mod parts;
+mod site;
+
+use std::cell::RefCell;
+use std::net::Ipv4Addr;
+
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::learn;
+use super::live::Live;
+use crate::cli::{Chosen, ServeArgs};
+use crate::error::{Error, Result};
+use crate::report::print;
+use crate::serve::http::{self, Gate};
+use site::Site;
+
+/// Serves the page until somebody ends it, which is no failure.
+pub fn serve(chosen: &Chosen, args: &ServeArgs) -> Result<bool> {
+    let workspace = super::open_workspace(chosen)?;
+    let stage = super::stage_name(&workspace, args.stage.as_deref())?;
+    learn::start_ahead(&workspace, args.no_prefetch);
+    let served = super::until_stopped(async {
+        let listener = listen(args.port).await?;
+        let port = listener.local_addr().map_err(|error| Error::new("the port can't be told").because(error))?.port();
+        let gate = Gate::new(port).map_err(|error| Error::new("no token can be made").because(error))?;
+        let (news, mut told) = unbounded_channel();
+        let live = Live::start(chosen, &stage, args.poll, news)?;
+        let site = RefCell::new(Site::new(chosen.clone(), stage, live)?);
+        print(&format!("{}\n  for a browser on this machine; Ctrl-C ends it\n", gate.address()));
+        let take_in = async {
+            while let Some(news) = told.recv().await {
+                site.borrow_mut().take_in(news);
+            }
+        };
+        let answer = |asked: &http::Asked<'_>| site.borrow_mut().answer(asked);
+        tokio::join!(take_in, http::serve(&listener, &gate, &answer));
+        Ok(())
+    });
+    served.map(|_| true)
+}
+
+/// On this machine only.
+async fn listen(port: u16) -> Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
+        Error::new(format!("port {port} of this machine can't be had"))
+            .because(error)
+            .help("without `--port` the system chooses one that is free")
+    })
+}

@@ -1,0 +1,207 @@
+//! The values of each part of the page, from the workspace and the last verify.
+
+use super::super::live::Outcome;
+use super::site::{Came, Site};
+use crate::course::Stage;
+use crate::error::Result;
+use crate::report::render_error;
+use crate::report::trace::show;
+use crate::serve::{
+    Address, FileLine, Files, HoleLine, Holes, Lesson, Part, Progress, RunLine, Solution, StageLine, Status, Templates,
+    Verdict, difference, lesson_html, plain,
+};
+use crate::trace::Trace;
+use crate::workspace::Workspace;
+
+/// A part as HTML.
+pub(super) fn made(site: &Site, templates: &Templates, part: Part, address: &Address) -> Result<String> {
+    match part {
+        Part::Status => templates.part(part, &status(site)),
+        Part::Verdict => templates.part(part, &verdict(site, address)),
+        Part::Progress => templates.part(part, &progress(&site.workspace()?, &site.stage)),
+        Part::Files => templates.part(part, &files(&site.workspace()?, &site.stage, address)?),
+        Part::Solution => templates.part(part, &solution(&site.workspace()?, &site.stage)?),
+        Part::Lesson => templates.part(part, &lesson(&site.workspace()?, &site.stage)?),
+    }
+}
+
+fn status(site: &Site) -> Status {
+    let work = &site.work;
+    let (kind, mark, say, more) = match &site.came {
+        _ if !work.over && work.done == 0 => ("busy", "…", "verifying".to_owned(), work.doing.clone()),
+        _ if !work.over => {
+            let failed = if work.failed > 0 { format!(", {} failed", work.failed) } else { String::new() };
+            ("busy", "…", "verifying".to_owned(), format!("{} of {} runs{failed}", work.done, work.total))
+        }
+        Came::Nothing => ("busy", "…", "verifying".to_owned(), String::new()),
+        Came::NotBuilt(_) => ("failed", "✗", "does not build yet".to_owned(), String::new()),
+        Came::Trouble(error) => ("failed", "!", error.message.clone(), String::new()),
+        Came::Verdict(outcome) if outcome.failed == 0 => {
+            let say = if outcome.runs == 1 {
+                "the run passed".to_owned()
+            } else {
+                format!("all {} runs passed", outcome.runs)
+            };
+            ("passed", "✓", say, took(outcome))
+        }
+        Came::Verdict(outcome) => {
+            ("failed", "✗", format!("{} of {} runs failed", outcome.failed, outcome.runs), took(outcome))
+        }
+    };
+    Status { kind, mark, say, more, stage: site.stage.clone() }
+}
+
+fn took(outcome: &Outcome) -> String {
+    format!("in {:.2} s", outcome.took.as_secs_f64())
+}
+
+fn progress(workspace: &Workspace, here: &str) -> Progress {
+    let (state, names) = (&workspace.state, &workspace.catalog.course.stages);
+    let stages = names.iter().map(|name| {
+        let (state, mark) = match state.stages.get(name) {
+            Some(progress) if progress.verified.is_some() => ("verified", "✓"),
+            _ if *name == state.current => ("current", "→"),
+            Some(progress) if progress.skipped => ("skipped", "○"),
+            _ => ("open", "·"),
+        };
+        let title = workspace.catalog.stage(name).map(|stage| stage.title).unwrap_or_default();
+        StageLine { name: name.clone(), title, state, mark, here: name == here }
+    });
+    let at = names.iter().position(|name| name == here).map_or(0, |at| at + 1);
+    let others = names[at..].iter().any(|name| !state.verified(name));
+    let verified = state.verified(here);
+    let all = names.iter().all(|name| state.verified(name));
+    let ending = if all { workspace.catalog.course.ending.trim().to_owned() } else { String::new() };
+    let said = if all && ending.is_empty() { "All stages are verified.".to_owned() } else { ending };
+    Progress {
+        stages: stages.collect(),
+        here: here.to_owned(),
+        next: verified && others,
+        skip: !verified && others,
+        ending: said,
+    }
+}
+
+fn verdict<'s>(site: &'s Site, address: &Address) -> Verdict<'s> {
+    let old = !site.work.over;
+    match &site.came {
+        Came::Nothing => Verdict::default(),
+        Came::NotBuilt(output) => Verdict { old, output: plain(output), ..Verdict::default() },
+        Came::Trouble(error) => Verdict { old, trouble: render_error(error, false), ..Verdict::default() },
+        Came::Verdict(outcome) => {
+            let mut notes = others(&outcome.last.runs);
+            if outcome.left_out > 0 {
+                notes.push(format!("{} runs were left out: the failed ones took long enough.", outcome.left_out));
+            }
+            let place = outcome.place.clone().unwrap_or_default();
+            let (count, failed) = (outcome.runs, outcome.failed);
+            Verdict { old, notes, place, count, failed, ..runs(&outcome.last.runs, address) }
+        }
+    }
+}
+
+/// Which runs failed besides the first that did, and why.
+fn others(runs: &[Trace]) -> Vec<String> {
+    let mut reasons: Vec<(&str, usize, String)> = Vec::new();
+    for (run, reason) in runs.iter().filter_map(|run| Some((run, run.reason.as_ref()?))) {
+        match reasons.iter_mut().find(|(id, ..)| *id == reason.id) {
+            Some((_, count, _)) => *count += 1,
+            None => reasons.push((&reason.id, 1, run.title())),
+        }
+    }
+    let told = reasons.into_iter().enumerate().filter_map(|(at, (id, count, first))| match (at, count) {
+        (0, 1) => None,
+        (0, _) => Some(format!("{} more failed for the same reason ({id}).", count - 1)),
+        _ => Some(format!("{count} failed otherwise ({id}), first: {first}.")),
+    });
+    told.collect()
+}
+
+/// The run that is shown (the one that was chosen, or else the first that failed, or else the first), and
+/// those to choose from.
+fn runs<'r>(runs: &'r [Trace], address: &Address) -> Verdict<'r> {
+    let first_failed = runs.iter().position(|run| !run.passed());
+    let chosen = address.run.and_then(|number| number.checked_sub(1)).filter(|index| *index < runs.len());
+    let here = chosen.or(first_failed).unwrap_or(0);
+    let line = |(index, run): (usize, &Trace)| RunLine {
+        number: index + 1,
+        title: run.title(),
+        passed: run.passed(),
+        here: index == here,
+        address: address.with_run(index + 1).link(),
+    };
+    let listed: Vec<RunLine> =
+        runs.iter().enumerate().filter(|(_, run)| !address.failed || !run.passed()).map(line).collect();
+    let link = |line: Option<&RunLine>| line.map(|line| line.address.clone()).unwrap_or_default();
+    Verdict {
+        before: link(listed.iter().rev().find(|line| line.number <= here)),
+        after: link(listed.iter().find(|line| line.number > here + 1)),
+        run: runs.get(here).map(|run| show(here + 1, run)),
+        listing: address.failed || address.run.is_some(),
+        failed_only: address.failed,
+        toggle: Address { failed: !address.failed, ..address.clone() }.link(),
+        runs: listed,
+        ..Verdict::default()
+    }
+}
+
+/// The files are chosen by their number among those of the stage: no path comes from outside.
+fn files(workspace: &Workspace, stage: &str, address: &Address) -> Result<Files> {
+    let hole = workspace.track()?.hole.as_deref();
+    let holes = Holes::new(hole);
+    let paths = workspace.editable(stage)?;
+    let texts: Vec<Result<String>> = paths.iter().map(|path| workspace.text(path)).collect();
+    let found: Vec<_> = texts.iter().map(|text| text.as_ref().map(|text| holes.of(text)).unwrap_or_default()).collect();
+    let chosen = address.file.and_then(|number| number.checked_sub(1)).filter(|index| *index < paths.len());
+    let here = chosen.or_else(|| found.iter().position(|holes| !holes.is_empty())).unwrap_or(0);
+    let mut shown = Files { has_holes: hole.is_some(), ..Files::default() };
+    for (index, (path, holes)) in paths.iter().zip(&found).enumerate() {
+        let (name, link) = (path.display().to_string(), address.with_file(index + 1).link());
+        shown.holes.extend(holes.iter().map(|hole| HoleLine {
+            place: format!("{name}:{}", hole.line),
+            text: hole.text.clone(),
+            address: format!("{link}#line-{}", hole.line),
+        }));
+        shown.files.push(FileLine { name, holes: holes.len(), here: index == here, address: link });
+    }
+    match texts.get(here) {
+        Some(Ok(text)) => shown.lines = holes.lines(text),
+        Some(Err(error)) => shown.trouble = error.to_string(),
+        None => {}
+    }
+    Ok(shown)
+}
+
+fn solution(workspace: &Workspace, stage: &str) -> Result<Solution> {
+    if !workspace.state.verified(stage) {
+        return Ok(Solution::default());
+    }
+    let edited = workspace.editable(stage)?;
+    let mut files = Vec::new();
+    for (name, bytes) in workspace.solution(stage)? {
+        let path = std::path::Path::new(stage).join(&name);
+        if edited.contains(&path) {
+            let mine = workspace.text(&path).unwrap_or_default();
+            files.extend(difference(&path.display().to_string(), &mine, &String::from_utf8_lossy(&bytes)));
+        }
+    }
+    Ok(Solution { open: true, files })
+}
+
+fn lesson(workspace: &Workspace, stage: &str) -> Result<Lesson> {
+    let Stage { name, title, hints, .. } = workspace.catalog.stage(stage)?;
+    let stages = &workspace.catalog.course.stages;
+    let number = stages.iter().position(|stage| *stage == name).map_or(0, |at| at + 1);
+    let given = workspace.state.stages.get(&name).map(|progress| progress.hints.as_slice()).unwrap_or_default();
+    let given: Vec<String> =
+        given.iter().filter_map(|index| hints.get(*index)).map(|hint| lesson_html(hint.say.trim())).collect();
+    Ok(Lesson {
+        number: format!("Stage {number} of {}", stages.len()),
+        html: lesson_html(&crate::pattern::visible(&workspace.catalog.lesson(&name)?)),
+        more: given.len() < hints.len(),
+        hints: given,
+        count: hints.len(),
+        stage: name,
+        title,
+    })
+}

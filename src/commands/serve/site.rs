@@ -1,0 +1,194 @@
+//! What is being shown, who looks at it, and what they ask for.
+
+use tokio::sync::mpsc::{Sender, channel};
+
+use super::super::learn;
+use super::super::live::{Live, News, Outcome};
+use super::parts;
+use crate::cli::Chosen;
+use crate::error::Result;
+use crate::serve::http::{Answer, Asked};
+use crate::serve::{Address, Page, Part, SCRIPT, STYLE, Templates};
+use crate::workspace::Workspace;
+
+/// Who does not take in so many events is not told any more, and has to come again.
+const MOST_EVENTS: usize = 64;
+
+/// The site.
+pub(super) struct Site {
+    pub(super) chosen: Chosen,
+    pub(super) stage: String,
+    live: Live,
+    pub(super) work: Work,
+    pub(super) came: Came,
+    /// What is told is of the stage that is shown.
+    hears: bool,
+    templates: Templates,
+    /// Who is told when something changes.
+    looking: Vec<Sender<String>>,
+}
+
+/// What the verify is at.
+#[derive(Default)]
+pub(super) struct Work {
+    /// It is over.
+    pub(super) over: bool,
+    /// What is being done.
+    pub(super) doing: String,
+    /// How many runs are over, of how many, and how many of them failed.
+    pub(super) done: usize,
+    pub(super) total: usize,
+    pub(super) failed: usize,
+}
+
+/// What the last verify that is over came to.
+pub(super) enum Came {
+    /// There is none.
+    Nothing,
+    /// The learner's programs can't be built.
+    NotBuilt(String),
+    /// A verdict.
+    Verdict(Box<Outcome>),
+    /// None.
+    Trouble(crate::error::Error),
+}
+
+impl Site {
+    /// Shows what `live` tells of a stage.
+    pub(super) fn new(chosen: Chosen, stage: String, live: Live) -> Result<Site> {
+        let (work, came, looking) = (Work::default(), Came::Nothing, Vec::new());
+        Ok(Site { chosen, stage, live, work, came, hears: false, templates: Templates::new()?, looking })
+    }
+
+    /// Takes in what is new, and tells those who look.
+    pub(super) fn take_in(&mut self, news: News) {
+        match news {
+            // What is still told of the stage before is of no interest.
+            News::Begins { stage, .. } if stage != self.stage => self.hears = false,
+            News::Begins { saved, .. } => {
+                self.hears = true;
+                self.work = Work::default();
+                let files: &[Part] = if saved { &[Part::Files, Part::Solution] } else { &[] };
+                self.tell("changed", &[&[Part::Status, Part::Verdict], files].concat());
+            }
+            _ if !self.hears => {}
+            News::Doing(what) => {
+                self.work.doing = what;
+                self.tell("changed", &[Part::Status]);
+            }
+            News::RunOver { done, total, failed } => {
+                let failed = self.work.failed + usize::from(failed.is_some());
+                self.work = Work { done, total, failed, ..Work::default() };
+                self.tell("changed", &[Part::Status]);
+            }
+            News::NotBuilt(output) => self.over(Came::NotBuilt(output)),
+            News::Over(outcome) => self.over(Came::Verdict(outcome)),
+            News::Trouble(error) => self.over(Came::Trouble(error)),
+        }
+    }
+
+    fn over(&mut self, came: Came) {
+        self.came = came;
+        self.work.over = true;
+        self.tell("over", &[Part::Status, Part::Progress, Part::Verdict, Part::Solution]);
+    }
+
+    fn tell(&mut self, event: &str, parts: &[Part]) {
+        let told = event_of(event, parts);
+        self.looking.retain(|one| one.try_send(told.clone()).is_ok());
+    }
+
+    /// Answers somebody who may ask.
+    pub(super) fn answer(&mut self, asked: &Asked<'_>) -> Answer {
+        let address = Address::parse(asked.query);
+        let words: Vec<&str> = asked.path.split('/').collect();
+        match (asked.post, words.as_slice()) {
+            (false, [""]) => Answer::Text("text/html; charset=utf-8", self.page(&address)),
+            (false, ["part", name]) => match Part::named(name) {
+                Some(part) => Answer::Text("text/html; charset=utf-8", self.part(part, &address)),
+                None => Answer::Nothing,
+            },
+            (false, ["style.css"]) => {
+                Answer::Text("text/css; charset=utf-8", format!("{}{STYLE}", crate::report::trace::STYLE))
+            }
+            (false, ["page.js"]) => Answer::Text("text/javascript; charset=utf-8", SCRIPT.to_owned()),
+            (false, ["events"]) => self.events(),
+            (true, [what @ ("next" | "skip" | "hint" | "stage"), stage]) => match self.act(what, stage) {
+                Ok(()) => Answer::Page,
+                Err(error) => {
+                    self.over(Came::Trouble(error));
+                    Answer::Page
+                }
+            },
+            _ => Answer::Nothing,
+        }
+    }
+
+    /// What a button does. One of a page that shows another stage by now does nothing.
+    fn act(&mut self, what: &str, stage: &str) -> Result<()> {
+        let workspace = self.workspace()?;
+        match what {
+            "stage" if workspace.catalog.course.stages.iter().any(|name| name == stage) => self.go_to(stage),
+            _ if stage != self.stage => Ok(()),
+            "hint" => {
+                learn::one_more_hint(&workspace, stage)?;
+                self.tell("changed", &[Part::Lesson]);
+                Ok(())
+            }
+            "next" if !workspace.state.verified(stage) => Ok(()),
+            "next" | "skip" => match learn::move_on(&workspace, stage)? {
+                Some(next) => self.go_to(&next),
+                None => {
+                    self.tell("changed", &[Part::Progress]);
+                    Ok(())
+                }
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Shows another stage, and verifies it.
+    fn go_to(&mut self, stage: &str) -> Result<()> {
+        self.live.verify(&self.chosen, stage)?;
+        stage.clone_into(&mut self.stage);
+        (self.work, self.came, self.hears) = (Work::default(), Came::Nothing, false);
+        self.tell("moved", &[]);
+        Ok(())
+    }
+
+    fn events(&mut self) -> Answer {
+        let (sender, events) = channel(MOST_EVENTS);
+        // Something may have changed since the page was made.
+        let _ = sender.try_send(event_of("all", &Part::ALL));
+        self.looking.retain(|one| !one.is_closed());
+        self.looking.push(sender);
+        Answer::Events(events)
+    }
+
+    pub(super) fn workspace(&self) -> Result<Workspace> {
+        super::super::open_quietly(&self.chosen)
+    }
+
+    fn page(&self, address: &Address) -> String {
+        let course = self.workspace().map(|workspace| workspace.catalog.course.title).unwrap_or_default();
+        let parts = Part::ALL.map(|part| (part.name(), self.part(part, address))).into_iter().collect();
+        let page = Page { course, stage: self.stage.clone(), parts };
+        self.templates.page(&page).unwrap_or_else(|error| trouble(&error))
+    }
+
+    /// A part; what keeps it from being made stands in its place.
+    fn part(&self, part: Part, address: &Address) -> String {
+        parts::made(self, &self.templates, part, address).unwrap_or_else(|error| trouble(&error))
+    }
+}
+
+fn trouble(error: &crate::error::Error) -> String {
+    let text = crate::report::render_error(error, false);
+    format!("<pre class=\"output\">{}</pre>", crate::report::trace::escape(&text))
+}
+
+/// An event, as a browser reads it.
+fn event_of(event: &str, parts: &[Part]) -> String {
+    let names: Vec<&str> = parts.iter().map(|part| part.name()).collect();
+    format!("event: {event}\ndata: {}\n\n", names.join(" "))
+}

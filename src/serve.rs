@@ -1,0 +1,283 @@
+//! The page of `workshop serve`: values in, HTML out.
+//!
+//! It is made of parts, so that it can be loaded as a whole, and be kept up to date part by part. All that
+//! stands in it is text (of the course, of the learner's programs, of a build tool), and none of it is HTML:
+//! a course can come from anywhere, and a program can print anything.
+
+mod address;
+mod code;
+pub mod http;
+mod lesson;
+mod plain;
+
+use serde::Serialize;
+use upon::Engine;
+
+use crate::error::{Error, Result};
+use crate::report::trace::{self, Shown};
+
+pub use address::Address;
+pub use code::{Difference, Hole, Holes, Line, difference};
+pub use lesson::html as lesson_html;
+pub use plain::plain;
+
+/// What the page looks like.
+pub const STYLE: &str = include_str!("serve/style.css");
+
+/// What keeps it up to date.
+pub const SCRIPT: &str = include_str!("serve/page.js");
+
+/// A part of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What is being done, or what came of it, on a line.
+    Status,
+    /// The stages, and how far the learner is.
+    Progress,
+    /// Why it failed, and the runs.
+    Verdict,
+    /// The files to edit.
+    Files,
+    /// How they differ from the solution.
+    Solution,
+    /// The lesson, and hints.
+    Lesson,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Part; 6] = [Part::Status, Part::Progress, Part::Verdict, Part::Files, Part::Solution, Part::Lesson];
+
+    /// As it is called in the page, and in addresses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Status => "status",
+            Part::Progress => "progress",
+            Part::Verdict => "verdict",
+            Part::Files => "files",
+            Part::Solution => "solution",
+            Part::Lesson => "lesson",
+        }
+    }
+
+    /// The part of this name.
+    pub fn named(name: &str) -> Option<Part> {
+        Part::ALL.into_iter().find(|part| part.name() == name)
+    }
+}
+
+/// [`Part::Status`].
+#[derive(Serialize)]
+pub struct Status {
+    /// How it looks: `busy`, `passed` or `failed`.
+    pub kind: &'static str,
+    /// The same as a character.
+    pub mark: &'static str,
+    /// What a screen reader says.
+    pub say: String,
+    /// What changes all the time.
+    pub more: String,
+    /// The stage.
+    pub stage: String,
+}
+
+/// [`Part::Progress`].
+#[derive(Serialize)]
+pub struct Progress {
+    /// The stages, in their order.
+    pub stages: Vec<StageLine>,
+    /// The stage that is shown.
+    pub here: String,
+    /// It is verified, and there is another one to go to.
+    pub next: bool,
+    /// It is not, and there is another one.
+    pub skip: bool,
+    /// What is said after the last stage.
+    pub ending: String,
+}
+
+/// A stage among the others.
+#[derive(Serialize)]
+pub struct StageLine {
+    /// Its name.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// How far the learner is: `verified`, `current`, `skipped` or `open`.
+    pub state: &'static str,
+    /// The same as a character.
+    pub mark: &'static str,
+    /// Is it shown?
+    pub here: bool,
+}
+
+/// [`Part::Verdict`].
+#[derive(Serialize, Default)]
+pub struct Verdict<'v> {
+    /// It is that of the verify before the one at work.
+    pub old: bool,
+    /// What the build tool said, where it could not build.
+    pub output: String,
+    /// What kept the runner from telling.
+    pub trouble: String,
+    /// What to know of all runs together.
+    pub notes: Vec<String>,
+    /// Where to look first.
+    pub place: String,
+    /// The run that is shown.
+    pub run: Option<Shown<'v>>,
+    /// The runs to choose from.
+    pub runs: Vec<RunLine>,
+    /// How many there are, and how many of them failed.
+    pub count: usize,
+    /// How many of them failed.
+    pub failed: usize,
+    /// Something was chosen from them.
+    pub listing: bool,
+    /// Only the failed ones are listed.
+    pub failed_only: bool,
+    /// The address with the other choice.
+    pub toggle: String,
+    /// The address of the listed run before this one.
+    pub before: String,
+    /// That of the one after it.
+    pub after: String,
+}
+
+/// A run among the others.
+#[derive(Serialize)]
+pub struct RunLine {
+    /// Its number.
+    pub number: usize,
+    /// What it is called.
+    pub title: String,
+    /// Did it pass?
+    pub passed: bool,
+    /// Is it shown?
+    pub here: bool,
+    /// Its address.
+    pub address: String,
+}
+
+/// [`Part::Files`].
+#[derive(Serialize, Default)]
+pub struct Files {
+    /// The files to edit.
+    pub files: Vec<FileLine>,
+    /// All holes that are left.
+    pub holes: Vec<HoleLine>,
+    /// Does the course say what a hole is?
+    pub has_holes: bool,
+    /// The lines of the file that is shown.
+    pub lines: Vec<Line>,
+    /// Why there are none.
+    pub trouble: String,
+}
+
+/// A file among the others.
+#[derive(Serialize)]
+pub struct FileLine {
+    /// Its path.
+    pub name: String,
+    /// How many holes are in it.
+    pub holes: usize,
+    /// Is it shown?
+    pub here: bool,
+    /// Its address.
+    pub address: String,
+}
+
+/// A hole in one of the files.
+#[derive(Serialize)]
+pub struct HoleLine {
+    /// The file's path and the line's number.
+    pub place: String,
+    /// What stands there.
+    pub text: String,
+    /// Its address.
+    pub address: String,
+}
+
+/// [`Part::Solution`].
+#[derive(Serialize, Default)]
+pub struct Solution {
+    /// The stage is verified: the solution may be seen.
+    pub open: bool,
+    /// The files that differ from it.
+    pub files: Vec<Difference>,
+}
+
+/// [`Part::Lesson`].
+#[derive(Serialize)]
+pub struct Lesson {
+    /// Which stage it is, as in `Stage 1 of 7`.
+    pub number: String,
+    /// The stage's name.
+    pub stage: String,
+    /// What it is called.
+    pub title: String,
+    /// The lesson as HTML.
+    pub html: String,
+    /// The hints that were given, as HTML.
+    pub hints: Vec<String>,
+    /// How many there are.
+    pub count: usize,
+    /// There is another one.
+    pub more: bool,
+}
+
+/// The whole page, of parts that are made.
+#[derive(Serialize)]
+pub struct Page {
+    /// The course's title.
+    pub course: String,
+    /// The stage's name.
+    pub stage: String,
+    /// Each part's HTML, by its name.
+    pub parts: std::collections::BTreeMap<&'static str, String>,
+}
+
+/// What makes pages of values.
+pub struct Templates(Engine<'static>);
+
+impl Templates {
+    /// Reads the templates.
+    ///
+    /// # Errors
+    /// One of them is not one.
+    pub fn new() -> Result<Templates> {
+        let read = || -> std::result::Result<Engine<'static>, upon::Error> {
+            let mut engine = trace::engine()?;
+            engine.add_template("page", include_str!("serve/page.html"))?;
+            engine.add_template("status", include_str!("serve/status.html"))?;
+            engine.add_template("progress", include_str!("serve/progress.html"))?;
+            engine.add_template("verdict", include_str!("serve/verdict.html"))?;
+            engine.add_template("files", include_str!("serve/files.html"))?;
+            engine.add_template("solution", include_str!("serve/solution.html"))?;
+            engine.add_template("lesson", include_str!("serve/lesson.html"))?;
+            Ok(engine)
+        };
+        read().map(Templates).map_err(|error| Error::new("the page can't be made").because(error))
+    }
+
+    /// A part of the page.
+    ///
+    /// # Errors
+    /// The values are not those of the part.
+    pub fn part(&self, part: Part, values: &impl Serialize) -> Result<String> {
+        self.fill(part.name(), values)
+    }
+
+    /// The whole page.
+    ///
+    /// # Errors
+    /// None that is known of.
+    pub fn page(&self, page: &Page) -> Result<String> {
+        self.fill("page", page)
+    }
+
+    fn fill(&self, name: &str, values: &impl Serialize) -> Result<String> {
+        let filled = self.0.template(name).render(values).to_string();
+        filled.map_err(|error| Error::new("the page can't be made").because(error))
+    }
+}

@@ -1,0 +1,117 @@
+//! The learner's files as lines: with the holes that are left, and against the solution.
+
+use regex_lite::Regex;
+use serde::Serialize;
+use similar::{ChangeTag, TextDiff};
+
+use crate::pattern::visible;
+
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// Counted from 1.
+    pub number: usize,
+    /// What stands in it.
+    pub text: String,
+    /// It is a hole of the template.
+    pub hole: bool,
+}
+
+/// A hole of the template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hole {
+    /// The number of its line.
+    pub line: usize,
+    /// What stands there.
+    pub text: String,
+}
+
+/// Knows a hole when it sees one.
+pub struct Holes(Option<Regex>);
+
+impl Holes {
+    /// Holes are the lines in which the track's regular expression is found.
+    pub fn new(hole: Option<&str>) -> Holes {
+        Holes(hole.and_then(|hole| Regex::new(hole).ok()))
+    }
+
+    /// The lines of a file.
+    pub fn lines(&self, text: &str) -> Vec<Line> {
+        let lines = visible(text);
+        let numbered = lines.lines().zip(1..);
+        numbered.map(|(line, number)| Line { number, text: line.to_owned(), hole: self.is_hole(line) }).collect()
+    }
+
+    /// The holes of a file.
+    pub fn of(&self, text: &str) -> Vec<Hole> {
+        let lines = self.lines(text).into_iter().filter(|line| line.hole);
+        lines.map(|line| Hole { line: line.number, text: line.text.trim().to_owned() }).collect()
+    }
+
+    fn is_hole(&self, line: &str) -> bool {
+        self.0.as_ref().is_some_and(|hole| hole.is_match(line))
+    }
+}
+
+/// How a file differs from the solution's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The file's path.
+    pub name: String,
+    /// The places at which it does, with what is around them.
+    pub lines: Vec<Change>,
+}
+
+/// A line of a difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// `mine`, `theirs`, `both`, or `place`.
+    pub kind: &'static str,
+    /// What it is shown with.
+    pub mark: &'static str,
+    /// The line.
+    pub text: String,
+}
+
+/// How a file differs from the solution's; `None` when it does not.
+pub fn difference(name: &str, mine: &str, theirs: &str) -> Option<Difference> {
+    let diff = TextDiff::from_lines(mine, theirs);
+    let mut lines = Vec::new();
+    for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
+        lines.push(Change { kind: "place", mark: "", text: hunk.header().to_string().trim_end().to_owned() });
+        lines.extend(hunk.iter_changes().map(|change| {
+            let (kind, mark) = match change.tag() {
+                ChangeTag::Delete => ("mine", "-"),
+                ChangeTag::Insert => ("theirs", "+"),
+                ChangeTag::Equal => ("both", " "),
+            };
+            Change { kind, mark, text: visible(change.to_string_lossy().trim_end_matches('\n')) }
+        }));
+    }
+    (!lines.is_empty()).then(|| Difference { name: name.to_owned(), lines })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Holes, difference};
+
+    #[test]
+    fn holes_are_what_the_course_says() {
+        let text = "fn a() {\n    todo!(\"1. listen\")\n}\nlet a = 1;\u{1b}[2J\n";
+        let holes = Holes::new(Some(r"\btodo!\("));
+        let found = holes.of(text);
+        assert_eq!((found.len(), found[0].line, found[0].text.as_str()), (1, 2, "todo!(\"1. listen\")"));
+        let lines = holes.lines(text);
+        assert_eq!(lines.iter().map(|line| line.hole).collect::<Vec<_>>(), [false, true, false, false]);
+        assert_eq!(lines[3].text, "let a = 1;\\x1b[2J");
+        assert!(Holes::new(None).of(text).is_empty());
+    }
+
+    #[test]
+    fn a_difference_has_its_surroundings() {
+        assert_eq!(difference("a", "1\n2\n", "1\n2\n"), None);
+        let found = difference("a", "1\n2\n", "1\n3\n").expect("they differ");
+        let lines: Vec<String> = found.lines.iter().map(|line| format!("{}{}", line.mark, line.text)).collect();
+        assert_eq!(lines, ["@@ -1,2 +1,2 @@", " 1", "-2", "+3"]);
+    }
+}
