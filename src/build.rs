@@ -157,12 +157,17 @@ impl Package {
         }
     }
 
-    /// A mark of all that a build depends on: another one when anything of it is another.
+    /// A mark of what a build depends on: another one when anything of it is another. Of the
+    /// package's own files, those count that `counts` says, by their path below it: what its
+    /// programs write while they run is none of them.
     ///
     /// # Errors
     /// The files can't be read.
-    pub fn mark(&self, track: &Track) -> Result<u64> {
-        Ok(hash_of(&self.sources(track)?))
+    pub fn mark(&self, track: &Track, counts: &dyn Fn(&Path) -> bool) -> Result<u64> {
+        let mut sources = self.sources(track)?;
+        let dir = self.dir();
+        sources.retain(|path, _| path.strip_prefix(&dir).map_or(true, counts));
+        Ok(hash_of(&sources))
     }
 
     async fn run_tool(&self, track: &Track, line: &mut dyn FnMut(&str)) -> Result<(bool, String)> {

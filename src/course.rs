@@ -388,6 +388,15 @@ impl Course {
 }
 
 impl Track {
+    /// Does a learner edit this file, by its path below the package?
+    pub fn edits(&self, path: &str) -> bool {
+        self.edit.iter().any(|edit| {
+            edit == "." || path == edit || path.strip_prefix(edit.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        })
+    }
+}
+
+impl Track {
     const WORDS: [&'static str; 8] = ["stage", "role", "root", "package", "out", "cache", "number", "colour"];
 
     fn check(&self, path: &str, source: &Source<'_>) -> Result<()> {

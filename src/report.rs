@@ -7,6 +7,7 @@ mod ascii;
 mod json;
 mod junit;
 mod lesson;
+mod plain;
 mod run;
 mod spinner;
 mod text;
@@ -23,6 +24,7 @@ pub use ascii::{showable, unicode};
 pub use json::Json;
 pub use junit::Junit;
 pub use lesson::{diff, laid_out, markdown};
+pub use plain::plain;
 pub use spinner::Spinner;
 pub use text::{Text, progress_line, whose};
 

@@ -8,7 +8,6 @@ mod address;
 mod code;
 pub mod http;
 mod lesson;
-mod plain;
 
 use serde::Serialize;
 use upon::Engine;
@@ -19,7 +18,6 @@ use crate::report::trace::{self, Shown};
 pub use address::Address;
 pub use code::{Difference, Hole, Holes, Line, difference};
 pub use lesson::html as lesson_html;
-pub use plain::plain;
 
 /// What the page looks like.
 pub const STYLE: &str = include_str!("serve/style.css");

@@ -149,14 +149,11 @@ impl Workspace {
     pub fn editable(&self, stage: &str) -> Result<Vec<PathBuf>> {
         let track = self.track()?;
         let files = self.template(stage)?;
-        let edited = |path: &str| {
-            track.edit.iter().any(|edit| {
-                edit == "."
-                    || path == edit
-                    || path.strip_prefix(edit.as_str()).is_some_and(|rest| rest.starts_with('/'))
-            })
-        };
-        Ok(files.into_iter().filter(|(path, _)| edited(path)).map(|(path, _)| Path::new(stage).join(path)).collect())
+        Ok(files
+            .into_iter()
+            .filter(|(path, _)| track.edits(path))
+            .map(|(path, _)| Path::new(stage).join(path))
+            .collect())
     }
 
     /// The files that a learner starts a stage from; paths below the package.

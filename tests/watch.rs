@@ -9,6 +9,7 @@ mod support;
 mod terminal;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -204,6 +205,32 @@ fn a_file_that_is_replaced_is_saved() {
     solve(&learner);
     terminal.sees(PASSED);
     leave(terminal, &learner);
+}
+
+/// Programs that leave files where they are have saved nothing: the verify would begin again for ever.
+#[test]
+fn a_program_that_writes_a_file_has_not_saved() {
+    let learner = learner();
+    let right = fs::read_to_string(course_file("solutions/python/shout/crier.py")).expect("it is there");
+    let leaves = format!("import os\nopen(f'log-{{os.getpid()}}', 'w').close()\n{right}");
+    fs::write(learner.file("shout/crier.py"), leaves).expect("it is saved");
+    let mut terminal = watch(&learner, 80, 24);
+    terminal.sees(PASSED);
+    let log = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("log-");
+    let logs = || fs::read_dir(learner.file("shout")).expect("a folder").flatten().filter(log).count();
+    assert_eq!(logs(), 2, "one for each run");
+    // Another save comes after all of that: only its own two runs are played.
+    fs::OpenOptions::new()
+        .append(true)
+        .open(learner.file("shout/crier.py"))
+        .expect("it is there")
+        .write_all(b"# saved\n")
+        .expect("it is saved");
+    terminal.sees_no(PASSED);
+    terminal.sees(PASSED);
+    terminal.press("q");
+    assert_eq!(terminal.ends().code(), Some(0));
+    assert_eq!(logs(), 4, "two for each verify");
 }
 
 #[test]

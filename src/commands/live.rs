@@ -4,6 +4,8 @@
 //! Whoever wants another one, because of a save, a key or another stage, calls off the one that is
 //! at work: its processes are ended before the next begins.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -132,11 +134,17 @@ impl Drop for Live {
 fn looked(workspace: &Workspace, stage: &str) -> Result<Looked> {
     let built = super::built(workspace, &workspace.catalog.stage(stage)?.name, false)?;
     let (track, package) = (built.track.clone(), built.you);
+    let given: BTreeSet<PathBuf> =
+        workspace.template(stage)?.into_iter().map(|(path, _)| PathBuf::from(path)).collect();
     let folders = std::iter::once(stage).chain(track.shared.iter().map(String::as_str));
     Ok(Looked {
         root: workspace.root.clone(),
         folders: folders.map(|name| workspace.root.join(name)).collect(),
-        mark: Box::new(move || package.mark(&track).ok()),
+        mark: Box::new(move || {
+            // A program that leaves a file behind has not saved anything.
+            let counts = |path: &Path| given.contains(path) || track.edits(&path.to_string_lossy());
+            package.mark(&track, &counts).ok()
+        }),
     })
 }
 

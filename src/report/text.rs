@@ -6,10 +6,10 @@ use std::time::Duration;
 use colored::Colorize;
 
 use super::spinner::Spinner;
-use super::{print, run, width, wrap};
+use super::{plain, print, run, width, wrap};
 use crate::course::{Party, Stage};
 use crate::event::{Event, Reporter};
-use crate::pattern::{escape, shorten};
+use crate::pattern::shorten;
 use crate::verdict::{Failed, Run, StageVerdict};
 
 /// The reporter for a terminal, or a pipe that a person reads later.
@@ -219,17 +219,5 @@ pub fn whose(party: Party) -> &'static str {
 
 /// A line of a build tool as a message of progress, which has colours of its own.
 pub fn progress_line(line: &str) -> String {
-    escape(strip_colour(line.trim()).trim().as_bytes())
-}
-
-/// Without what is for a terminal: a sequence ends with its first letter.
-fn strip_colour(line: &str) -> String {
-    let mut out = String::new();
-    let mut rest = line;
-    while let Some(start) = rest.find('\u{1b}') {
-        out.push_str(&rest[..start]);
-        let after = &rest[start..];
-        rest = after.find(|c: char| c.is_ascii_alphabetic()).map_or("", |end| &after[end + 1..]);
-    }
-    out + rest
+    plain(line).trim().to_owned()
 }

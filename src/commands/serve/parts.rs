@@ -4,11 +4,11 @@ use super::super::live::Outcome;
 use super::site::{Came, Site};
 use crate::course::Stage;
 use crate::error::Result;
-use crate::report::render_error;
 use crate::report::trace::show;
+use crate::report::{plain, render_error};
 use crate::serve::{
     Address, FileLine, Files, HoleLine, Holes, Lesson, Part, Progress, RunLine, Solution, StageLine, Status, Templates,
-    Verdict, difference, lesson_html, plain,
+    Verdict, difference, lesson_html,
 };
 use crate::trace::Trace;
 use crate::workspace::Workspace;

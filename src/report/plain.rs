@@ -1,4 +1,4 @@
-//! What a build tool says, without what it would have a terminal do.
+//! What a program says, without what it would have a terminal do.
 
 use crate::pattern::visible;
 
