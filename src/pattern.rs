@@ -31,7 +31,7 @@ mod values;
 use std::fmt;
 use std::ops::Range;
 
-pub use escape::{escape, shorten, visible};
+pub use escape::{cut, escape, shorten, visible};
 pub use search::Budget;
 pub use types::{Rule, Type};
 pub use values::{Value, values};

@@ -210,7 +210,7 @@ fn shown(evidence: &Evidence, failed: Option<&Failed>) -> Vec<Event> {
     let mut events = Vec::new();
     for (role, lane) in evidence.lanes.iter().enumerate() {
         for (index, line) in lane.lines.iter().enumerate() {
-            let what = What::Printed(role, text(&line.bytes));
+            let what = What::Printed(role, visible_end(text(&line.bytes)));
             events.push(Event { at: line.at, what, wrong: how == Some(&Failure::Line(role, index)) });
         }
         for (count, (at, ending)) in lane.endings.iter().enumerate() {
@@ -220,6 +220,13 @@ fn shown(evidence: &Evidence, failed: Option<&Failed>) -> Vec<Event> {
         }
     }
     events
+}
+
+/// Spaces at the end of a line, as dots: a line of nothing else would look like an empty one.
+fn visible_end(text: String) -> String {
+    let kept = text.trim_end_matches(' ').len();
+    let spaces = text.len() - kept;
+    if spaces == 0 { text } else { format!("{}{}", &text[..kept], "·".repeat(spaces)) }
 }
 
 fn told(ending: Ending) -> String {

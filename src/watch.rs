@@ -76,6 +76,8 @@ pub struct View {
     runs: Vec<Trace>,
     /// The run that is shown.
     at: usize,
+    /// The title of the run that somebody has chosen to look at.
+    studied: Option<String>,
     only_failed: bool,
     page_top: usize,
     /// The first line of the run's picture; `None` shows what went wrong.
@@ -97,6 +99,7 @@ impl View {
             place: None,
             runs: Vec::new(),
             at: 0,
+            studied: None,
             only_failed: false,
             page_top: 0,
             run_top: None,
@@ -118,9 +121,12 @@ impl View {
         self.status = status;
     }
 
-    /// Shows these runs: the first that failed, or else the first.
+    /// Shows these runs: the one that was being looked at, if it has failed again, or else the first
+    /// that failed, or else the first.
     pub fn show_runs(&mut self, runs: Vec<Trace>) {
-        self.at = runs.iter().position(|run| !run.passed()).unwrap_or(0);
+        let failed = |wanted: &dyn Fn(&Trace) -> bool| runs.iter().position(|run| !run.passed() && wanted(run));
+        let again = self.studied.as_ref().and_then(|title| failed(&|run| run.title() == *title));
+        self.at = again.or_else(|| failed(&|_| true)).unwrap_or(0);
         self.runs = runs;
         self.run_top = None;
     }
@@ -136,6 +142,7 @@ impl View {
         let now = listed.iter().position(|index| *index >= self.at).unwrap_or(listed.len().saturating_sub(1));
         if let Some(next) = now.checked_add_signed(by).and_then(|place| listed.get(place)) {
             self.at = *next;
+            self.studied = Some(self.runs[self.at].title());
             self.run_top = None;
         }
         self.turn_to(Page::Run);

@@ -173,7 +173,7 @@ fn the_page_goes_by_what_is_saved() {
     server.press("stage/shout");
     server.shows("status", "the run passed");
     let state = fs::read_to_string(learner.file(".workshop/state.json")).expect("a state");
-    assert!(state.contains("\"current\": \"count\""), "{state}");
+    assert!(state.contains("\"current\": \"shout\""), "{state}");
     assert!(server.end(Signal::TERM).success());
     learner.nothing_is_left();
 }

@@ -119,8 +119,8 @@ fn keys_lead_to_every_page_and_back() {
     terminal.sees("2/2 echo-line");
     terminal.sees("runs failed");
     leave(terminal, &learner);
-    // To look at another stage is not to go on.
-    assert!(learner.command(&["list"]).text().contains("shout      → current"));
+    // Other commands are about the stage that was chosen.
+    assert!(learner.command(&["list"]).text().contains("echo-line  → current"));
 }
 
 #[test]
@@ -187,6 +187,47 @@ fn a_save_calls_off_what_is_at_work() {
     terminal.sees("… 2 runs");
     solve(&learner);
     terminal.sees(PASSED);
+    leave(terminal, &learner);
+}
+
+/// What is gone is no verdict any more.
+#[test]
+fn a_folder_that_is_gone_is_told() {
+    let learner = learner();
+    solve(&learner);
+    let mut terminal = watch(&learner, 80, 24);
+    terminal.sees(PASSED);
+    fs::remove_dir_all(learner.file("shout")).expect("it is removed");
+    terminal.sees("✗ can't be verified");
+    terminal.sees("workshop reset");
+    learner.command(&["reset", "shout"]).success();
+    terminal.sees(FAILED);
+    leave(terminal, &learner);
+}
+
+/// Who looks at a run sees the same one again after a save, as long as it fails.
+#[test]
+fn the_run_that_is_looked_at_stays() {
+    let learner = Learner::new("scripts", "python");
+    let mut terminal = Terminal::start(&learner.prepare(&["watch", "echo-line"], &[]), 100, 30);
+    terminal.sees("runs failed, in");
+    terminal.sees("run ");
+    terminal.press("f");
+    terminal.sees("failed run 1 of");
+    terminal.press(RIGHT);
+    terminal.sees("failed run 2 of");
+    let title =
+        |terminal: &Terminal| rows(terminal).into_iter().find(|row| row.contains("failed run")).expect("a title");
+    let before = title(&terminal);
+    fs::OpenOptions::new()
+        .append(true)
+        .open(learner.file("echo-line/conversation.py"))
+        .and_then(|mut file| file.write_all(b"# saved\n"))
+        .expect("it is saved");
+    terminal.sees("…");
+    terminal.sees("runs failed, in");
+    terminal.sees("failed run 2 of");
+    assert_eq!(title(&terminal), before);
     leave(terminal, &learner);
 }
 

@@ -71,6 +71,15 @@ pub(super) fn move_on(workspace: &Workspace, from: &str) -> Result<Option<String
     Ok(following)
 }
 
+/// The learner works on this stage from now on: it is what other commands are about.
+pub(super) fn take_up(workspace: &Workspace, stage: &str) -> Result<()> {
+    State::update(&workspace.dot(), |state| {
+        stage.clone_into(&mut state.current);
+        state.stage(stage).shown = true;
+    })
+    .map(drop)
+}
+
 /// Builds what is needed later, unless that is not wanted.
 pub(super) fn start_ahead(workspace: &Workspace, not_wanted: bool) {
     // A build is a program of the course's: there is none before the learner has asked for one.
@@ -191,7 +200,7 @@ pub(super) fn one_more_hint(workspace: &Workspace, stage: &str) -> Result<Hint> 
         let again = all.clone().rev().find(fits).or(progress.hints.last().copied());
         if let Some(index) = chosen {
             progress.hints.push(index);
-            hint.title = format!("Hint {} of {}", progress.hints.len(), stage.hints.len());
+            hint.title = format!("Hint {} of {} for {}", progress.hints.len(), stage.hints.len(), stage.name);
         } else if again.is_some() {
             hint.title = "All hints are out; the one that fits best, again:".to_owned();
         }

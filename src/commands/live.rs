@@ -141,6 +141,10 @@ fn looked(workspace: &Workspace, stage: &str) -> Result<Looked> {
         root: workspace.root.clone(),
         folders: folders.map(|name| workspace.root.join(name)).collect(),
         mark: Box::new(move || {
+            // Without its folder there is no program any more: that is another content, too.
+            if !package.dir().is_dir() {
+                return Some(0);
+            }
             // A program that leaves a file behind has not saved anything.
             let counts = |path: &Path| given.contains(path) || track.edits(&path.to_string_lossy());
             package.mark(&track, &counts).ok()

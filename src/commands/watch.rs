@@ -62,7 +62,7 @@ async fn sit(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut K
                         desk.answer(asked);
                         stage.clone_from(&desk.stage);
                     }
-                    None => {}
+                    None => desk.view.message = None,
                 }
             },
             told = news.recv() => {
@@ -212,6 +212,7 @@ impl<'c> Desk<'c> {
             Ask::Choose if view.page == Page::Stages => {
                 let stages = super::open_quietly(self.chosen)?.catalog.course.stages;
                 if let Some(stage) = stages.get(self.view.chosen) {
+                    learn::take_up(&super::open_quietly(self.chosen)?, stage)?;
                     self.go(stage, Page::Run)?;
                 }
             }

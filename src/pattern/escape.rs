@@ -83,7 +83,15 @@ pub fn shorten(text: &str, width: usize) -> String {
             let (start, end) = (byte(text, kept.div_ceil(2)), &text[byte_from_end(text, kept / 2)..]);
             format!("{}{middle}{end}", &text[..start])
         }
-        _ if width == 0 => String::new(),
+        _ => cut(text, width),
+    }
+}
+
+/// At most `width` chars of a text: of a longer one the start.
+pub fn cut(text: &str, width: usize) -> String {
+    match width {
+        _ if text.chars().nth(width).is_none() => text.to_owned(),
+        0 => String::new(),
         _ => format!("{}…", &text[..byte(text, width - 1)]),
     }
 }

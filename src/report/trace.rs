@@ -11,7 +11,7 @@ pub use lanes::{draw, picture};
 pub use svg::{escape, svg};
 
 use super::wrap;
-use crate::pattern::shorten;
+use crate::pattern::{cut, shorten};
 use crate::trace::{Event, Trace, What};
 
 /// All runs, a line each, with their numbers.
@@ -37,13 +37,30 @@ pub fn verdict(run: &Trace, width: usize) -> String {
     }
 }
 
-/// What goes over a wire, with so much room: where it is too little for all, what the bytes say
-/// tells more than how many they are.
-fn fit(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
-        return text.to_owned();
+/// Which runs failed besides the first that did, and why.
+pub fn others(runs: &[Trace]) -> Vec<String> {
+    let mut reasons: Vec<(&str, usize, String)> = Vec::new();
+    for (run, reason) in runs.iter().filter_map(|run| Some((run, run.reason.as_ref()?))) {
+        match reasons.iter_mut().find(|(id, ..)| *id == reason.id) {
+            Some((_, count, _)) => *count += 1,
+            None => reasons.push((&reason.id, 1, run.title())),
+        }
     }
-    shorten(text.find('«').map_or(text, |start| &text[start..]), room)
+    let told = reasons.into_iter().enumerate().filter_map(|(at, (id, count, first))| match (at, count) {
+        (0, 1) => None,
+        (0, _) => Some(format!("{} more failed for the same reason ({id}).", count - 1)),
+        _ => Some(format!("{count} failed otherwise ({id}), first: {first}.")),
+    });
+    told.collect()
+}
+
+/// What goes over a wire, with so much room: where it is too little for all, what the bytes say and in how
+/// many pieces they came tells more than how many they are.
+fn fit(text: &str, room: usize) -> String {
+    let shorter = [text.find(" in ").map(|at| &text[at + 4..]), text.find('«').map(|at| &text[at..])];
+    let fits = |text: &&str| text.chars().count() <= room;
+    let last = shorter[1].unwrap_or(text);
+    std::iter::once(text).chain(shorter.into_iter().flatten()).find(fits).map_or_else(|| cut(last, room), str::to_owned)
 }
 
 /// A moment in a line of text, for those who see no columns.

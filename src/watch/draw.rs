@@ -9,7 +9,7 @@ use ratatui::widgets::{Paragraph, Scrollbar, ScrollbarOrientation, ScrollbarStat
 
 use super::text::lines;
 use super::{Page, Status, View};
-use crate::pattern::shorten;
+use crate::pattern::cut;
 use crate::report::{showable, trace, unicode, wrap};
 use crate::trace::{Trace, What};
 
@@ -63,9 +63,9 @@ pub fn draw(frame: &mut Frame<'_>, view: &mut View) {
 fn heading(view: &View, width: u16) -> Line<'static> {
     let (stage, number, of) = &view.stage;
     let width = usize::from(width);
-    let status = shorten(&status(&view.status), width.saturating_sub(2));
+    let status = cut(&status(&view.status), width.saturating_sub(2));
     let room = width.saturating_sub(status.chars().count() + 3);
-    let place = shorten(&format!("{number}/{of} {stage}"), room);
+    let place = cut(&format!("{number}/{of} {stage}"), room);
     let line = format!(" {place:<room$} {status} ");
     Line::from(Span::styled(line, Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)))
 }
@@ -84,7 +84,7 @@ fn status(status: &Status) -> String {
 fn footing(view: &View, width: u16) -> String {
     let width = usize::from(width);
     if let Some(message) = &view.message {
-        return format!(" {}", shorten(message, width.saturating_sub(2)).bold());
+        return format!(" {}", cut(message, width.saturating_sub(2)).bold());
     }
     let passed = matches!(view.status, Status::Over { failed: 0, .. });
     let mut keys = match view.page {
@@ -179,7 +179,12 @@ fn above(view: &View, run: &Trace, width: usize) -> String {
         _ => trace::verdict(run, width),
     };
     if let Some(place) = view.place.as_ref().filter(|_| run.reason.is_some()) {
-        out.push_str(&format!("  {}\n", shorten(&format!("look at {place}"), width).bold()));
+        out.push_str(&format!("  {}\n", cut(&format!("look at {place}"), width).bold()));
+    }
+    if let Status::Over { failed: 1.., .. } = view.status {
+        for said in trace::others(&view.runs) {
+            out.push_str(&format!("  {}\n", cut(&said, width.saturating_sub(2)).dimmed()));
+        }
     }
     if let Status::Over { left_out: 1.., .. } = view.status {
         let said = "Some runs were left out: the failed ones took long enough.";
@@ -189,7 +194,7 @@ fn above(view: &View, run: &Trace, width: usize) -> String {
     let number = listed.iter().position(|index| *index == view.at).map_or(0, |place| place + 1);
     let which = if view.only_failed { "failed run" } else { "run" };
     let number = format!("{which} {number} of {}", listed.len());
-    let title = shorten(&run.title(), width.saturating_sub(number.len() + 2));
+    let title = cut(&run.title(), width.saturating_sub(number.len() + 2));
     let between = width.saturating_sub(title.chars().count() + number.len());
     out.push_str(&format!("\n{}{}{}\n", title.bold(), " ".repeat(between), number.dimmed()));
     out.push_str(&painted(&wrap(&run.about, width, ""), |line| line.dimmed()));

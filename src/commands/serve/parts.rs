@@ -4,7 +4,7 @@ use super::super::live::Outcome;
 use super::site::{Came, Site};
 use crate::course::Stage;
 use crate::error::Result;
-use crate::report::trace::show;
+use crate::report::trace::{others, show};
 use crate::report::{plain, render_error};
 use crate::serve::{
     Address, FileLine, Files, HoleLine, Holes, Lesson, Part, Progress, RunLine, Solution, StageLine, Status, Templates,
@@ -98,23 +98,6 @@ fn verdict<'s>(site: &'s Site, address: &Address) -> Verdict<'s> {
             Verdict { old, notes, place, count, failed, ..runs(&outcome.last.runs, address) }
         }
     }
-}
-
-/// Which runs failed besides the first that did, and why.
-fn others(runs: &[Trace]) -> Vec<String> {
-    let mut reasons: Vec<(&str, usize, String)> = Vec::new();
-    for (run, reason) in runs.iter().filter_map(|run| Some((run, run.reason.as_ref()?))) {
-        match reasons.iter_mut().find(|(id, ..)| *id == reason.id) {
-            Some((_, count, _)) => *count += 1,
-            None => reasons.push((&reason.id, 1, run.title())),
-        }
-    }
-    let told = reasons.into_iter().enumerate().filter_map(|(at, (id, count, first))| match (at, count) {
-        (0, 1) => None,
-        (0, _) => Some(format!("{} more failed for the same reason ({id}).", count - 1)),
-        _ => Some(format!("{count} failed otherwise ({id}), first: {first}.")),
-    });
-    told.collect()
 }
 
 /// The run that is shown (the one that was chosen, or else the first that failed, or else the first), and

@@ -128,7 +128,10 @@ impl Site {
     fn act(&mut self, what: &str, stage: &str) -> Result<()> {
         let workspace = self.workspace()?;
         match what {
-            "stage" if workspace.catalog.course.stages.iter().any(|name| name == stage) => self.go_to(stage),
+            "stage" if workspace.catalog.course.stages.iter().any(|name| name == stage) => {
+                learn::take_up(&workspace, stage)?;
+                self.go_to(stage)
+            }
             _ if stage != self.stage => Ok(()),
             "hint" => {
                 learn::one_more_hint(&workspace, stage)?;

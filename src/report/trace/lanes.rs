@@ -3,7 +3,7 @@
 use colored::{ColoredString, Colorize};
 
 use super::{fit, told, verdict};
-use crate::pattern::shorten;
+use crate::pattern::{cut, shorten};
 use crate::report::wrap;
 use crate::trace::{Event, Trace, What, Wire};
 
@@ -31,7 +31,7 @@ pub fn picture(run: &Trace, width: usize) -> String {
     for event in &run.events {
         let line = match &lanes {
             Some(lanes) => lanes.line(event, &mut up),
-            None => paint(event, shorten(&told(run, event), width.saturating_sub(TIME))).to_string(),
+            None => paint(event, brief(&told(run, event), width.saturating_sub(TIME))).to_string(),
         };
         out.push_str(&format!("{}  {}\n", format!("{:7.3} s", event.at.as_secs_f64()).dimmed(), line.trim_end()));
     }
@@ -47,6 +47,12 @@ pub fn picture(run: &Trace, width: usize) -> String {
 
 fn title(lane: &crate::trace::Lane) -> String {
     format!("{} ({})", lane.role, lane.party.name())
+}
+
+/// As much of a text as there is room for: of a long one its beginning and its end, where that leaves
+/// something to be read.
+fn brief(text: &str, room: usize) -> String {
+    if room < 40 { cut(text, room) } else { shorten(text, room) }
 }
 
 /// The colour of a moment.
@@ -78,7 +84,7 @@ impl<'r> Lanes<'r> {
 
     fn head(&self) -> String {
         let titles = self.run.lanes.iter().map(|lane| {
-            let title = shorten(&title(lane), self.column - 1);
+            let title = brief(&title(lane), self.column - 1);
             format!("{title:<width$}", width = self.column)
         });
         format!("{}{}\n", " ".repeat(TIME), titles.collect::<String>().trim_end().bold())
@@ -93,13 +99,13 @@ impl<'r> Lanes<'r> {
             What::Started(lane) => (*lane, '┌', "starts".to_owned()),
             What::Ended(lane, how) => (*lane, '└', how.clone()),
             What::Killed(lane) => (*lane, '└', "killed".to_owned()),
-            What::Typed(lane, text) => (*lane, '│', format!("< {}", shorten(text, room.saturating_sub(2)))),
+            What::Typed(lane, text) => (*lane, '│', format!("< {}", brief(text, room.saturating_sub(2)))),
             What::EndOfInput(lane) => (*lane, '│', "< ^D".to_owned()),
             What::Printed(lane, text) if event.wrong => {
-                (*lane, '│', format!("✗ {}", shorten(text, room.saturating_sub(2))))
+                (*lane, '│', format!("✗ {}", brief(text, room.saturating_sub(2))))
             }
-            What::Printed(lane, text) => (*lane, '│', shorten(text, room)),
-            What::Missing(lane, text) => (*lane, '│', format!("- {}", shorten(text, room.saturating_sub(2)))),
+            What::Printed(lane, text) => (*lane, '│', brief(text, room)),
+            What::Missing(lane, text) => (*lane, '│', format!("- {}", brief(text, room.saturating_sub(2)))),
         };
         up[lane] |= matches!(event.what, What::Started(_));
         let mut out = String::new();
