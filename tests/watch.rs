@@ -300,8 +300,8 @@ fn what_can_not_be_built_is_told_and_mended() {
 }
 
 /// The terminal is as it was before.
-fn is_given_back(terminal: &Terminal, before: &rustix::termios::Termios) {
-    let now = terminal.settings();
+fn is_given_back(terminal: &Terminal) {
+    let (before, now) = (terminal.settings_before(), terminal.settings());
     assert_eq!(
         (now.input_modes, now.output_modes, now.local_modes, now.control_modes),
         (before.input_modes, before.output_modes, before.local_modes, before.control_modes)
@@ -315,10 +315,9 @@ fn whoever_leaves_has_the_terminal_back() {
     let learner = learner();
     for way in ["q", CTRL_C, "SIGTERM", "SIGHUP"] {
         let mut terminal = watch(&learner, 80, 24);
-        let before = terminal.settings();
         terminal.sees(FAILED);
         assert!(terminal.screen().alternate_screen());
-        assert_ne!(terminal.settings().local_modes, before.local_modes);
+        assert_ne!(terminal.settings().local_modes, terminal.settings_before().local_modes);
         let id = Pid::from_raw(terminal.id().cast_signed()).expect("a process");
         let code = match way {
             "SIGTERM" => kill_process(id, Signal::TERM).map(|()| 2).expect("it is there"),
@@ -329,7 +328,7 @@ fn whoever_leaves_has_the_terminal_back() {
             }
         };
         assert_eq!(terminal.ends().code(), Some(code), "{way}: {}", terminal.text());
-        is_given_back(&terminal, &before);
+        is_given_back(&terminal);
         assert_eq!(terminal.text().contains("error: stopped by"), code == 2, "{way}: {}", terminal.text());
         learner.nothing_is_left();
     }
@@ -385,10 +384,9 @@ fn a_panic_gives_the_terminal_back() {
     command.args(["--exact", "panics_if_it_is_told_to", "--nocapture"]);
     command.env("WORKSHOP_TEST_PANICS", "1").env("RUST_BACKTRACE", "0").current_dir(env!("CARGO_MANIFEST_DIR"));
     let mut terminal = Terminal::start(&command, 80, 24);
-    let before = terminal.settings();
     assert_eq!(terminal.ends().code(), Some(0), "{}", terminal.text());
     assert!(terminal.text().contains("on purpose"), "{}", terminal.text());
-    is_given_back(&terminal, &before);
+    is_given_back(&terminal);
 }
 
 /// The README's picture is one of the real thing: with `PICTURE_OF=FOLDER`, a workspace,

@@ -18,6 +18,7 @@ pub struct Terminal {
     child: Child,
     ours: File,
     theirs: File,
+    before: Termios,
     printed: Receiver<Vec<u8>>,
     parser: vt100::Parser,
 }
@@ -32,6 +33,7 @@ impl Terminal {
         let theirs = open().expect("its other end");
         let ours = File::from(ours);
         tcsetwinsize(&ours, size(columns, rows)).expect("it has a size");
+        let before = tcgetattr(&theirs).expect("it is a terminal");
         // In a session of its own, whose terminal this is: only then is the program told when the
         // size changes, and a key can stop it.
         let mut command = Command::new("setsid");
@@ -61,6 +63,7 @@ impl Terminal {
             child,
             ours,
             theirs,
+            before,
             printed,
             parser: vt100::Parser::new(NonZero::new(rows).expect("rows"), NonZero::new(columns).expect("columns"), 0),
         }
@@ -118,6 +121,11 @@ impl Terminal {
     /// How the terminal treats keys at the moment.
     pub fn settings(&self) -> Termios {
         tcgetattr(&self.theirs).expect("it is a terminal")
+    }
+
+    /// The same before the program was started.
+    pub fn settings_before(&self) -> &Termios {
+        &self.before
     }
 
     /// Waits until the program has ended, and reads all that it has printed.
