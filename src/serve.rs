@@ -38,13 +38,16 @@ pub enum Part {
     Files,
     /// How they differ from the solution.
     Solution,
-    /// The lesson, and hints.
+    /// The hints that were given, and another one.
+    Hints,
+    /// The lesson.
     Lesson,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 6] = [Part::Status, Part::Progress, Part::Verdict, Part::Files, Part::Solution, Part::Lesson];
+    pub const ALL: [Part; 7] =
+        [Part::Status, Part::Progress, Part::Hints, Part::Verdict, Part::Files, Part::Solution, Part::Lesson];
 
     /// As it is called in the page, and in addresses.
     pub fn name(self) -> &'static str {
@@ -54,6 +57,7 @@ impl Part {
             Part::Verdict => "verdict",
             Part::Files => "files",
             Part::Solution => "solution",
+            Part::Hints => "hints",
             Part::Lesson => "lesson",
         }
     }
@@ -122,6 +126,8 @@ pub struct Verdict<'v> {
     pub notes: Vec<String>,
     /// Where to look first.
     pub place: String,
+    /// The address that shows it, where it is one of the files to edit.
+    pub place_address: String,
     /// The run that is shown.
     pub run: Option<Shown<'v>>,
     /// The runs to choose from.
@@ -216,6 +222,13 @@ pub struct Lesson {
     pub title: String,
     /// The lesson as HTML.
     pub html: String,
+}
+
+/// [`Part::Hints`].
+#[derive(Serialize)]
+pub struct Hints {
+    /// The stage's name.
+    pub stage: String,
     /// The hints that were given, as HTML.
     pub hints: Vec<String>,
     /// How many there are.
@@ -252,6 +265,7 @@ impl Templates {
             engine.add_template("verdict", include_str!("serve/verdict.html"))?;
             engine.add_template("files", include_str!("serve/files.html"))?;
             engine.add_template("solution", include_str!("serve/solution.html"))?;
+            engine.add_template("hints", include_str!("serve/hints.html"))?;
             engine.add_template("lesson", include_str!("serve/lesson.html"))?;
             Ok(engine)
         };

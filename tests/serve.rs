@@ -163,6 +163,10 @@ fn the_page_goes_by_what_is_saved() {
     server.shows("solution", "Your files are the solution's.");
     write(&learner, "shout/crier.sh", &format!("# mine\n{RIGHT}"));
     server.shows("solution", "-# mine");
+    // Without the script the page says that it stands still; it is verified again on demand.
+    assert!(page().contains("<noscript>") && page().contains("verify again"));
+    server.press("again/shout");
+    server.shows("status", "the run passed");
     // A button of a page that is not up to date does nothing.
     server.press("next/count");
     server.press("stage/etc");
@@ -520,6 +524,9 @@ async fn comes(page: &Client, what: &str) {
 }
 
 async fn click(page: &Client, css: &str) {
+    // The head of the page stays where it is: what lies below it can't be clicked.
+    let script = format!("document.querySelector({css:?})?.scrollIntoView({{block: 'center'}})");
+    page.execute(&script, vec![]).await.expect("scrolled");
     page.find(Locator::Css(css)).await.unwrap_or_else(|_| panic!("{css}")).click().await.expect("clicked");
 }
 
@@ -570,7 +577,7 @@ async fn a_stage_is_done_in_a_browser() {
     comes(page, "document.querySelector('#verdict details').open && scrollY === 120 && document.activeElement.matches('#files a')").await;
 
     click(page, "#hint").await;
-    comes(page, &text("#lesson .hints", "Look for a command")).await;
+    comes(page, &text("#hints .hints", "Look for a command")).await;
     assert_eq!(page.find_all(Locator::Css(".hints > li")).await.expect("found").len(), 1);
 
     // It does it by itself.

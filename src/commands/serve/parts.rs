@@ -1,5 +1,7 @@
 //! The values of each part of the page, from the workspace and the last verify.
 
+use std::path::{Path, PathBuf};
+
 use super::super::live::Outcome;
 use super::site::{Came, Site};
 use crate::course::Stage;
@@ -7,8 +9,8 @@ use crate::error::Result;
 use crate::report::trace::{others, show};
 use crate::report::{plain, render_error};
 use crate::serve::{
-    Address, FileLine, Files, HoleLine, Holes, Lesson, Part, Progress, RunLine, Solution, StageLine, Status, Templates,
-    Verdict, difference, lesson_html,
+    Address, FileLine, Files, Hints, HoleLine, Holes, Lesson, Part, Progress, RunLine, Solution, StageLine, Status,
+    Templates, Verdict, difference, lesson_html,
 };
 use crate::trace::Trace;
 use crate::workspace::Workspace;
@@ -17,9 +19,10 @@ use crate::workspace::Workspace;
 pub(super) fn made(site: &Site, templates: &Templates, part: Part, address: &Address) -> Result<String> {
     match part {
         Part::Status => templates.part(part, &status(site)),
-        Part::Verdict => templates.part(part, &verdict(site, address)),
+        Part::Verdict => templates.part(part, &verdict(site, address)?),
         Part::Progress => templates.part(part, &progress(&site.workspace()?, &site.stage)),
-        Part::Files => templates.part(part, &files(&site.workspace()?, &site.stage, address)?),
+        Part::Files => templates.part(part, &files(&site.workspace()?, site, address)?),
+        Part::Hints => templates.part(part, &hints(&site.workspace()?, &site.stage)?),
         Part::Solution => templates.part(part, &solution(&site.workspace()?, &site.stage)?),
         Part::Lesson => templates.part(part, &lesson(&site.workspace()?, &site.stage)?),
     }
@@ -82,9 +85,9 @@ fn progress(workspace: &Workspace, here: &str) -> Progress {
     }
 }
 
-fn verdict<'s>(site: &'s Site, address: &Address) -> Verdict<'s> {
+fn verdict<'s>(site: &'s Site, address: &Address) -> Result<Verdict<'s>> {
     let old = !site.work.over;
-    match &site.came {
+    Ok(match &site.came {
         Came::Nothing => Verdict::default(),
         Came::NotBuilt(output) => Verdict { old, output: plain(output), ..Verdict::default() },
         Came::Trouble(error) => Verdict { old, trouble: render_error(error, false), ..Verdict::default() },
@@ -94,10 +97,21 @@ fn verdict<'s>(site: &'s Site, address: &Address) -> Verdict<'s> {
                 notes.push(format!("{} runs were left out: the failed ones took long enough.", outcome.left_out));
             }
             let place = outcome.place.clone().unwrap_or_default();
+            let looked_at = looked_at(&site.workspace()?.editable(&site.stage)?, &place);
+            let place_address =
+                looked_at.map(|(file, line)| format!("{}#line-{line}", address.with_file(file + 1).link()));
+            let place_address = place_address.unwrap_or_default();
             let (count, failed) = (outcome.runs, outcome.failed);
-            Verdict { old, notes, place, count, failed, ..runs(&outcome.last.runs, address) }
+            Verdict { old, notes, place, place_address, count, failed, ..runs(&outcome.last.runs, address) }
         }
-    }
+    })
+}
+
+/// Which of these files a place (`path:line`) is in, and the line.
+fn looked_at<'p>(files: &[PathBuf], place: &'p str) -> Option<(usize, &'p str)> {
+    let (path, line) = place.rsplit_once(':')?;
+    let file = files.iter().position(|file| Path::new(path).ends_with(file))?;
+    Some((file, line))
 }
 
 /// The run that is shown (the one that was chosen, or else the first that failed, or else the first), and
@@ -129,14 +143,19 @@ fn runs<'r>(runs: &'r [Trace], address: &Address) -> Verdict<'r> {
 }
 
 /// The files are chosen by their number among those of the stage: no path comes from outside.
-fn files(workspace: &Workspace, stage: &str, address: &Address) -> Result<Files> {
+fn files(workspace: &Workspace, site: &Site, address: &Address) -> Result<Files> {
     let hole = workspace.track()?.hole.as_deref();
     let holes = Holes::new(hole);
-    let paths = workspace.editable(stage)?;
+    let paths = workspace.editable(&site.stage)?;
     let texts: Vec<Result<String>> = paths.iter().map(|path| workspace.text(path)).collect();
     let found: Vec<_> = texts.iter().map(|text| text.as_ref().map(|text| holes.of(text)).unwrap_or_default()).collect();
     let chosen = address.file.and_then(|number| number.checked_sub(1)).filter(|index| *index < paths.len());
-    let here = chosen.or_else(|| found.iter().position(|holes| !holes.is_empty())).unwrap_or(0);
+    let place = match &site.came {
+        Came::Verdict(outcome) => outcome.place.as_deref().and_then(|place| looked_at(&paths, place)),
+        _ => None,
+    };
+    let place = place.map(|(file, _)| file);
+    let here = chosen.or(place).or_else(|| found.iter().position(|holes| !holes.is_empty())).unwrap_or(0);
     let mut shown = Files { has_holes: hole.is_some(), ..Files::default() };
     for (index, (path, holes)) in paths.iter().zip(&found).enumerate() {
         let (name, link) = (path.display().to_string(), address.with_file(index + 1).link());
@@ -172,19 +191,21 @@ fn solution(workspace: &Workspace, stage: &str) -> Result<Solution> {
 }
 
 fn lesson(workspace: &Workspace, stage: &str) -> Result<Lesson> {
-    let Stage { name, title, hints, .. } = workspace.catalog.stage(stage)?;
+    let Stage { name, title, .. } = workspace.catalog.stage(stage)?;
     let stages = &workspace.catalog.course.stages;
     let number = stages.iter().position(|stage| *stage == name).map_or(0, |at| at + 1);
-    let given = workspace.state.stages.get(&name).map(|progress| progress.hints.as_slice()).unwrap_or_default();
-    let given: Vec<String> =
-        given.iter().filter_map(|index| hints.get(*index)).map(|hint| lesson_html(hint.say.trim())).collect();
     Ok(Lesson {
         number: format!("Stage {number} of {}", stages.len()),
         html: lesson_html(&crate::pattern::visible(&workspace.catalog.lesson(&name)?)),
-        more: given.len() < hints.len(),
-        hints: given,
-        count: hints.len(),
         stage: name,
         title,
     })
+}
+
+fn hints(workspace: &Workspace, stage: &str) -> Result<Hints> {
+    let Stage { name, hints, .. } = workspace.catalog.stage(stage)?;
+    let given = workspace.state.stages.get(&name).map(|progress| progress.hints.as_slice()).unwrap_or_default();
+    let given: Vec<String> =
+        given.iter().filter_map(|index| hints.get(*index)).map(|hint| lesson_html(hint.say.trim())).collect();
+    Ok(Hints { more: given.len() < hints.len(), hints: given, count: hints.len(), stage: name })
 }

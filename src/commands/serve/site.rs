@@ -90,7 +90,7 @@ impl Site {
     fn over(&mut self, came: Came) {
         self.came = came;
         self.work.over = true;
-        self.tell("over", &[Part::Status, Part::Progress, Part::Verdict, Part::Solution]);
+        self.tell("over", &[Part::Status, Part::Progress, Part::Verdict, Part::Files, Part::Solution]);
     }
 
     fn tell(&mut self, event: &str, parts: &[Part]) {
@@ -113,7 +113,7 @@ impl Site {
             }
             (false, ["page.js"]) => Answer::Text("text/javascript; charset=utf-8", SCRIPT.to_owned()),
             (false, ["events"]) => self.events(),
-            (true, [what @ ("next" | "skip" | "hint" | "stage"), stage]) => match self.act(what, stage) {
+            (true, [what @ ("next" | "skip" | "hint" | "stage" | "again"), stage]) => match self.act(what, stage) {
                 Ok(()) => Answer::Page,
                 Err(error) => {
                     self.over(Came::Trouble(error));
@@ -135,9 +135,10 @@ impl Site {
             _ if stage != self.stage => Ok(()),
             "hint" => {
                 learn::one_more_hint(&workspace, stage)?;
-                self.tell("changed", &[Part::Lesson]);
+                self.tell("changed", &[Part::Hints]);
                 Ok(())
             }
+            "again" => self.live.verify(&self.chosen, stage),
             "next" if !workspace.state.verified(stage) => Ok(()),
             "next" | "skip" => match learn::move_on(&workspace, stage)? {
                 Some(next) => self.go_to(&next),
