@@ -162,18 +162,21 @@ fn stage_name(workspace: &Workspace, named: Option<&str>) -> Result<String> {
 
 /// The packages of a stage, for both parties.
 fn built<'w>(workspace: &'w Workspace, stage: &str, solution: bool) -> Result<Built<'w>> {
-    let package = |party: Party, whose: Party| -> Result<Package> {
-        Ok(Package {
-            party,
-            stage: stage.to_owned(),
-            root: workspace.packages(whose)?,
-            out: workspace.dot().join("out").join(whose.name()).join(stage),
-            cache: workspace.dot().join("cache"),
-            colour: crate::report::colour(),
-        })
-    };
-    let you = package(Party::You, if solution { Party::Reference } else { Party::You })?;
-    Ok(Built { track: workspace.track()?, you, reference: package(Party::Reference, Party::Reference)? })
+    let you = package(workspace, stage, Party::You, if solution { Party::Reference } else { Party::You })?;
+    let reference = package(workspace, stage, Party::Reference, Party::Reference)?;
+    Ok(Built { track: workspace.track()?, you, reference })
+}
+
+/// The package of a stage with which a party plays.
+fn package(workspace: &Workspace, stage: &str, party: Party, whose: Party) -> Result<Package> {
+    Ok(Package {
+        party,
+        stage: stage.to_owned(),
+        root: workspace.packages(whose)?,
+        out: workspace.dot().join("out").join(whose.name()).join(stage),
+        cache: workspace.dot().join("cache"),
+        colour: crate::report::colour(),
+    })
 }
 
 /// Runs asynchronous work until it is done or a signal asks to stop. When the work is dropped,

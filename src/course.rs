@@ -342,6 +342,11 @@ pub struct Mistake {
 }
 
 impl Course {
+    /// The number of a stage, from 1; 0 when it is none of the course's.
+    pub fn number(&self, stage: &str) -> usize {
+        self.stages.iter().position(|name| name == stage).map_or(0, |at| at + 1)
+    }
+
     /// Reads `course.yaml`.
     ///
     /// # Errors

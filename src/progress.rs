@@ -82,6 +82,19 @@ impl Progress {
     }
 }
 
+/// How far a learner is with a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is verified.
+    Verified,
+    /// It is the one that is worked on.
+    Current,
+    /// It was moved on from without being verified.
+    Skipped,
+    /// It is still to come.
+    Open,
+}
+
 impl State {
     /// A fresh one.
     pub fn new(course: &str, course_path: Option<PathBuf>, track: &str, current: &str) -> State {
@@ -95,6 +108,16 @@ impl State {
             track: track.to_owned(),
             current: current.to_owned(),
             stages: BTreeMap::new(),
+        }
+    }
+
+    /// How far the learner is with this stage.
+    pub fn standing(&self, stage: &str) -> Standing {
+        match self.stages.get(stage) {
+            Some(progress) if progress.verified.is_some() => Standing::Verified,
+            _ if stage == self.current => Standing::Current,
+            Some(progress) if progress.skipped => Standing::Skipped,
+            _ => Standing::Open,
         }
     }
 

@@ -13,6 +13,7 @@ mod spinner;
 mod text;
 pub mod trace;
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -85,6 +86,19 @@ pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     // The work goes on, and the exit code tells the verdict, whether or not somebody still reads.
     let _ = out.write_all(showable(text, unicode()).as_bytes()).and_then(|()| out.flush());
+}
+
+/// Which runs failed besides the first that did, and why: a line for each reason. A failed run is the
+/// name of its explanation, and its title.
+pub fn others<'r>(mut failed: impl Iterator<Item = (&'r str, String)>) -> Vec<String> {
+    let Some((shown, _)) = failed.next() else { return Vec::new() };
+    let mut reasons: BTreeMap<&str, (usize, String)> = BTreeMap::new();
+    failed.for_each(|(id, title)| reasons.entry(id).or_insert((0, title)).0 += 1);
+    let line = |(id, (count, first)): (&str, (usize, String))| match id == shown {
+        true => format!("{count} more failed for the same reason ({id})"),
+        false => format!("{count} failed otherwise ({id}), first: {first}"),
+    };
+    reasons.into_iter().map(line).collect()
 }
 
 /// Is there somebody who can be asked?

@@ -164,12 +164,17 @@ impl Workspace {
         self.catalog.tree(&format!("{}/{stage}", self.track()?.templates))
     }
 
-    /// The files of a stage's solution; paths below the package.
+    /// What the solution has in the place of the files that a learner edits, by their paths below the
+    /// workspace.
     ///
     /// # Errors
-    /// The course's solutions can't be read.
-    pub fn solution(&self, stage: &str) -> Result<Vec<File>> {
-        self.catalog.tree(&format!("{}/{stage}", self.track()?.solutions))
+    /// The course's templates or solutions can't be read.
+    pub fn solution(&self, stage: &str) -> Result<Vec<(PathBuf, String)>> {
+        let edited = self.editable(stage)?;
+        let files = self.catalog.tree(&format!("{}/{stage}", self.track()?.solutions))?;
+        let files = files.into_iter().map(|(path, bytes)| (Path::new(stage).join(path), bytes));
+        let files = files.filter(|(path, _)| edited.contains(path));
+        Ok(files.map(|(path, bytes)| (path, String::from_utf8_lossy(&bytes).into_owned())).collect())
     }
 
     /// Puts a stage's files back to what they were at first. What was there is moved to a

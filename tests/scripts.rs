@@ -104,12 +104,17 @@ mod honest {
         assert!(text.contains("Stage 2 of 2: Lines over TCP"), "{text}");
     }
 
+    /// What both roles of `echo-line` do, as the solution has it.
+    fn conversation_of_the_solution(learner: &Learner) -> String {
+        let solution = learner.command(&["solution", "echo-line", "--spoil"]).success().text();
+        solution.split_once("conversation.py ──\n").expect("a title").1.to_owned()
+    }
+
     /// A line that was sent so is no piece that one read has brought.
     #[test]
     fn a_line_that_is_cut_by_its_sender_is_not_read_as_a_message() {
         let learner = Learner::new("scripts", "python");
-        let solution = learner.command(&["solution", "echo-line", "--spoil"]).success().text();
-        let (_, script) = solution.split_once("conversation.py ──\n").expect("a title");
+        let script = conversation_of_the_solution(&learner);
         let cut = script.replace(r#"f"hello from {me}\n""#, r#"f"hello\n""#);
         assert_ne!(cut, script);
         fs::write(learner.file("echo-line/conversation.py"), cut).expect("written");
@@ -122,8 +127,7 @@ mod honest {
     #[test]
     fn a_line_that_its_sender_does_not_end() {
         let learner = Learner::new("scripts", "python");
-        let solution = learner.command(&["solution", "echo-line", "--spoil"]).success().text();
-        let (_, script) = solution.split_once("conversation.py ──\n").expect("a title");
+        let script = conversation_of_the_solution(&learner);
         let unended = script.replace(r#"f"hello from {me}\n""#, r#"f"hello from {me}""#);
         assert_ne!(unended, script);
         fs::write(learner.file("echo-line/conversation.py"), unended).expect("written");

@@ -1,7 +1,6 @@
 //! The commands that lead a learner through the course.
 
 use std::fs;
-use std::path::Path;
 
 use colored::Colorize;
 
@@ -9,7 +8,7 @@ use crate::cli::{Chosen, NextArgs, SolutionArgs};
 use crate::course::Stage;
 use crate::error::{Error, Result};
 use crate::pattern::visible;
-use crate::progress::State;
+use crate::progress::{Standing, State};
 use crate::report::{self, print, width, wrap};
 use crate::workspace::Workspace;
 
@@ -53,12 +52,16 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
     }
 }
 
+/// The next stage that is not verified, from a stage on.
+pub(super) fn following<'w>(workspace: &'w Workspace, from: &str) -> Option<&'w String> {
+    let course = &workspace.catalog.course;
+    course.stages[course.number(from)..].iter().find(|stage| !workspace.state.verified(stage))
+}
+
 /// Goes to the next stage that is not verified, from a stage on; `None` when it was the last. A
 /// stage that is not verified is skipped.
 pub(super) fn move_on(workspace: &Workspace, from: &str) -> Result<Option<String>> {
-    let stages = &workspace.catalog.course.stages;
-    let at = stages.iter().position(|stage| stage == from).map_or(0, |at| at + 1);
-    let following = stages[at..].iter().find(|stage| !workspace.state.verified(stage)).cloned();
+    let following = following(workspace, from).cloned();
     State::update(&workspace.dot(), |state| {
         if !state.verified(from) {
             state.stage(from).skipped = true;
@@ -90,18 +93,12 @@ pub(super) fn start_ahead(workspace: &Workspace, not_wanted: bool) {
 
 /// The lesson, the files to edit, the command to try.
 fn show(workspace: &Workspace, stage: &str) -> Result<bool> {
-    print(&lesson_text(workspace, stage, width())?);
-    Ok(true)
-}
-
-/// The same as text.
-pub(super) fn lesson_text(workspace: &Workspace, stage: &str, width: usize) -> Result<String> {
     let stage = workspace.catalog.stage(stage)?;
-    let stages = &workspace.catalog.course.stages;
-    let number = stages.iter().position(|name| *name == stage.name).map_or(0, |at| at + 1);
-    let title = format!("Stage {number} of {}: {}", stages.len(), stage.title).cyan().bold();
-    let lesson = report::markdown(&visible(&workspace.catalog.lesson(&stage.name)?), width);
-    Ok(format!("\n{title}\n{lesson}\n{}", task(workspace, &stage)?))
+    let course = &workspace.catalog.course;
+    let title = format!("Stage {} of {}: {}", course.number(&stage.name), course.stages.len(), stage.title);
+    let lesson = report::markdown(&visible(&workspace.catalog.lesson(&stage.name)?), width());
+    print(&format!("\n{}\n{lesson}\n{}", title.cyan().bold(), task(workspace, &stage)?));
+    Ok(true)
 }
 
 fn task(workspace: &Workspace, stage: &Stage) -> Result<String> {
@@ -146,12 +143,11 @@ pub(super) fn list_text(workspace: &Workspace, width: usize) -> Result<String> {
     let mut out = format!("{}\n", workspace.catalog.course.title.bold());
     for name in names {
         let stage = workspace.catalog.stage(name)?;
-        let progress = workspace.state.stages.get(name);
-        let mark = match progress {
-            Some(progress) if progress.verified.is_some() => "✓ verified".green(),
-            _ if *name == workspace.state.current => "→ current".yellow(),
-            Some(progress) if progress.skipped => "○ skipped".normal(),
-            _ => "○ open".dimmed(),
+        let mark = match workspace.state.standing(name) {
+            Standing::Verified => "✓ verified".green(),
+            Standing::Current => "→ current".yellow(),
+            Standing::Skipped => "○ skipped".normal(),
+            Standing::Open => "○ open".dimmed(),
         };
         let title = crate::pattern::shorten(&stage.title, width.saturating_sub(room + 16).max(20));
         out.push_str(&format!("  {name:room$}  {mark:<10}  {title}\n"));
@@ -230,15 +226,10 @@ pub fn solution(chosen: &Chosen, args: &SolutionArgs) -> Result<bool> {
 
 /// The same as text.
 pub(super) fn solution_text(workspace: &Workspace, stage: &str) -> Result<String> {
-    let edited = workspace.editable(stage)?;
-    let mut out = String::new();
-    for (name, bytes) in workspace.solution(stage)? {
-        if edited.contains(&Path::new(stage).join(&name)) {
-            let title = format!("── {stage}/{name} ──").bold();
-            out.push_str(&format!("{title}\n{}\n", visible(&String::from_utf8_lossy(&bytes))));
-        }
-    }
-    Ok(out)
+    let files = workspace.solution(stage)?.into_iter();
+    Ok(files
+        .map(|(file, text)| format!("{}\n{}\n", format!("── {} ──", file.display()).bold(), visible(&text)))
+        .collect())
 }
 
 /// The learner's files against the solution's.
@@ -250,22 +241,12 @@ pub fn diff(chosen: &Chosen, args: &SolutionArgs) -> Result<bool> {
 
 /// The same as text.
 pub(super) fn diff_text(workspace: &Workspace, stage: &str) -> Result<String> {
-    let edited = workspace.editable(stage)?;
     let mut out = String::new();
-    for (name, bytes) in workspace.solution(stage)? {
-        let file = Path::new(stage).join(&name);
-        if !edited.contains(&file) {
-            continue;
-        }
+    for (file, theirs) in workspace.solution(stage)? {
         let path = workspace.root.join(&file);
         let mine = fs::read(&path).map_err(|error| Error::io("read", &path, &error))?;
-        let text = report::diff(
-            &format!("yours    {stage}/{name}"),
-            &String::from_utf8_lossy(&mine),
-            &format!("solution {stage}/{name}"),
-            &String::from_utf8_lossy(&bytes),
-        );
-        out.push_str(&text);
+        let [yours, solution] = ["yours   ", "solution"].map(|whose| format!("{whose} {}", file.display()));
+        out.push_str(&report::diff(&yours, &String::from_utf8_lossy(&mine), &solution, &theirs));
     }
     if out.is_empty() {
         out.push_str("Your files are the solution's.\n");

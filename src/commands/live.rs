@@ -10,25 +10,24 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use super::verify::{Judging, VERIFY, has_package, place_from_here};
 use crate::cli::Chosen;
+use crate::course::Party;
 use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
 use crate::last::Last;
 use crate::saves::{Looked, Saves};
 use crate::trace::Trace;
-use crate::verify::{Selection, Verified};
+use crate::verify::Selection;
 use crate::workspace::Workspace;
 
 /// What those who watch are told.
 pub enum News {
     /// A verify begins.
     Begins {
-        /// Of this stage.
-        stage: String,
         /// Because of a save.
         saved: bool,
     },
@@ -69,9 +68,46 @@ pub struct Outcome {
 
 /// What the worker is to do.
 #[derive(Clone)]
-enum Order {
-    Verify { stage: String, saved: bool },
-    Quit,
+struct Order {
+    /// Each has another one.
+    number: u64,
+    /// The stage to verify; none is left when it is time to quit.
+    stage: Option<String>,
+    /// Because of a save.
+    saved: bool,
+}
+
+/// What is told about the verify that was asked for last.
+pub struct Told {
+    news: UnboundedReceiver<(u64, News)>,
+    orders: Arc<watch::Sender<Order>>,
+}
+
+impl Told {
+    /// The next of the news; `None` when nobody is left who could tell any.
+    pub async fn next(&mut self) -> Option<News> {
+        loop {
+            let (number, news) = self.news.recv().await?;
+            if self.is_of_the_last(number) {
+                return Some(news);
+            }
+        }
+    }
+
+    /// The next of the news, if it is there already.
+    pub fn at_once(&mut self) -> Option<News> {
+        loop {
+            let (number, news) = self.news.try_recv().ok()?;
+            if self.is_of_the_last(number) {
+                return Some(news);
+            }
+        }
+    }
+
+    /// What is still told of a verify that was called off is of no interest: it may be of another stage.
+    fn is_of_the_last(&self, number: u64) -> bool {
+        self.orders.borrow().number == number
+    }
 }
 
 /// Verifies a stage now, and again at each save, until it is dropped: then nothing of it runs any
@@ -83,21 +119,22 @@ pub struct Live {
 }
 
 impl Live {
-    /// Begins. With `poll` saves are looked for every so often, instead of waiting to be told.
+    /// Begins, and tells. With `poll` saves are looked for every so often, instead of waiting to be told.
     ///
     /// # Errors
     /// There is no such stage, or no thread can be started.
-    pub fn start(chosen: &Chosen, stage: &str, poll: bool, news: UnboundedSender<News>) -> Result<Live> {
+    pub fn start(chosen: &Chosen, stage: &str, poll: bool) -> Result<(Live, Told)> {
         let looked = looked(&super::open_quietly(chosen)?, stage)?;
-        let (orders, wanted) = watch::channel(Order::Verify { stage: stage.to_owned(), saved: false });
+        let (orders, wanted) = watch::channel(Order { number: 0, stage: Some(stage.to_owned()), saved: false });
+        let (sender, news) = unbounded_channel();
         let orders = Arc::new(orders);
+        let told = Told { news, orders: Arc::clone(&orders) };
         let saved = {
             let orders = Arc::clone(&orders);
             move || {
                 orders.send_modify(|order| {
-                    if let Order::Verify { saved, .. } = order {
-                        *saved = true;
-                    }
+                    order.number += 1;
+                    order.saved = true;
                 });
             }
         };
@@ -105,9 +142,9 @@ impl Live {
         let chosen = chosen.clone();
         let worker = std::thread::Builder::new()
             .name("verify".to_owned())
-            .spawn(move || work(&chosen, wanted, &news))
+            .spawn(move || work(&chosen, wanted, &sender))
             .map_err(|error| Error::new("no verify can be started").because(error))?;
-        Ok(Live { orders, worker: Some(worker), saves })
+        Ok((Live { orders, worker: Some(worker), saves }, told))
     }
 
     /// Verifies a stage from now on; the same one again, when it is the same.
@@ -116,14 +153,18 @@ impl Live {
     /// There is no such stage.
     pub fn verify(&self, chosen: &Chosen, stage: &str) -> Result<()> {
         self.saves.look_at(looked(&super::open_quietly(chosen)?, stage)?);
-        self.orders.send_replace(Order::Verify { stage: stage.to_owned(), saved: false });
+        self.order(Some(stage.to_owned()));
         Ok(())
+    }
+
+    fn order(&self, stage: Option<String>) {
+        self.orders.send_modify(|order| *order = Order { number: order.number + 1, stage, saved: false });
     }
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.orders.send_replace(Order::Quit);
+        self.order(None);
         if let Some(worker) = self.worker.take() {
             let _ = worker.join();
         }
@@ -132,8 +173,8 @@ impl Drop for Live {
 
 /// The files that a stage's verdict depends on.
 fn looked(workspace: &Workspace, stage: &str) -> Result<Looked> {
-    let built = super::built(workspace, &workspace.catalog.stage(stage)?.name, false)?;
-    let (track, package) = (built.track.clone(), built.you);
+    let package = super::package(workspace, &workspace.catalog.stage(stage)?.name, Party::You, Party::You)?;
+    let track = workspace.track()?.clone();
     let given: BTreeSet<PathBuf> =
         workspace.template(stage)?.into_iter().map(|(path, _)| PathBuf::from(path)).collect();
     let folders = std::iter::once(stage).chain(track.shared.iter().map(String::as_str));
@@ -153,23 +194,24 @@ fn looked(workspace: &Workspace, stage: &str) -> Result<Looked> {
 }
 
 /// What the worker does until it is told to quit.
-fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, news: &UnboundedSender<News>) {
+fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, sender: &UnboundedSender<(u64, News)>) {
     loop {
-        let Order::Verify { stage, saved } = orders.borrow_and_update().clone() else { return };
+        let Order { number, stage: Some(stage), saved } = orders.borrow_and_update().clone() else { return };
         // Who does not listen any more is about to quit.
-        let _ = news.send(News::Begins { stage: stage.clone(), saved });
+        let tell = |news| _ = sender.send((number, news));
+        tell(News::Begins { saved });
         let mut others = orders.clone();
         let over = super::block_on_unasked(async {
             tokio::select! {
                 biased;
                 _ = others.changed() => Ok(None),
-                over = once(chosen, &stage, news) => over.map(Some),
+                over = once(chosen, &stage, &tell) => over.map(Some),
             }
         });
         match over {
             Ok(None) => continue,
-            Ok(Some(over)) => _ = news.send(over),
-            Err(error) => _ = news.send(News::Trouble(error)),
+            Ok(Some(over)) => tell(over),
+            Err(error) => tell(News::Trouble(error)),
         }
         let another = super::block_on_unasked(async { Ok(orders.changed().await.is_ok()) });
         if !another.unwrap_or(false) {
@@ -179,22 +221,22 @@ fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, news: &UnboundedSen
 }
 
 /// One verify.
-async fn once(chosen: &Chosen, stage: &str, news: &UnboundedSender<News>) -> Result<News> {
+async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News> {
     let workspace = super::open_quietly(chosen)?;
     let stage = workspace.catalog.stage(stage)?;
     has_package(&workspace, &stage)?;
     super::accept(&workspace)?;
-    let mut teller = Teller { news, not_built: String::new() };
+    let mut teller = Teller { tell, not_built: String::new() };
     let dot = workspace.dot();
     let _lock = super::prefetch::told_lock(&dot, VERIFY, "another `workshop` is verifying", &mut teller).await?;
     let selection = Selection { repeat: 1, seed: super::verify::new_seed(), ..Selection::default() };
     let judging = Judging { workspace: &workspace, stage: &stage, solution: false, selection: &selection };
     Ok(match judging.judge(&mut teller).await? {
-        Verified::NotBuilt => News::NotBuilt(teller.not_built),
-        Verified::Verdict(verdict) => News::Over(Box::new(Outcome {
+        None => News::NotBuilt(teller.not_built),
+        Some((verdict, last)) => News::Over(Box::new(Outcome {
             runs: verdict.runs.len(),
             failed: verdict.failed().count(),
-            last: Last::load(&workspace.dot(), &stage.name)?,
+            last,
             left_out: verdict.left_out,
             took: verdict.took,
             place: verdict
@@ -207,7 +249,7 @@ async fn once(chosen: &Chosen, stage: &str, news: &UnboundedSender<News>) -> Res
 
 /// Makes news of events.
 struct Teller<'n> {
-    news: &'n UnboundedSender<News>,
+    tell: &'n dyn Fn(News),
     /// What the build tool says about the learner's programs.
     not_built: String,
 }
@@ -226,7 +268,7 @@ impl Reporter for Teller<'_> {
             Event::RunOver { run, done, total } => News::RunOver {
                 done: *done,
                 total: *total,
-                failed: run.trace.clone().filter(|_| !run.passed()).map(Box::new),
+                failed: run.trace.as_ref().filter(|_| !run.passed()).map(|trace| Box::new(trace.clone())),
             },
             Event::Turn { .. }
             | Event::Waiting(None)
@@ -234,6 +276,6 @@ impl Reporter for Teller<'_> {
             | Event::StageOver { .. }
             | Event::Over { .. } => return,
         };
-        let _ = self.news.send(news);
+        (self.tell)(news);
     }
 }

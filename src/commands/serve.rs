@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::net::Ipv4Addr;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::unbounded_channel;
 
 use super::learn;
 use super::live::Live;
@@ -26,12 +25,11 @@ pub fn serve(chosen: &Chosen, args: &ServeArgs) -> Result<bool> {
         let listener = listen(args.port).await?;
         let port = listener.local_addr().map_err(|error| Error::new("the port can't be told").because(error))?.port();
         let gate = Gate::new(port).map_err(|error| Error::new("no token can be made").because(error))?;
-        let (news, mut told) = unbounded_channel();
-        let live = Live::start(chosen, &stage, args.poll, news)?;
+        let (live, mut told) = Live::start(chosen, &stage, args.poll)?;
         let site = RefCell::new(Site::new(chosen.clone(), stage, live)?);
         print(&format!("{}\n  for a browser on this machine; Ctrl-C ends it\n", gate.address()));
         let take_in = async {
-            while let Some(news) = told.recv().await {
+            while let Some(news) = told.next().await {
                 site.borrow_mut().take_in(news);
             }
         };

@@ -87,15 +87,18 @@ pub struct Judging<'j> {
 }
 
 impl Judging<'_> {
-    /// Builds and plays, and records what came of it.
-    pub async fn judge(&self, reporter: &mut dyn Reporter) -> Result<Verified> {
+    /// Builds and plays, and records what came of it: the verdict, and the runs as stories. `None` when
+    /// the learner's package can't be built.
+    pub async fn judge(&self, reporter: &mut dyn Reporter) -> Result<Option<(StageVerdict, Last)>> {
         let built = super::built(self.workspace, &self.stage.name, self.solution)?;
         let _lock = super::prefetch::build_lock(self.workspace, reporter).await?;
-        let verified = verify_stage(self.stage, &built, self.selection, reporter).await?;
-        if let Verified::Verdict(verdict) = &verified {
-            self.record(verdict)?;
+        match verify_stage(self.stage, &built, self.selection, reporter).await? {
+            Verified::NotBuilt => Ok(None),
+            Verified::Verdict(verdict) => {
+                let last = self.record(&verdict)?;
+                Ok(Some((verdict, last)))
+            }
         }
-        Ok(verified)
     }
 
     /// Are these all runs of the stage?
@@ -105,12 +108,13 @@ impl Judging<'_> {
     }
 
     /// The last runs, for pictures; and the learner's progress.
-    fn record(&self, verdict: &StageVerdict) -> Result<()> {
+    fn record(&self, verdict: &StageVerdict) -> Result<Last> {
         let (stage, dot) = (self.stage, self.workspace.dot());
         let traces = verdict.runs.iter().filter_map(|run| run.trace.clone()).collect();
-        Last::new(&stage.name, &stage.title, self.selection.seed, traces).save(&dot)?;
+        let last = Last::new(&stage.name, &stage.title, self.selection.seed, traces);
+        last.save(&dot)?;
         if self.solution {
-            return Ok(());
+            return Ok(last);
         }
         let shown = verdict.shown().map(|(_, failed)| failed.because.id.clone());
         let whole = self.whole();
@@ -122,21 +126,21 @@ impl Judging<'_> {
             if verdict.passed() && whole && progress.verified.is_none() {
                 progress.verified = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
             }
-        })
-        .map(drop)
+        })?;
+        Ok(last)
     }
 }
 
 fn verify_one(judging: &Judging<'_>, args: &VerifyArgs, reporter: &mut dyn Reporter) -> Result<bool> {
     let (workspace, stage) = (judging.workspace, judging.stage);
-    let Verified::Verdict(verdict) = super::block_on(judging.judge(reporter))? else {
+    let Some((verdict, last)) = super::block_on(judging.judge(reporter))? else {
         if args.format == report::Format::Text {
             report::print("  mend the first error above, then `workshop verify`\n");
         }
         return Ok(false);
     };
     if let Some(path) = &args.html {
-        super::trace::write_page(&Last::load(&workspace.dot(), &stage.name)?, path)?;
+        super::trace::write_page(&last, path)?;
     }
     let whole = judging.whole();
     let shown = verdict.shown().map(|(_, failed)| failed.because.clone());

@@ -1,7 +1,7 @@
 //! `workshop watch`: the full-screen view, from keys and news.
 
 use colored::Colorize;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::learn;
 use super::live::{Live, News};
@@ -42,8 +42,7 @@ enum Left {
 
 /// Until somebody leaves. The terminal is given back first, and then what runs is ended.
 async fn sit(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut Keys) -> Result<Left> {
-    let (sender, mut news) = unbounded_channel();
-    let live = Live::start(chosen, stage, args.poll, sender)?;
+    let (live, mut told) = Live::start(chosen, stage, args.poll)?;
     let mut desk = Desk::new(chosen, live, stage)?;
     // Younger than the desk, and so dropped before it: to end what runs may take a moment.
     let mut screen = Screen::enter()?;
@@ -65,11 +64,11 @@ async fn sit(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut K
                     None => desk.view.message = None,
                 }
             },
-            told = news.recv() => {
-                let told = told.ok_or_else(|| Error::new("the thread that verifies has ended").help("this is a bug of `workshop`"))?;
-                desk.hear(told);
+            news = told.next() => {
+                let news = news.ok_or_else(|| Error::new("the thread that verifies has ended").help("this is a bug of `workshop`"))?;
+                desk.hear(news);
                 // What is there already is shown at once.
-                while let Ok(more) = news.try_recv() {
+                while let Some(more) = told.at_once() {
                     desk.hear(more);
                 }
             }
@@ -86,8 +85,6 @@ struct Desk<'c> {
     hint: Option<learn::Hint>,
     /// What the view's text was made for; another text is made when it is something else.
     filled: Option<(Page, usize)>,
-    /// The news are of this stage, and not of the one before.
-    heard: bool,
     /// How many runs of the verify that is at work have failed.
     failed: usize,
 }
@@ -99,7 +96,7 @@ impl<'c> Desk<'c> {
         let page = if seen { Page::Run } else { Page::Lesson };
         State::update(&workspace.dot(), |state| state.stage(stage).shown = true)?;
         let view = View::new(place(&workspace, stage), page);
-        Ok(Desk { chosen, live, stage: stage.to_owned(), view, hint: None, filled: None, heard: false, failed: 0 })
+        Ok(Desk { chosen, live, stage: stage.to_owned(), view, hint: None, filled: None, failed: 0 })
     }
 
     /// Makes the text of the page, if it is not there.
@@ -132,20 +129,13 @@ impl<'c> Desk<'c> {
     }
 
     fn hear(&mut self, news: News) {
-        if let News::Begins { stage, .. } = &news {
-            self.heard = *stage == self.stage;
-        }
-        // What is still told of the stage before is of no interest any more.
-        if !self.heard {
-            return;
-        }
         let view = &mut self.view;
         match news {
-            News::Begins { saved, .. } => {
+            News::Begins { saved } => {
                 self.failed = 0;
                 view.tell(Status::Working(if saved { "saved" } else { "starting" }.to_owned()));
                 // Who saves wants to see what has become of it.
-                if saved && view.page != Page::Run {
+                if saved {
                     view.turn_to(Page::Run);
                 }
             }
@@ -210,10 +200,10 @@ impl<'c> Desk<'c> {
                 view.chosen = view.chosen.saturating_add_signed(by).min(of - 1);
             }
             Ask::Choose if view.page == Page::Stages => {
-                let stages = super::open_quietly(self.chosen)?.catalog.course.stages;
-                if let Some(stage) = stages.get(self.view.chosen) {
-                    learn::take_up(&super::open_quietly(self.chosen)?, stage)?;
-                    self.go(stage, Page::Run)?;
+                let workspace = super::open_quietly(self.chosen)?;
+                if let Some(stage) = workspace.catalog.course.stages.get(self.view.chosen) {
+                    learn::take_up(&workspace, stage)?;
+                    self.go(&workspace, stage, Page::Run)?;
                 }
             }
             Ask::Choose => {}
@@ -233,14 +223,12 @@ impl<'c> Desk<'c> {
     }
 
     /// Another stage.
-    fn go(&mut self, stage: &str, page: Page) -> Result<()> {
-        let workspace = super::open_quietly(self.chosen)?;
+    fn go(&mut self, workspace: &Workspace, stage: &str, page: Page) -> Result<()> {
         self.live.verify(self.chosen, stage)?;
         stage.clone_into(&mut self.stage);
-        self.view = View::new(place(&workspace, stage), page);
+        self.view = View::new(place(workspace, stage), page);
         self.hint = None;
         self.filled = None;
-        self.heard = false;
         Ok(())
     }
 
@@ -251,7 +239,7 @@ impl<'c> Desk<'c> {
             return Ok(());
         }
         match learn::move_on(&workspace, &self.stage)? {
-            Some(next) => self.go(&next, Page::Lesson)?,
+            Some(next) => self.go(&workspace, &next, Page::Lesson)?,
             None => self.turn_to(Page::Ending),
         }
         Ok(())
@@ -271,7 +259,6 @@ impl<'c> Desk<'c> {
 
 /// The name of a stage, its number, and how many there are.
 fn place(workspace: &Workspace, stage: &str) -> (String, usize, usize) {
-    let stages = &workspace.catalog.course.stages;
-    let number = stages.iter().position(|name| name == stage).map_or(1, |at| at + 1);
-    (stage.to_owned(), number, stages.len())
+    let course = &workspace.catalog.course;
+    (stage.to_owned(), course.number(stage), course.stages.len())
 }

@@ -1,6 +1,5 @@
 //! For people: what is being done while it is done, and the verdict.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use colored::Colorize;
@@ -10,7 +9,7 @@ use super::{plain, print, run, width, wrap};
 use crate::course::{Party, Stage};
 use crate::event::{Event, Reporter};
 use crate::pattern::shorten;
-use crate::verdict::{Failed, Run, StageVerdict};
+use crate::verdict::{Run, StageVerdict};
 
 /// The reporter for a terminal, or a pipe that a person reads later.
 pub struct Text {
@@ -76,8 +75,8 @@ impl Text {
         let failed = verdict.failed().count();
         let seconds = verdict.took.as_secs_f64();
         let mut out = String::new();
-        if let Some((run, how)) = verdict.shown() {
-            out.push_str(&self.failure(stage, verdict, run, how));
+        if let Some((run, _)) = verdict.shown() {
+            out.push_str(&self.failure(stage, verdict, run));
             out.push_str(&stability(verdict));
             if verdict.left_out > 0 {
                 let line = format!("  {} runs were left out: the failed ones took long enough\n", verdict.left_out);
@@ -96,7 +95,7 @@ impl Text {
         out
     }
 
-    fn failure(&self, stage: &Stage, verdict: &StageVerdict, shown: &Run, how: &Failed) -> String {
+    fn failure(&self, stage: &Stage, verdict: &StageVerdict, shown: &Run) -> String {
         let mut out = String::new();
         for (run, failed) in verdict.failed().filter(|(run, _)| self.verbose || run.id == shown.id) {
             let Ok(scenario) = stage.scenario(&run.id.scenario) else { continue };
@@ -110,7 +109,7 @@ impl Text {
             out.push('\n');
         }
         if !self.verbose {
-            out.push_str(&others(verdict, how));
+            out.push_str(&others(verdict));
         }
         out
     }
@@ -131,25 +130,9 @@ fn busy(run: &Run) -> String {
 }
 
 /// Which other runs failed, and why, in a few lines.
-fn others(verdict: &StageVerdict, shown: &Failed) -> String {
-    let mut reasons: BTreeMap<&str, (usize, &Run)> = BTreeMap::new();
-    for (run, failed) in verdict.failed() {
-        reasons.entry(&failed.because.id).or_insert((0, run)).0 += 1;
-    }
-    if let Some((count, _)) = reasons.get_mut(shown.because.id.as_str()) {
-        *count -= 1;
-    }
-    let mut out = String::new();
-    for (id, (count, run)) in reasons.iter().filter(|(_, (count, _))| *count > 0) {
-        let same = *id == shown.because.id;
-        let line = if same {
-            format!("{count} more failed for the same reason ({id})")
-        } else {
-            format!("{count} failed otherwise ({id}), first: {}", run.id)
-        };
-        out.push_str(&wrap(&line, width(), "  ").dimmed().to_string());
-    }
-    out
+fn others(verdict: &StageVerdict) -> String {
+    let failed = verdict.failed().map(|(run, failed)| (failed.because.id.as_str(), run.id.to_string()));
+    super::others(failed).iter().map(|line| wrap(line, width(), "  ").dimmed().to_string()).collect()
 }
 
 /// With repeats: how stable each run is, and what the failed ones have in common.

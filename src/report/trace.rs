@@ -37,21 +37,9 @@ pub fn verdict(run: &Trace, width: usize) -> String {
     }
 }
 
-/// Which runs failed besides the first that did, and why.
+/// Which runs failed besides the first that did, and why: a line for each reason.
 pub fn others(runs: &[Trace]) -> Vec<String> {
-    let mut reasons: Vec<(&str, usize, String)> = Vec::new();
-    for (run, reason) in runs.iter().filter_map(|run| Some((run, run.reason.as_ref()?))) {
-        match reasons.iter_mut().find(|(id, ..)| *id == reason.id) {
-            Some((_, count, _)) => *count += 1,
-            None => reasons.push((&reason.id, 1, run.title())),
-        }
-    }
-    let told = reasons.into_iter().enumerate().filter_map(|(at, (id, count, first))| match (at, count) {
-        (0, 1) => None,
-        (0, _) => Some(format!("{} more failed for the same reason ({id}).", count - 1)),
-        _ => Some(format!("{count} failed otherwise ({id}), first: {first}.")),
-    });
-    told.collect()
+    super::others(runs.iter().filter_map(|run| Some((run.reason.as_ref()?.id.as_str(), run.title()))))
 }
 
 /// What goes over a wire, with so much room: where it is too little for all, what the bytes say and in how

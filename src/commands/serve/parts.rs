@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::learn::following;
 use super::super::live::Outcome;
 use super::site::{Came, Site};
 use crate::course::Stage;
 use crate::error::Result;
+use crate::progress::Standing;
 use crate::report::trace::{others, show};
 use crate::report::{plain, render_error};
 use crate::serve::{
@@ -61,17 +63,16 @@ fn took(outcome: &Outcome) -> String {
 fn progress(workspace: &Workspace, here: &str) -> Progress {
     let (state, names) = (&workspace.state, &workspace.catalog.course.stages);
     let stages = names.iter().map(|name| {
-        let (state, mark) = match state.stages.get(name) {
-            Some(progress) if progress.verified.is_some() => ("verified", "✓"),
-            _ if *name == state.current => ("current", "→"),
-            Some(progress) if progress.skipped => ("skipped", "○"),
-            _ => ("open", "·"),
+        let (state, mark) = match state.standing(name) {
+            Standing::Verified => ("verified", "✓"),
+            Standing::Current => ("current", "→"),
+            Standing::Skipped => ("skipped", "○"),
+            Standing::Open => ("open", "·"),
         };
         let title = workspace.catalog.stage(name).map(|stage| stage.title).unwrap_or_default();
         StageLine { name: name.clone(), title, state, mark, here: name == here }
     });
-    let at = names.iter().position(|name| name == here).map_or(0, |at| at + 1);
-    let others = names[at..].iter().any(|name| !state.verified(name));
+    let others = following(workspace, here).is_some();
     let verified = state.verified(here);
     let all = names.iter().all(|name| state.verified(name));
     let ending = if all { workspace.catalog.course.ending.trim().to_owned() } else { String::new() };
@@ -178,24 +179,17 @@ fn solution(workspace: &Workspace, stage: &str) -> Result<Solution> {
     if !workspace.state.verified(stage) {
         return Ok(Solution::default());
     }
-    let edited = workspace.editable(stage)?;
-    let mut files = Vec::new();
-    for (name, bytes) in workspace.solution(stage)? {
-        let path = std::path::Path::new(stage).join(&name);
-        if edited.contains(&path) {
-            let mine = workspace.text(&path).unwrap_or_default();
-            files.extend(difference(&path.display().to_string(), &mine, &String::from_utf8_lossy(&bytes)));
-        }
-    }
-    Ok(Solution { open: true, files })
+    let files = workspace.solution(stage)?.into_iter().filter_map(|(path, theirs)| {
+        difference(&path.display().to_string(), &workspace.text(&path).unwrap_or_default(), &theirs)
+    });
+    Ok(Solution { open: true, files: files.collect() })
 }
 
 fn lesson(workspace: &Workspace, stage: &str) -> Result<Lesson> {
     let Stage { name, title, .. } = workspace.catalog.stage(stage)?;
-    let stages = &workspace.catalog.course.stages;
-    let number = stages.iter().position(|stage| *stage == name).map_or(0, |at| at + 1);
+    let course = &workspace.catalog.course;
     Ok(Lesson {
-        number: format!("Stage {number} of {}", stages.len()),
+        number: format!("Stage {} of {}", course.number(&name), course.stages.len()),
         html: lesson_html(&crate::pattern::visible(&workspace.catalog.lesson(&name)?)),
         stage: name,
         title,

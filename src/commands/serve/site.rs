@@ -21,8 +21,6 @@ pub(super) struct Site {
     live: Live,
     pub(super) work: Work,
     pub(super) came: Came,
-    /// What is told is of the stage that is shown.
-    hears: bool,
     templates: Templates,
     /// Who is told when something changes.
     looking: Vec<Sender<String>>,
@@ -57,21 +55,17 @@ impl Site {
     /// Shows what `live` tells of a stage.
     pub(super) fn new(chosen: Chosen, stage: String, live: Live) -> Result<Site> {
         let (work, came, looking) = (Work::default(), Came::Nothing, Vec::new());
-        Ok(Site { chosen, stage, live, work, came, hears: false, templates: Templates::new()?, looking })
+        Ok(Site { chosen, stage, live, work, came, templates: Templates::new()?, looking })
     }
 
     /// Takes in what is new, and tells those who look.
     pub(super) fn take_in(&mut self, news: News) {
         match news {
-            // What is still told of the stage before is of no interest.
-            News::Begins { stage, .. } if stage != self.stage => self.hears = false,
-            News::Begins { saved, .. } => {
-                self.hears = true;
+            News::Begins { saved } => {
                 self.work = Work::default();
                 let files: &[Part] = if saved { &[Part::Files, Part::Solution] } else { &[] };
                 self.tell("changed", &[&[Part::Status, Part::Verdict], files].concat());
             }
-            _ if !self.hears => {}
             News::Doing(what) => {
                 self.work.doing = what;
                 self.tell("changed", &[Part::Status]);
@@ -155,7 +149,7 @@ impl Site {
     fn go_to(&mut self, stage: &str) -> Result<()> {
         self.live.verify(&self.chosen, stage)?;
         stage.clone_into(&mut self.stage);
-        (self.work, self.came, self.hears) = (Work::default(), Came::Nothing, false);
+        (self.work, self.came) = (Work::default(), Came::Nothing);
         self.tell("moved", &[]);
         Ok(())
     }
