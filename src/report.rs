@@ -4,27 +4,32 @@
 //! go to standard error.
 
 mod ascii;
+mod diff;
 mod json;
 mod junit;
-mod lesson;
+mod markdown;
 mod plain;
 mod run;
 mod spinner;
 mod text;
 pub mod trace;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use ratatui::crossterm::terminal;
+use textwrap::WordSplitter;
 
 use crate::error::Error;
 use crate::event::Reporter;
 
 pub use ascii::{showable, unicode};
+pub use diff::diff;
 pub use json::Json;
 pub use junit::Junit;
-pub use lesson::{diff, laid_out, markdown};
+pub use markdown::laid_out;
 pub use plain::plain;
 pub use spinner::Spinner;
 pub use text::{Text, progress_line, whose};
@@ -69,8 +74,8 @@ pub fn colour() -> bool {
 /// lines are hard to read.
 pub fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let width = columns
-        .unwrap_or_else(|| if std::io::stdout().is_terminal() { usize::from(termimad::terminal_size().0) } else { 80 });
+    let terminal = || terminal::size().ok().filter(|_| std::io::stdout().is_terminal());
+    let width = columns.or_else(|| terminal().map(|(columns, _)| usize::from(columns))).unwrap_or(80);
     width.clamp(20, 100)
 }
 
@@ -160,26 +165,24 @@ pub fn render_error(error: &Error, colour: bool) -> String {
 }
 
 /// Breaks text into lines of a width, each with an indent. A blank line separates paragraphs;
-/// within one, the line breaks of the source mean nothing.
+/// within one, the line breaks of the source mean nothing. Words stay whole, so that they can be
+/// copied.
 pub fn wrap(text: &str, width: usize, indent: &str) -> String {
-    let room = width.saturating_sub(indent.chars().count()).max(16);
-    let paragraphs: Vec<String> = text.split("\n\n").map(|paragraph| wrap_paragraph(paragraph, room, indent)).collect();
-    paragraphs.join("\n")
+    let width = width.max(indent.chars().count() + 16);
+    let options = lines_of(width).break_words(false).initial_indent(indent).subsequent_indent(indent);
+    let paragraph = |text: &str| {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        format!("{}\n", textwrap::fill(&words.join(" "), &options))
+    };
+    text.split("\n\n").map(paragraph).collect::<Vec<_>>().join("\n")
 }
 
-fn wrap_paragraph(text: &str, room: usize, indent: &str) -> String {
-    let mut out = String::new();
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
-            out.push_str(&format!("{indent}{line}\n"));
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    out.push_str(&format!("{indent}{line}\n"));
-    out
+/// A paragraph in lines of a width; words that are longer are broken.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    textwrap::wrap(text.trim(), lines_of(width.max(1))).into_iter().map(Cow::into_owned).collect()
+}
+
+/// A line ends between words and nowhere else: what has a hyphen may be a name.
+fn lines_of(width: usize) -> textwrap::Options<'static> {
+    textwrap::Options::new(width).word_splitter(WordSplitter::NoHyphenation)
 }

@@ -96,7 +96,9 @@ fn show(workspace: &Workspace, stage: &str) -> Result<bool> {
     let stage = workspace.catalog.stage(stage)?;
     let course = &workspace.catalog.course;
     let title = format!("Stage {} of {}: {}", course.number(&stage.name), course.stages.len(), stage.title);
-    let lesson = report::markdown(&visible(&workspace.catalog.lesson(&stage.name)?), width());
+    let lesson = visible(&workspace.catalog.lesson(&stage.name)?);
+    // In a pipe or without colour Markdown stays as it is: it is made to be read so, too.
+    let lesson = if report::colour() { report::laid_out(&lesson, width()) } else { lesson };
     print(&format!("\n{}\n{lesson}\n{}", title.cyan().bold(), task(workspace, &stage)?));
     Ok(true)
 }
