@@ -18,12 +18,13 @@ use crate::transcript::{Action, Expect, LinkFault, RoleId, Step, StepKind};
 use crate::verdict::{Explanation, Failed, Failure, Run};
 
 /// The names of all facts, the most telling first.
-pub const FACTS: [&str; 33] = [
+pub const FACTS: [&str; 34] = [
     "unfinished",
     "address-in-use",
     "panicked",
     "out-of-memory",
     "not-started",
+    "open-to-all",
     "on-stderr",
     "flood",
     "leaked",
@@ -255,6 +256,13 @@ impl Case<'_> {
                 "leaked",
                 format!(
                     "{} ended, but left a process behind that still holds its output.",
+                    capitalize(&self.who(*role))
+                ),
+            ),
+            Failure::OpenToAll(role) => add(
+                "open-to-all",
+                format!(
+                    "{} listens on every interface of this machine (0.0.0.0): whoever is on the same network can call it. Listen on loopback, 127.0.0.1, and only programs of this machine can.",
                     capitalize(&self.who(*role))
                 ),
             ),

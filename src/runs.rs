@@ -338,6 +338,9 @@ impl<'c> Player<'c> {
             let listener = self.matcher.listener(self.plan.scenario, name);
             let Some(listener) = listener.filter(|listener| *listener != role) else { continue };
             let Some(value) = self.matcher.value(listener, name).map(str::to_owned) else { continue };
+            if self.is_open_to_all(&value) {
+                return Err(Failure::OpenToAll(listener));
+            }
             let handed = self
                 .link_to(LinkName { dialer: role, listener }, &value)
                 .await
@@ -345,6 +348,14 @@ impl<'c> Player<'c> {
             self.matcher.alias(role, name, handed);
         }
         Ok(pattern.fill(&|name| self.matcher.value(role, name).map(str::to_owned)))
+    }
+
+    /// Does whoever listens at this address listen on every interface? The system says so, or else the
+    /// address itself.
+    fn is_open_to_all(&self, value: &str) -> bool {
+        let Some(address) = Address::read(value) else { return false };
+        let bound = self.sockets.as_ref().and_then(|sockets| sockets.listens(address.socket));
+        bound.unwrap_or(address.printed).is_unspecified()
     }
 
     /// The address of a link, in the form of the address that it leads to.

@@ -91,7 +91,7 @@
 //! and time namespaces. A [`Watch`] holds two file descriptors per thread and
 //! one per process.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// The kernel's queues of one TCP socket, in bytes.
@@ -154,6 +154,13 @@ impl SocketTable {
     #[must_use]
     pub fn queues(&self, local: SocketAddr, remote: SocketAddr) -> Option<Queues> {
         self.0.queues(local, remote)
+    }
+
+    /// The address at which somebody listens who takes connections to `address`: the same one, or that
+    /// of every interface (`0.0.0.0`, `::`). `None` when nobody listens there.
+    #[must_use]
+    pub fn listens(&self, address: SocketAddr) -> Option<IpAddr> {
+        self.0.listens(address)
     }
 }
 
@@ -223,7 +230,7 @@ pub fn unread_in_pipe(fd: std::os::fd::BorrowedFd<'_>) -> Option<usize> {
 /// Systems that do not say.
 #[cfg(not(target_os = "linux"))]
 mod imp {
-    use super::{Activity, Duration, Queues, SocketAddr};
+    use super::{Activity, Duration, IpAddr, Queues, SocketAddr};
 
     #[derive(Debug)]
     pub enum Table {}
@@ -234,6 +241,10 @@ mod imp {
         }
 
         pub fn queues(&self, _: SocketAddr, _: SocketAddr) -> Option<Queues> {
+            match *self {}
+        }
+
+        pub fn listens(&self, _: SocketAddr) -> Option<IpAddr> {
             match *self {}
         }
     }

@@ -91,6 +91,8 @@ pub enum Failure {
     Spinning(RoleId),
     /// A role left a process behind that holds its output.
     Leaked(RoleId),
+    /// A role listens on every interface of the machine, not only on loopback.
+    OpenToAll(RoleId),
     /// A role could not be started.
     NotStarted(RoleId, String),
     /// The transcript can be read in too many ways: its author's fault.

@@ -384,6 +384,23 @@ mod hostile {
         assert_eq!(verdict.run()["lanes"][0]["lines"], serde_json::json!(["one", "two"]));
     }
 
+    /// Whatever it prints: the system says where its socket listens.
+    #[test]
+    fn who_listens_on_every_interface_is_told_so() {
+        passes("listens-on-loopback");
+        for scenario in ["listens-to-all", "listens-to-all-in-secret"] {
+            let (_learner, verdict) = fails(scenario, "open-to-all");
+            assert!(verdict.run()["reason"]["say"].to_string().contains("127.0.0.1"), "{:#}", verdict.run());
+        }
+    }
+
+    #[test]
+    fn a_line_that_comes_again_is_told_as_that() {
+        let (_learner, verdict) = fails("stutters", "wrong-line");
+        let said = verdict.run()["reason"]["say"].to_string();
+        assert!(said.contains("«one» a second time, where «two» was expected"), "{said}");
+    }
+
     #[test]
     fn who_needs_too_much_memory_is_told_so() {
         let (_learner, verdict) = fails("has-no-memory", "out-of-memory");

@@ -153,7 +153,7 @@ impl Case<'_> {
             joined(&who, text, whole, follower, &mut add);
         }
         if facts.is_empty() || line.whole {
-            self.odd_line(role, text, &expected, facts);
+            self.odd_line((role, index), text, &expected, facts);
         }
     }
 
@@ -220,21 +220,26 @@ impl Case<'_> {
         }
     }
 
-    fn odd_line(&self, role: RoleId, text: &str, expected: &[String], facts: &mut Vec<Fact>) {
-        let who = capitalize(&self.who(role));
+    /// A line that is neither a piece of one nor several.
+    fn odd_line(&self, (role, index): (RoleId, usize), text: &str, expected: &[String], facts: &mut Vec<Fact>) {
+        let said = format!("{} printed «{}»", capitalize(&self.who(role)), shown(text));
+        let times = expected.iter().filter(|expected| *expected == text).count();
+        let before = self.evidence.lanes[role].lines[..index].iter().filter(|line| line.text() == Some(text)).count();
+        // Whether another line was due depends on what the runner had typed by then; that it is the same one
+        // again does not.
+        let again = times > 0 && before >= times;
         let awaited = self.awaited_lines().into_iter().find(|awaited| awaited.role == role);
-        let (id, say) = match awaited {
-            Some(awaited) => (
-                "wrong-line",
-                format!("{who} printed «{}» where «{}» was expected.", shown(text), shown(&awaited.text)),
-            ),
-            None if expected.iter().any(|expected| expected == text) => (
-                "extra-line",
-                format!("{who} printed «{}», which is not to come here: too early, or a second time.", shown(text)),
-            ),
-            None => ("extra-line", format!("{who} printed «{}», which nothing asked for.", shown(text))),
-        };
-        facts.push(Fact { id, say, place: None });
+        let mut add = |id, say| facts.push(Fact { id, say, place: None });
+        if let Some(awaited) = &awaited {
+            let again = if again { " a second time," } else { "" };
+            add("wrong-line", format!("{said}{again} where «{}» was expected.", shown(&awaited.text)));
+        }
+        match awaited {
+            _ if again => add("extra-line", format!("{said} a second time.")),
+            None if times > 0 => add("extra-line", format!("{said}, which is not to come here yet.")),
+            None => add("extra-line", format!("{said}, which nothing asked for.")),
+            Some(_) => {}
+        }
     }
 }
 

@@ -5,7 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// An address as a role prints it, in one of the forms that are captured.
 pub(super) struct Address<'v> {
     pub(super) text: &'v str,
+    /// Where to connect.
     pub(super) socket: SocketAddr,
+    /// As it is printed: perhaps all interfaces.
+    pub(super) printed: IpAddr,
     /// Where the port stands in the text.
     pub(super) port: std::ops::Range<usize>,
 }
@@ -23,13 +26,15 @@ impl<'v> Address<'v> {
         } else {
             (Ipv4Addr::LOCALHOST.into(), 0, text)
         };
+        let printed = ip;
         let ip = match ip {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
         let port: u16 = digits.parse().ok()?;
-        ip.is_loopback().then(|| Address { text, socket: (ip, port).into(), port: start..start + digits.len() })
+        let port_in_text = start..start + digits.len();
+        ip.is_loopback().then(|| Address { text, socket: (ip, port).into(), printed, port: port_in_text })
     }
 
     pub(super) fn with_port(&self, port: u16) -> String {

@@ -30,6 +30,9 @@ pub(super) struct Patience {
     pub(super) pause: Duration,
     ticks: u64,
     still: Option<(u64, u32)>,
+    /// The stillness in which nothing was on its way, on any socket: as long as nobody runs, there is
+    /// nobody who could send anything.
+    rests: Option<u64>,
     blind: u32,
     cpu: Vec<Option<Duration>>,
 }
@@ -40,6 +43,7 @@ impl Patience {
             pause: player.first_pause(),
             ticks: player.ticks.load(Ordering::Relaxed),
             still: None,
+            rests: None,
             blind: 0,
             cpu: vec![None; player.peers.len()],
         }
@@ -79,10 +83,14 @@ impl Patience {
     }
 
     /// Have all peers slept for some looks, with nothing on its way?
-    pub(super) fn is_still(&self, player: &Player<'_>) -> bool {
-        let known = |own, other| player.links.iter().any(|link| link.knows(own, other));
-        self.still.is_some_and(|(_, count)| count >= SURE)
-            && !player.watches().any(|watch| watch.moves_elsewhere(&known))
+    pub(super) fn is_still(&mut self, player: &Player<'_>) -> bool {
+        let Some((mark, SURE..)) = self.still else { return false };
+        if self.rests != Some(mark) {
+            let known = |own, other| player.links.iter().any(|link| link.knows(own, other));
+            let moves = player.watches().any(|watch| watch.moves_elsewhere(&known));
+            self.rests = (!moves).then_some(mark);
+        }
+        self.rests == Some(mark)
     }
 
     fn spins(&mut self, player: &Player<'_>) -> Judgement {

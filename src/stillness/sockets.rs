@@ -2,7 +2,7 @@
 
 use super::Queues;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 
@@ -44,6 +44,20 @@ impl Table {
     }
 
     pub fn queues(&self, local: SocketAddr, remote: SocketAddr) -> Option<Queues> {
+        self.ask(local, remote, |answer| parse(answer, remote))
+    }
+
+    pub fn listens(&self, address: SocketAddr) -> Option<IpAddr> {
+        // No connection has this other end, so the kernel falls back to the listener.
+        let nobody = match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        self.ask(address, SocketAddr::new(nobody, 0), parse_listener)
+    }
+
+    /// Looks a socket up by its two addresses.
+    fn ask<T>(&self, local: SocketAddr, remote: SocketAddr, parse: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
         let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
         *sequence = sequence.wrapping_add(1);
         let request = request(*sequence, local, remote)?;
@@ -55,7 +69,7 @@ impl Table {
             let (length, _) = received.ok()?;
             let answer = buffer.get(..length)?;
             if number::<4>(answer, 8).map(u32::from_ne_bytes)? == *sequence {
-                return parse(answer, remote);
+                return parse(message(answer)?);
             }
         }
     }
@@ -107,11 +121,24 @@ fn padded(address: [u8; 4]) -> [u8; 16] {
     bytes
 }
 
-fn parse(answer: &[u8], remote: SocketAddr) -> Option<Queues> {
-    if number(answer, 4).map(u16::from_ne_bytes)? != SOCK_DIAG_BY_FAMILY {
+/// The `struct inet_diag_msg` of an answer that is not an error, and what follows it.
+fn message(answer: &[u8]) -> Option<&[u8]> {
+    let found = number(answer, 4).map(u16::from_ne_bytes)? == SOCK_DIAG_BY_FAMILY;
+    answer.get(HEADER..).filter(|_| found)
+}
+
+fn parse_listener(message: &[u8]) -> Option<IpAddr> {
+    // LISTEN
+    if *message.get(1)? != 10 {
         return None;
     }
-    let message = answer.get(HEADER..)?;
+    Some(match i32::from(*message.first()?) == i32::from(AddressFamily::INET.as_raw()) {
+        true => Ipv4Addr::from(number::<4>(message, 8)?).into(),
+        false => Ipv6Addr::from(number::<16>(message, 8)?).to_canonical(),
+    })
+}
+
+fn parse(message: &[u8], remote: SocketAddr) -> Option<Queues> {
     // Without a connection the kernel falls back to a listener on the port.
     let same_peer = number(message, 6).map(u16::from_be_bytes)? == remote.port();
     // ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING

@@ -427,6 +427,33 @@ fn what_moves_elsewhere() {
 }
 
 #[test]
+fn where_somebody_listens() {
+    let table = SocketTable::open().expect("netlink");
+    for (bound, asked) in [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("[::1]", "[::1]"),
+        ("[::]", "[::1]"),
+        ("[::]", "127.0.0.1"),
+    ] {
+        let Ok(listener) = TcpListener::bind(format!("{bound}:0")) else {
+            assert!(bound.contains(':'), "only IPv6 may be missing");
+            continue;
+        };
+        let port = listener.local_addr().expect("address").port();
+        let at: SocketAddr = format!("{asked}:{port}").parse().expect("address");
+        let bound: SocketAddr = format!("{bound}:{port}").parse().expect("address");
+        assert_eq!(table.listens(at), Some(bound.ip()));
+        // Whoever calls meanwhile makes no difference.
+        let client = TcpStream::connect(at).expect("connect");
+        assert_eq!(table.listens(at), Some(bound.ip()));
+        drop(client);
+        drop(listener);
+        assert_eq!(table.listens(at), None);
+    }
+}
+
+#[test]
 fn no_such_socket() {
     let table = SocketTable::open().expect("netlink");
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");

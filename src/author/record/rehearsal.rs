@@ -151,6 +151,11 @@ impl Stagehand<'_> {
                 "let it wait for what it has started",
                 Some(*role),
             ),
+            Failure::OpenToAll(role) => (
+                format!("`{}` listens on every interface of the machine", name(*role)),
+                "let it listen on 127.0.0.1: nobody else on the network is to reach it",
+                Some(*role),
+            ),
             Failure::NotStarted(role, why) => (
                 format!("`{}` can't be started: {why}", name(*role)),
                 "look at `run` of the track in exercises/course.yaml, and at what the role is handed",

@@ -17,6 +17,23 @@ killed)
 spins)
     while :; do :; done
     ;;
+listens)
+    exec python3 -S -c 'import socket, sys
+with socket.create_server((sys.argv[1], 0)) as listener:
+    print("listening on %s:%d" % (sys.argv[2], listener.getsockname()[1]), flush=True)
+    listener.accept()' "$2" "$3"
+    ;;
+calls)
+    exec python3 -S -c 'import socket, sys
+host, port = sys.argv[1].split(":")
+with socket.create_connection((host, int(port))):
+    print("connected")' "$2"
+    ;;
+stutters)
+    echo one
+    echo one
+    echo two
+    ;;
 works)
     python3 -S -c 'import time
 while time.process_time() < 0.7: pass'
