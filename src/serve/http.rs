@@ -30,6 +30,11 @@ const MOST_BYTES: usize = 16 << 10;
 /// So many connections at a time: a browser has six, and an open file is needed for each.
 const MOST_CONNECTIONS: usize = 128;
 
+/// What is said where there is nothing, whether or not who asks knows the token: most often it is the
+/// learner, with an address of yesterday.
+const NOTHING: &str = "There is nothing here. The address of the course is the one that `workshop serve` has \
+                       printed; it is another one after each start.\n";
+
 /// What no answer goes without. Nothing may be loaded but what comes from here, and nobody may keep the
 /// answer, put it into a page of theirs, or learn the address from a link.
 const ALWAYS: [(HeaderName, &str); 6] = [
@@ -68,10 +73,12 @@ pub enum Answer {
     Text(&'static str, String),
     /// Texts of the type of server-sent events, as they come.
     Events(Receiver<String>),
-    /// To be had from the page itself.
-    Page,
+    /// To be had from another address, relative to the one that was asked for.
+    At(String),
     /// There is no such thing.
     Nothing,
+    /// Whoever asks may not, or not in this way: without a hint, as it may be somebody who tries.
+    Refused(StatusCode),
 }
 
 impl Gate {
@@ -94,26 +101,28 @@ impl Gate {
         format!("http://{}/{}/", self.hosts[0], self.token)
     }
 
-    /// What is asked for, or how it is refused: without a hint, as it may be somebody who tries.
+    /// What is asked for, by somebody who may.
     ///
     /// # Errors
-    /// Whoever asks may not, or not in this way.
-    pub fn admit<'r, B: Body>(&self, request: &'r Request<B>) -> Result<Asked<'r>, StatusCode> {
-        let host = self.host(request).ok_or(StatusCode::FORBIDDEN)?;
+    /// The answer for everybody else.
+    pub fn admit<'r, B: Body>(&self, request: &'r Request<B>) -> Result<Asked<'r>, Answer> {
+        let host = self.host(request).ok_or(Answer::Refused(StatusCode::FORBIDDEN))?;
         let post = request.method() == Method::POST;
         if !is_from_here(request, host, post) {
-            return Err(StatusCode::FORBIDDEN);
+            return Err(Answer::Refused(StatusCode::FORBIDDEN));
         }
         let behind = request.uri().path().strip_prefix('/').unwrap_or_default();
-        let (token, path) = behind.split_once('/').ok_or(StatusCode::NOT_FOUND)?;
+        let (token, path) = behind.split_once('/').map_or((behind, None), |(token, path)| (token, Some(path)));
         if !is_same(token.as_bytes(), self.token.as_bytes()) {
-            return Err(StatusCode::NOT_FOUND);
+            return Err(Answer::Nothing);
         }
+        // The page's links lead to what is beside it, and so behind the `/`.
+        let path = path.ok_or_else(|| Answer::At(format!("{token}/")))?;
         if !post && request.method() != Method::GET {
-            return Err(StatusCode::METHOD_NOT_ALLOWED);
+            return Err(Answer::Refused(StatusCode::METHOD_NOT_ALLOWED));
         }
         if !request.body().is_end_stream() {
-            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+            return Err(Answer::Refused(StatusCode::PAYLOAD_TOO_LARGE));
         }
         Ok(Asked { post, path, query: request.uri().query().unwrap_or_default() })
     }
@@ -177,11 +186,8 @@ pub async fn serve(listener: &TcpListener, gate: &Gate, answer: &dyn Fn(&Asked<'
 
 async fn connection(stream: TcpStream, gate: &Gate, answer: &dyn Fn(&Asked<'_>) -> Answer) {
     let service = service_fn(|request: Request<Incoming>| {
-        let answered = gate.admit(&request).map(|asked| answer(&asked));
-        std::future::ready(Ok::<_, Infallible>(match answered {
-            Ok(answer) => answer.response(),
-            Err(status) => response(status, Sent::Whole(None)),
-        }))
+        let answered = gate.admit(&request).map_or_else(|refused| refused, |asked| answer(&asked));
+        std::future::ready(Ok::<_, Infallible>(answered.response()))
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(MOST_BYTES).max_headers(64);
@@ -191,27 +197,27 @@ async fn connection(stream: TcpStream, gate: &Gate, answer: &dyn Fn(&Asked<'_>) 
 
 impl Answer {
     fn response(self) -> Response<Sent> {
-        let (kind, sent) = match self {
-            Answer::Text(kind, text) => (kind, Sent::Whole(Some(text.into()))),
-            Answer::Events(events) => ("text/event-stream", Sent::Told(events)),
-            Answer::Page => {
-                let mut response = response(StatusCode::SEE_OTHER, Sent::Whole(None));
-                response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("../"));
-                return response;
+        let whole = |text: String| Sent::Whole(Some(text.into()));
+        let (status, header, sent) = match self {
+            Answer::Text(kind, text) => (StatusCode::OK, Some((header::CONTENT_TYPE, kind.to_owned())), whole(text)),
+            Answer::Events(events) => {
+                (StatusCode::OK, Some((header::CONTENT_TYPE, "text/event-stream".to_owned())), Sent::Told(events))
             }
-            Answer::Nothing => return response(StatusCode::NOT_FOUND, Sent::Whole(None)),
+            Answer::At(address) => (StatusCode::SEE_OTHER, Some((header::LOCATION, address)), Sent::Whole(None)),
+            Answer::Nothing => (
+                StatusCode::NOT_FOUND,
+                Some((header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned())),
+                whole(NOTHING.to_owned()),
+            ),
+            Answer::Refused(status) => (status, None, Sent::Whole(None)),
         };
-        let mut response = response(StatusCode::OK, sent);
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        let mut response = Response::new(sent);
+        *response.status_mut() = status;
+        let always = ALWAYS.map(|(name, value)| (name, HeaderValue::from_static(value)));
+        let own = header.and_then(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?)));
+        response.headers_mut().extend(always.into_iter().chain(own));
         response
     }
-}
-
-fn response(status: StatusCode, sent: Sent) -> Response<Sent> {
-    let mut response = Response::new(sent);
-    *response.status_mut() = status;
-    response.headers_mut().extend(ALWAYS.map(|(name, value)| (name, HeaderValue::from_static(value))));
-    response
 }
 
 /// The body of an answer.

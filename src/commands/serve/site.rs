@@ -108,10 +108,10 @@ impl Site {
             (false, ["page.js"]) => Answer::Text("text/javascript; charset=utf-8", SCRIPT.to_owned()),
             (false, ["events"]) => self.events(),
             (true, [what @ ("next" | "skip" | "hint" | "stage" | "again"), stage]) => match self.act(what, stage) {
-                Ok(()) => Answer::Page,
+                Ok(()) => the_page(),
                 Err(error) => {
                     self.over(Came::Trouble(error));
-                    Answer::Page
+                    the_page()
                 }
             },
             _ => Answer::Nothing,
@@ -189,4 +189,9 @@ fn trouble(error: &crate::error::Error) -> String {
 fn event_of(event: &str, parts: &[Part]) -> String {
     let names: Vec<&str> = parts.iter().map(|part| part.name()).collect();
     format!("event: {event}\ndata: {}\n\n", names.join(" "))
+}
+
+/// After a button the browser asks for the page again: it is above `/WHAT/STAGE`.
+fn the_page() -> Answer {
+    Answer::At("../".to_owned())
 }
