@@ -220,6 +220,13 @@ pub fn denied(pid: u32) -> Option<Duration> {
     imp::denied(pid)
 }
 
+/// How long this thread has run so far, or was ready to run and had no processor: all the time but that
+/// in which it waited for something to do. `None` if unknown.
+#[must_use]
+pub fn occupied() -> Option<Duration> {
+    imp::occupied()
+}
+
 /// Bytes in a pipe that nobody has read yet; on Linux for either end.
 #[cfg(unix)]
 #[must_use]
@@ -277,12 +284,16 @@ mod imp {
     pub fn denied(_: u32) -> Option<Duration> {
         None
     }
+
+    pub fn occupied() -> Option<Duration> {
+        None
+    }
 }
 
 #[cfg(target_os = "linux")]
 mod imp {
     pub use super::sockets::Table;
-    pub use super::tasks::{Tree, cpu_time, denied};
+    pub use super::tasks::{Tree, cpu_time, denied, occupied};
 }
 
 #[cfg(target_os = "linux")]

@@ -21,8 +21,10 @@ const MAX_LINES: usize = 10;
 /// What a failed run looked like, as indented text.
 pub fn show(run: &Run, failed: &Failed, scenario: &Scenario, width: usize, verbose: bool) -> String {
     let mut out = String::new();
+    // What the marks mean is said once.
+    let mut legend = true;
     for role in 0..run.evidence.lanes.len() {
-        out.push_str(&lane(run, failed, scenario, role, width, verbose));
+        out.push_str(&lane(run, failed, scenario, role, &mut legend, width, verbose));
     }
     for link in &run.evidence.links {
         out.push_str(&wire(&run.evidence, link, width, verbose));
@@ -34,7 +36,15 @@ pub fn show(run: &Run, failed: &Failed, scenario: &Scenario, width: usize, verbo
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Shown(String);
 
-fn lane(run: &Run, failed: &Failed, scenario: &Scenario, role: RoleId, width: usize, verbose: bool) -> String {
+fn lane(
+    run: &Run,
+    failed: &Failed,
+    scenario: &Scenario,
+    role: RoleId,
+    legend: &mut bool,
+    width: usize,
+    verbose: bool,
+) -> String {
     let lane = &run.evidence.lanes[role];
     if !lane.started {
         return String::new();
@@ -49,7 +59,11 @@ fn lane(run: &Run, failed: &Failed, scenario: &Scenario, role: RoleId, width: us
         }));
     }
     let wanted: Vec<Shown> = expected.iter().map(|(text, _)| Shown(text.clone())).collect();
-    let mut out = format!("  {} {}\n", lane.role.bold(), format!("({})", lane.party.name()).dimmed());
+    let differs = *legend && wanted != printed;
+    *legend &= !differs;
+    let marks = if differs { marks(&printed, &expected, &run.captures[role]) } else { "" };
+    let party = format!("({}){marks}", lane.party.name());
+    let mut out = format!("  {} {}\n", lane.role.bold(), party.dimmed());
     out.push_str(&difference(&wanted, &printed, width, verbose));
     let stderr = stderr_lines(lane);
     if !stderr.is_empty() {
@@ -57,6 +71,16 @@ fn lane(run: &Run, failed: &Failed, scenario: &Scenario, role: RoleId, width: us
         out.push_str(&tail(&stderr, width, verbose));
     }
     out
+}
+
+/// What the marks of a difference mean.
+fn marks(printed: &[Shown], expected: &[(String, Option<&Pattern>)], captures: &Captures) -> &'static str {
+    let missing = expected.iter().filter(|(text, _)| !printed.iter().any(|line| line.0 == *text));
+    let mut names = missing.filter_map(|(_, pattern)| *pattern).flat_map(Pattern::names);
+    match names.any(|(name, ..)| !captures.contains_key(name)) {
+        true => ": - expected, with any value for {…}, + printed",
+        false => ": - expected, + printed",
+    }
 }
 
 /// What was to be seen of a role so far: as text, with its pattern where it is a line.

@@ -1,11 +1,12 @@
 //! The time limit of a run. Time in which peers were ready to run and had no processor does not
-//! count: a machine that is busy takes longer, and comes to the same verdict.
+//! count, nor does time in which the runner was occupied, with other runs perhaps: a machine that is
+//! busy takes longer, and comes to the same verdict.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::stillness::denied;
+use crate::stillness::{denied, occupied};
 
 /// On however busy a machine: after so many times the limit a run is over.
 const AT_MOST: u32 = 10;
@@ -17,6 +18,8 @@ const LOOKS: u32 = 20;
 pub(super) struct Limit {
     limit: Duration,
     start: Cell<Instant>,
+    /// How long the runner had been occupied by then.
+    occupied: Cell<Duration>,
     /// For each peer by its process: how long it was denied a processor, when it was last asked.
     denied: RefCell<BTreeMap<u32, Duration>>,
 }
@@ -25,12 +28,14 @@ impl Limit {
     /// It begins now.
     pub(super) fn new(seconds: u64) -> Limit {
         let limit = Duration::from_secs(seconds);
-        Limit { limit, start: Cell::new(Instant::now()), denied: RefCell::default() }
+        let occupied = Cell::new(occupied().unwrap_or_default());
+        Limit { limit, start: Cell::new(Instant::now()), occupied, denied: RefCell::default() }
     }
 
     /// It begins anew, with peers that have run before.
     pub(super) fn restart(&self) {
         self.start.set(Instant::now());
+        self.occupied.set(occupied().unwrap_or_default());
         self.denied.borrow_mut().clear();
     }
 
@@ -50,7 +55,8 @@ impl Limit {
 
     /// When it will be over, as far as can be said now.
     pub(super) fn end(&self) -> Instant {
-        self.start.get() + (self.limit + self.denied()).min(self.limit * AT_MOST)
+        let occupied = occupied().unwrap_or_default().saturating_sub(self.occupied.get());
+        self.start.get() + (self.limit + self.denied() + occupied).min(self.limit * AT_MOST)
     }
 
     /// Will it be over by then, as far as can be said now?

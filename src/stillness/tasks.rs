@@ -428,6 +428,12 @@ pub fn denied(pid: u32) -> Option<Duration> {
     Some(descendants.into_iter().filter_map(denied).fold(total, |total, more| total + more))
 }
 
+pub fn occupied() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let times = text.split_ascii_whitespace().take(2).map(str::parse::<u64>);
+    times.sum::<Result<u64, _>>().ok().map(Duration::from_nanos)
+}
+
 /// Whether the process has timers beside the call in which it waits.
 fn has_timers(pid: u32) -> io::Result<bool> {
     if catches_alarms(&fs::read_to_string(format!("/proc/{pid}/status"))?) {
