@@ -5,8 +5,8 @@ use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::broken;
 
-/// What stands before code, so that it can be told from text without colour.
-const CODE: &str = "    ";
+/// So many columns code is indented, where it has the room, so that it can be told from text.
+const CODE: usize = 4;
 
 /// Between the columns of a table.
 const RULE: &str = " │ ";
@@ -140,7 +140,9 @@ impl Page {
             TagEnd::Link => self.close_link(),
             TagEnd::CodeBlock => {
                 let code = self.code.take().unwrap_or_default();
-                let lines = code.lines().map(|line| format!("{CODE}{}\n", line.cyan()));
+                let longest = code.lines().map(textwrap::core::display_width).max().unwrap_or(0);
+                let indent = " ".repeat(self.room().saturating_sub(longest).min(CODE));
+                let lines = code.lines().map(|line| format!("{indent}{}\n", line.cyan()));
                 self.block(&lines.collect::<String>());
             }
             TagEnd::List(_) => {
@@ -340,7 +342,9 @@ mod tests {
     fn code_keeps_its_lines() {
         let text = "See:\n```rust\nfn main() {\n\n    let x = 1;   // one, two, three\n}\n```\nand";
         let expected = "See:\n\n    fn main() {\n\n        let x = 1;   // one, two, three\n    }\n\nand\n";
-        assert_eq!(seen(text, 10), expected);
+        assert_eq!(seen(text, 40), expected);
+        // Where it has no room it is not indented.
+        assert_eq!(seen(text, 10), "See:\n\nfn main() {\n\n    let x = 1;   // one, two, three\n}\n\nand\n");
     }
 
     #[test]
@@ -374,10 +378,13 @@ mod tests {
             count += 1;
             for width in [38, 77, 200] {
                 let seen = seen(&lesson, width);
-                let text = seen.lines().filter(|line| !line.starts_with("    "));
+                let text = seen.lines().filter(|line| !lesson.contains(line));
                 let long: Vec<&str> = text.filter(|line| textwrap::core::display_width(line) > width).collect();
                 assert!(long.is_empty(), "{}, {width}: {long:#?}", stage.path().display());
             }
+            let code = lesson.split("```").skip(1).step_by(2).flat_map(str::lines);
+            let long: Vec<&str> = code.filter(|line| line.chars().count() > 76).collect();
+            assert!(long.is_empty(), "{} does not fit on 80 columns: {long:#?}", stage.path().display());
             let mut missing = words(&lesson);
             let shown = words(&seen(&lesson, 500));
             missing.retain(|word| !shown.contains(word));
