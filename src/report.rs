@@ -29,7 +29,7 @@ pub use ascii::{showable, unicode};
 pub use diff::diff;
 pub use json::Json;
 pub use junit::Junit;
-pub use markdown::laid_out;
+pub use markdown::{laid_out, leads_to_the_web, parser};
 pub use plain::plain;
 pub use spinner::Spinner;
 pub use text::{Text, progress_line, whose};

@@ -338,13 +338,7 @@ impl<'c> Player<'c> {
             let listener = self.matcher.listener(self.plan.scenario, name);
             let Some(listener) = listener.filter(|listener| *listener != role) else { continue };
             let Some(value) = self.matcher.value(listener, name).map(str::to_owned) else { continue };
-            if self.is_open_to_all(&value) {
-                return Err(Failure::OpenToAll(listener));
-            }
-            let handed = self
-                .link_to(LinkName { dialer: role, listener }, &value)
-                .await
-                .map_err(|error| Failure::NotStarted(role, error.to_string()))?;
+            let handed = self.link_to(LinkName { dialer: role, listener }, &value).await?;
             self.matcher.alias(role, name, handed);
         }
         Ok(pattern.fill(&|name| self.matcher.value(role, name).map(str::to_owned)))
@@ -352,18 +346,20 @@ impl<'c> Player<'c> {
 
     /// Does whoever listens at this address listen on every interface? The system says so, or else the
     /// address itself.
-    fn is_open_to_all(&self, value: &str) -> bool {
-        let Some(address) = Address::read(value) else { return false };
+    fn is_open_to_all(&self, address: &Address<'_>) -> bool {
         let bound = self.sockets.as_ref().and_then(|sockets| sockets.listens(address.socket));
         bound.unwrap_or(address.printed).is_unspecified()
     }
 
     /// The address of a link, in the form of the address that it leads to.
-    async fn link_to(&mut self, name: LinkName, value: &str) -> std::io::Result<String> {
+    async fn link_to(&mut self, name: LinkName, value: &str) -> Result<String, Failure> {
         let address = Address::read(value)
-            .ok_or_else(|| std::io::Error::other(format!("`{value}` has no TCP port on loopback")))?;
+            .ok_or_else(|| Failure::NotStarted(name.dialer, format!("`{value}` has no TCP port on loopback")))?;
         if let Some(link) = self.links.iter().find(|link| link.name == name && link.target() == address.socket) {
             return Ok(address.with_port(link.address.port()));
+        }
+        if self.is_open_to_all(&address) {
+            return Err(Failure::OpenToAll(name.listener));
         }
         let link = Link::open(
             name,
@@ -373,7 +369,8 @@ impl<'c> Player<'c> {
             (self.start, Arc::clone(&self.ticks)),
             self.plan.id.seed ^ (self.links.len() as u64).rotate_left(32),
         )
-        .await?;
+        .await
+        .map_err(|error| Failure::NotStarted(name.dialer, error.to_string()))?;
         let handed = address.with_port(link.address.port());
         for (fault, _) in self.faults.iter().filter(|(_, named)| named.is_none_or(|named| named == name)) {
             link.fault(*fault);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
@@ -88,7 +89,8 @@ impl Told {
     pub async fn next(&mut self) -> Option<News> {
         loop {
             let (number, news) = self.news.recv().await?;
-            if self.is_of_the_last(number) {
+            // What is still told of a verify that was called off is of no interest: it may be of another stage.
+            if self.orders.borrow().number == number {
                 return Some(news);
             }
         }
@@ -96,17 +98,7 @@ impl Told {
 
     /// The next of the news, if it is there already.
     pub fn at_once(&mut self) -> Option<News> {
-        loop {
-            let (number, news) = self.news.try_recv().ok()?;
-            if self.is_of_the_last(number) {
-                return Some(news);
-            }
-        }
-    }
-
-    /// What is still told of a verify that was called off is of no interest: it may be of another stage.
-    fn is_of_the_last(&self, number: u64) -> bool {
-        self.orders.borrow().number == number
+        self.next().now_or_never().flatten()
     }
 }
 

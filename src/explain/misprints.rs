@@ -231,8 +231,8 @@ impl Case<'_> {
         let awaited = self.awaited_lines().into_iter().find(|awaited| awaited.role == role);
         let mut add = |id, say| facts.push(Fact { id, say, place: None });
         if let Some(awaited) = &awaited {
-            let again = if again { " a second time," } else { "" };
-            add("wrong-line", format!("{said}{again} where «{}» was expected.", shown(&awaited.text)));
+            let how = if again { " a second time," } else { "" };
+            add("wrong-line", format!("{said}{how} where «{}» was expected.", shown(&awaited.text)));
         }
         match awaited {
             _ if again => add("extra-line", format!("{said} a second time.")),

@@ -3,7 +3,7 @@
 use colored::{ColoredString, Colorize};
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-use super::broken;
+use super::{broken, plain};
 
 /// So many columns code is indented, where it has the room, so that it can be told from text.
 const CODE: usize = 4;
@@ -11,12 +11,21 @@ const CODE: usize = 4;
 /// Between the columns of a table.
 const RULE: &str = " │ ";
 
+/// The Markdown of lessons, as every view of them reads it.
+pub fn parser(text: &str) -> Parser<'_> {
+    Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH)
+}
+
+/// Does this address lead to the web? Others of a course lead nowhere for who only reads a lesson.
+pub fn leads_to_the_web(address: &str) -> bool {
+    let address = address.to_ascii_lowercase();
+    address.starts_with("https://") || address.starts_with("http://")
+}
+
 /// Markdown in lines of a width. Code keeps its lines, however long they are.
 pub fn laid_out(text: &str, width: usize) -> String {
     let mut page = Page { width, ..Page::default() };
-    for event in Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
-        page.take(event);
-    }
+    parser(text).for_each(|event| page.take(event));
     page.out
 }
 
@@ -31,13 +40,11 @@ struct Page {
     around: Vec<Around>,
     /// The lists that are open: the number of the next item, if they have numbers.
     lists: Vec<Option<u64>>,
-    /// The addresses of the links that are open, and how long the text was before them.
+    /// The addresses of the links that are open, and how long the paragraph was before them.
     links: Vec<(String, usize)>,
     style: Style,
     /// The words of the paragraph that is open, in their styles.
     inline: String,
-    /// The same without the styles.
-    bare: String,
     code: Option<String>,
     table: Option<Table>,
 }
@@ -160,7 +167,6 @@ impl Page {
             }
             TagEnd::TableCell => {
                 let cell = std::mem::take(&mut self.inline);
-                self.bare.clear();
                 if let Some(row) = self.table.as_mut().and_then(|table| table.rows.last_mut()) {
                     row.push(cell);
                 }
@@ -175,7 +181,6 @@ impl Page {
 
     /// Adds words to the paragraph. Each has its style for itself: so a line can end between any two.
     fn words(&mut self, text: &str, paint: impl Fn(&Style, &str) -> ColoredString) {
-        self.bare.push_str(text);
         for part in text.split_inclusive(char::is_whitespace) {
             let word = part.trim_end();
             if !word.is_empty() {
@@ -189,22 +194,21 @@ impl Page {
 
     fn open_link(&mut self, address: &CowStr<'_>) {
         self.style.link += 1;
-        self.links.push((address.to_string(), self.bare.len()));
+        self.links.push((address.to_string(), self.inline.len()));
     }
 
     /// A link on the web is of use only with its address.
     fn close_link(&mut self) {
         self.style.link -= 1;
         let Some((address, before)) = self.links.pop() else { return };
-        let is_said = self.bare.get(before..).is_some_and(|text| address.ends_with(text));
-        if address.starts_with("http") && !is_said {
+        let is_said = self.inline.get(before..).is_some_and(|words| address.ends_with(&plain(words)));
+        if leads_to_the_web(&address) && !is_said {
             self.words(&format!(" ({address})"), |_, word| word.normal());
         }
     }
 
     /// Puts what is collected of a paragraph on the page.
     fn flow(&mut self) {
-        self.bare.clear();
         let words = std::mem::take(&mut self.inline);
         if !words.trim().is_empty() {
             let lines = broken(&words, self.room()).join("\n");

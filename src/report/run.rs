@@ -21,10 +21,12 @@ const MAX_LINES: usize = 10;
 /// What a failed run looked like, as indented text.
 pub fn show(run: &Run, failed: &Failed, scenario: &Scenario, width: usize, verbose: bool) -> String {
     let mut out = String::new();
+    let started = (0..run.evidence.lanes.len()).filter(|role| run.evidence.lanes[*role].started);
+    let compared: Vec<Compared<'_>> = started.map(|role| Compared::new(run, failed, scenario, role)).collect();
     // What the marks mean is said once.
-    let mut legend = true;
-    for role in 0..run.evidence.lanes.len() {
-        out.push_str(&lane(run, failed, scenario, role, &mut legend, width, verbose));
+    let first = compared.iter().position(Compared::differs);
+    for (index, compared) in compared.iter().enumerate() {
+        out.push_str(&lane(run, compared, Some(index) == first, width, verbose));
     }
     for link in &run.evidence.links {
         out.push_str(&wire(&run.evidence, link, width, verbose));
@@ -36,35 +38,53 @@ pub fn show(run: &Run, failed: &Failed, scenario: &Scenario, width: usize, verbo
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Shown(String);
 
-fn lane(
-    run: &Run,
-    failed: &Failed,
-    scenario: &Scenario,
+/// What a role printed, beside what was expected.
+struct Compared<'s> {
     role: RoleId,
-    legend: &mut bool,
-    width: usize,
-    verbose: bool,
-) -> String {
-    let lane = &run.evidence.lanes[role];
-    if !lane.started {
-        return String::new();
+    expected: Vec<(Shown, Option<&'s Pattern>)>,
+    printed: Vec<Shown>,
+}
+
+impl<'s> Compared<'s> {
+    fn new(run: &Run, failed: &Failed, scenario: &'s Scenario, role: RoleId) -> Self {
+        let lane = &run.evidence.lanes[role];
+        let expected = expected(failed, scenario, role, &run.captures[role]);
+        let mut printed: Vec<Shown> =
+            lane.lines.iter().map(|line| align(&line.bytes, &expected, &run.captures[role], scenario)).collect();
+        if let Some(ending) = lane.ending {
+            printed.push(Shown(match ending {
+                Ending::Exit(code) => format!("(exit {code})"),
+                Ending::Signal(_) => format!("({})", told(ending)),
+            }));
+        }
+        Compared { role, expected, printed }
     }
-    let expected = expected(failed, scenario, role, &run.captures[role]);
-    let mut printed: Vec<Shown> =
-        lane.lines.iter().map(|line| align(&line.bytes, &expected, &run.captures[role], scenario)).collect();
-    if let Some(ending) = lane.ending {
-        printed.push(Shown(match ending {
-            Ending::Exit(code) => format!("(exit {code})"),
-            Ending::Signal(_) => format!("({})", told(ending)),
-        }));
+
+    fn wanted(&self) -> Vec<Shown> {
+        self.expected.iter().map(|(line, _)| line.clone()).collect()
     }
-    let wanted: Vec<Shown> = expected.iter().map(|(text, _)| Shown(text.clone())).collect();
-    let differs = *legend && wanted != printed;
-    *legend &= !differs;
-    let marks = if differs { marks(&printed, &expected, &run.captures[role]) } else { "" };
+
+    fn differs(&self) -> bool {
+        self.wanted() != self.printed
+    }
+
+    /// What the marks of the difference mean.
+    fn marks(&self, captures: &Captures) -> &'static str {
+        let missing = self.expected.iter().filter(|(line, _)| !self.printed.contains(line));
+        let mut names = missing.filter_map(|(_, pattern)| *pattern).flat_map(Pattern::names);
+        match names.any(|(name, ..)| !captures.contains_key(name)) {
+            true => ": - expected, with any value for {…}, + printed",
+            false => ": - expected, + printed",
+        }
+    }
+}
+
+fn lane(run: &Run, compared: &Compared<'_>, legend: bool, width: usize, verbose: bool) -> String {
+    let lane = &run.evidence.lanes[compared.role];
+    let marks = if legend { compared.marks(&run.captures[compared.role]) } else { "" };
     let party = format!("({}){marks}", lane.party.name());
     let mut out = format!("  {} {}\n", lane.role.bold(), party.dimmed());
-    out.push_str(&difference(&wanted, &printed, width, verbose));
+    out.push_str(&difference(&compared.wanted(), &compared.printed, width, verbose));
     let stderr = stderr_lines(lane);
     if !stderr.is_empty() {
         out.push_str(&format!("    {}\n", "standard error:".dimmed()));
@@ -73,29 +93,20 @@ fn lane(
     out
 }
 
-/// What the marks of a difference mean.
-fn marks(printed: &[Shown], expected: &[(String, Option<&Pattern>)], captures: &Captures) -> &'static str {
-    let missing = expected.iter().filter(|(text, _)| !printed.iter().any(|line| line.0 == *text));
-    let mut names = missing.filter_map(|(_, pattern)| *pattern).flat_map(Pattern::names);
-    match names.any(|(name, ..)| !captures.contains_key(name)) {
-        true => ": - expected, with any value for {…}, + printed",
-        false => ": - expected, + printed",
-    }
-}
-
 /// What was to be seen of a role so far: as text, with its pattern where it is a line.
 fn expected<'s>(
     failed: &Failed,
     scenario: &'s Scenario,
     role: RoleId,
     captures: &Captures,
-) -> Vec<(String, Option<&'s Pattern>)> {
+) -> Vec<(Shown, Option<&'s Pattern>)> {
     let due = scenario.transcript.expected(role).filter(|(step, _)| step.phase <= failed.phase);
     due.filter_map(|(_, expect)| match expect {
         Expect::Line(pattern) | Expect::Unordered(pattern) => {
-            Some((escape(pattern.fill(&|name| captures.get(name).cloned()).as_bytes()), Some(pattern)))
+            let line = pattern.fill(&|name| captures.get(name).cloned());
+            Some((Shown(escape(line.as_bytes())), Some(pattern)))
         }
-        Expect::Exit(code) => Some((format!("(exit {code})"), None)),
+        Expect::Exit(code) => Some((Shown(format!("(exit {code})")), None)),
         Expect::Optional(_) | Expect::Elided | Expect::Running => None,
     })
     .collect()
@@ -103,7 +114,7 @@ fn expected<'s>(
 
 /// A printed line; one that a pattern accepts looks like what the pattern expects, so that a
 /// matched wildcard is never shown as a difference.
-fn align(bytes: &[u8], expected: &[(String, Option<&Pattern>)], captures: &Captures, scenario: &Scenario) -> Shown {
+fn align(bytes: &[u8], expected: &[(Shown, Option<&Pattern>)], captures: &Captures, scenario: &Scenario) -> Shown {
     let types = crate::matcher::declared_types(&scenario.transcript);
     let known = |name: &str| match captures.get(name) {
         Some(value) => Known::Value(value),
@@ -113,7 +124,7 @@ fn align(bytes: &[u8], expected: &[(String, Option<&Pattern>)], captures: &Captu
     let accepted = text.and_then(|text| {
         expected.iter().find(|(_, pattern)| pattern.is_some_and(|pattern| pattern.captures(text, &known).is_some()))
     });
-    Shown(accepted.map_or_else(|| escape(bytes), |(text, _)| text.clone()))
+    accepted.map_or_else(|| Shown(escape(bytes)), |(line, _)| line.clone())
 }
 
 fn difference(wanted: &[Shown], printed: &[Shown], width: usize, verbose: bool) -> String {

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{LOOK, Player};
 use crate::course::Condition;
@@ -67,7 +67,7 @@ impl Player<'_> {
     pub(super) fn asleep(&mut self) -> Result<(u64, bool), Look> {
         let mut mark = DefaultHasher::new();
         self.ticks.load(Ordering::Relaxed).hash(&mut mark);
-        let mut for_good = true;
+        let mut first: Option<Instant> = None;
         for (peer, watch) in self.peers.iter_mut().flatten() {
             match watch.activity() {
                 _ if peer.is_ending() => return Err(Look::Busy),
@@ -76,11 +76,12 @@ impl Player<'_> {
                 Activity::Busy | Activity::Gone => return Err(Look::Busy),
                 Activity::Asleep { wakes, mark: own } => {
                     (peer.id, own).hash(&mut mark);
-                    for_good &= wakes.is_none_or(|wakes| self.limit.is_over_at(wakes));
+                    first = first.into_iter().chain(wakes).min();
                 }
             }
         }
-        Ok((mark.finish(), for_good))
+        // Asked once: what the limit is depends on how long each peer has waited for a processor.
+        Ok((mark.finish(), first.is_none_or(|first| self.limit.is_over_at(first))))
     }
 
     /// A peer that was told that nothing more will come has nothing to wait for but its input.

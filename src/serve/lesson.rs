@@ -3,16 +3,16 @@
 //! A course can come from anywhere, so its lessons are text and nothing else: HTML in them is shown as it is
 //! written, a picture is its description, and a link leads to a page of the web or nowhere.
 
-use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CowStr, Event, HeadingLevel, Tag, TagEnd};
 
 use crate::report::trace::escape;
+use crate::report::{leads_to_the_web, parser};
 
 /// Markdown as HTML; its headings are one level below those of the page.
 pub fn html(markdown: &str) -> String {
     let mut links = Vec::new();
-    let parser = Parser::new_ext(markdown, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH);
     let mut out = String::new();
-    pulldown_cmark::html::push_html(&mut out, parser.filter_map(|event| tame(event, &mut links)));
+    pulldown_cmark::html::push_html(&mut out, parser(markdown).filter_map(|event| tame(event, &mut links)));
     out
 }
 
@@ -26,7 +26,7 @@ fn tame<'e>(event: Event<'e>, links: &mut Vec<bool>) -> Option<Event<'e>> {
         Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(below(level))),
         Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => return None,
         Event::Start(Tag::Link { dest_url, .. }) => {
-            links.push(leads_somewhere(&dest_url));
+            links.push(leads_to_the_web(&dest_url));
             return links.last().is_some_and(|leads| *leads).then(|| Event::InlineHtml(opening(&dest_url)));
         }
         Event::End(TagEnd::Link) => {
@@ -34,11 +34,6 @@ fn tame<'e>(event: Event<'e>, links: &mut Vec<bool>) -> Option<Event<'e>> {
         }
         other => other,
     })
-}
-
-fn leads_somewhere(address: &str) -> bool {
-    let address = address.to_ascii_lowercase();
-    address.starts_with("https://") || address.starts_with("http://")
 }
 
 fn opening(address: &str) -> CowStr<'static> {

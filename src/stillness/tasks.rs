@@ -412,26 +412,28 @@ pub fn cpu_time(pid: u32) -> Option<Duration> {
     Some(total)
 }
 
-/// See `/proc/PID/schedstat` in the kernel's `Documentation/scheduler/sched-stats.rst`.
+/// How long a thread has run, and how long it was ready to run and had no processor. See
+/// `/proc/PID/schedstat` in the kernel's `Documentation/scheduler/sched-stats.rst`.
+fn times(schedstat: &str) -> Option<(Duration, Duration)> {
+    let text = fs::read_to_string(schedstat).ok()?;
+    let mut times = text.split_ascii_whitespace().map(|time| time.parse().map(Duration::from_nanos));
+    Some((times.next()?.ok()?, times.next()?.ok()?))
+}
+
 pub fn denied(pid: u32) -> Option<Duration> {
     let process = Process::open(pid).ok()??;
     let mut total = Duration::ZERO;
     let mut descendants = Vec::new();
     for tid in list(&process.tasks).ok()? {
         // Those that have just ended are passed over.
-        let text = fs::read_to_string(format!("/proc/{pid}/task/{tid}/schedstat")).unwrap_or_default();
-        total += Duration::from_nanos(
-            text.split_ascii_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0),
-        );
+        total += times(&format!("/proc/{pid}/task/{tid}/schedstat")).map_or(Duration::ZERO, |(_, waited)| waited);
         let _ = children(&process.tasks, tid, &mut descendants);
     }
     Some(descendants.into_iter().filter_map(denied).fold(total, |total, more| total + more))
 }
 
 pub fn occupied() -> Option<Duration> {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    let times = text.split_ascii_whitespace().take(2).map(str::parse::<u64>);
-    times.sum::<Result<u64, _>>().ok().map(Duration::from_nanos)
+    times("/proc/thread-self/schedstat").map(|(ran, waited)| ran + waited)
 }
 
 /// Whether the process has timers beside the call in which it waits.
