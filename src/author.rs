@@ -203,7 +203,7 @@ impl Desk<'_> {
     }
 
     fn package(&self, party: Party, name: &str, files: &[File]) -> Result<Package> {
-        package(&self.dir, &self.stage.name, party, name, files)
+        package(&self.dir, self.stage, party, name, files)
     }
 
     /// Plays `you` against the reference, with the seed that was asked for.
@@ -382,14 +382,15 @@ fn times(repeat: u32) -> Selection {
 }
 
 /// A folder with all packages of one version, and its place in the cache.
-fn package(dir: &Path, stage: &str, party: Party, name: &str, files: &[File]) -> Result<Package> {
+fn package(dir: &Path, stage: &Stage, party: Party, name: &str, files: &[File]) -> Result<Package> {
     let root = dir.join("packages").join(name);
     write_files(&root, files)?;
     Ok(Package {
         party,
-        stage: stage.to_owned(),
+        stage: stage.name.clone(),
+        roles: stage.programs(party),
         root,
-        out: dir.join("out").join(name).join(stage),
+        out: dir.join("out").join(name).join(&stage.name),
         cache: dir.join("cache"),
         colour: false,
     })

@@ -27,6 +27,8 @@ pub struct Package {
     pub party: Party,
     /// The stage's name.
     pub stage: String,
+    /// Those whose programs it makes.
+    pub roles: Vec<String>,
     /// The folder of all packages.
     pub root: PathBuf,
     /// For what is built of this package.
@@ -120,11 +122,12 @@ impl Package {
         let sources = self.sources(track)?;
         let stamp = sources.iter().map(|(path, hash)| format!("{hash:016x} {}\n", path.display())).collect::<String>();
         let built_from = self.out.join(BUILT_FROM);
-        if fs::read_to_string(&built_from).is_ok_and(|old| old == stamp) {
+        if fs::read_to_string(&built_from).is_ok_and(|old| old == stamp) && self.lacks(track).is_none() {
             return Ok(Outcome::Fresh);
         }
         fs::create_dir_all(&self.out).map_err(|error| Error::io("make", &self.out, &error))?;
         let _ = fs::remove_file(&built_from);
+        self.remove_programs(track)?;
         self.touch_changed(&sources);
         let tried = self.out.join(TRIED);
         fs::write(&tried, &stamp).map_err(|error| Error::io("write", &tried, &error))?;
@@ -133,8 +136,38 @@ impl Package {
         if !success {
             return Ok(Outcome::Failed(errors_first(&output, track.error.as_deref())));
         }
+        if let Some(role) = self.lacks(track) {
+            return Ok(Outcome::Failed(no_program(role)));
+        }
         fs::write(&built_from, stamp).map_err(|error| Error::io("write", &built_from, &error))?;
         Ok(Outcome::Built { took: start.elapsed(), output })
+    }
+
+    /// The program of a role, where the build puts it; `None` where the track runs something else,
+    /// such as the interpreter of a script.
+    fn program(&self, track: &Track, role: &str) -> Option<PathBuf> {
+        let path = PathBuf::from(self.fill(track.run.first()?, role));
+        path.starts_with(&self.out).then_some(path)
+    }
+
+    /// The first role whose program is not there.
+    fn lacks(&self, track: &Track) -> Option<&str> {
+        let missing = |role: &&String| self.program(track, role).is_some_and(|path| !path.is_file());
+        self.roles.iter().find(missing).map(String::as_str)
+    }
+
+    /// Build tools leave alone what they do not make any more. A role whose file was renamed would
+    /// be played by the program of before.
+    fn remove_programs(&self, track: &Track) -> Result<()> {
+        for path in self.roles.iter().filter_map(|role| self.program(track, role)) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", &path, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Build tools go by the time of a file. One that was put back from a backup is new in its
@@ -262,6 +295,15 @@ fn hash_files(dir: &Path, deep: bool, sources: &mut Sources) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is told when the tool is content, and a role has no program all the same.
+fn no_program(role: &str) -> String {
+    format!(
+        "error: there is no program for the role `{role}`\n  \
+         the build succeeds, but makes none of this name: was its file renamed or removed?\n  \
+         `workshop reset` brings back the files of the stage, and keeps yours as a backup\n"
+    )
 }
 
 /// Puts the blocks that begin as errors do in front, and leaves out the tool's chatter.

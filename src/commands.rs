@@ -18,7 +18,7 @@ use clap::{CommandFactory, Parser};
 use crate::assets::{Catalog, Origin};
 use crate::build::{Built, Package};
 use crate::cli::{AuthorCommand, Chosen, Cli, Command, SchemaOf, WatchArgs};
-use crate::course::{Party, schema};
+use crate::course::{Party, Stage, schema};
 use crate::error::{Error, Result};
 use crate::pattern::escape;
 use crate::process::strays;
@@ -161,19 +161,20 @@ fn stage_name(workspace: &Workspace, named: Option<&str>) -> Result<String> {
 }
 
 /// The packages of a stage, for both parties.
-fn built<'w>(workspace: &'w Workspace, stage: &str, solution: bool) -> Result<Built<'w>> {
+fn built<'w>(workspace: &'w Workspace, stage: &Stage, solution: bool) -> Result<Built<'w>> {
     let you = package(workspace, stage, Party::You, if solution { Party::Reference } else { Party::You })?;
     let reference = package(workspace, stage, Party::Reference, Party::Reference)?;
     Ok(Built { track: workspace.track()?, you, reference })
 }
 
 /// The package of a stage with which a party plays.
-fn package(workspace: &Workspace, stage: &str, party: Party, whose: Party) -> Result<Package> {
+fn package(workspace: &Workspace, stage: &Stage, party: Party, whose: Party) -> Result<Package> {
     Ok(Package {
         party,
-        stage: stage.to_owned(),
+        stage: stage.name.clone(),
+        roles: stage.programs(whose),
         root: workspace.packages(whose)?,
-        out: workspace.dot().join("out").join(whose.name()).join(stage),
+        out: workspace.dot().join("out").join(whose.name()).join(&stage.name),
         cache: workspace.dot().join("cache"),
         colour: crate::report::colour(),
     })

@@ -86,6 +86,8 @@ fn from_the_first_lesson_to_a_verified_stage() {
     assert!(learner.says("solution", 0).contains("fn next_line"));
 
     an_old_file_put_back_is_built(&learner);
+    a_program_of_before_plays_nobody(&learner);
+    a_lost_manifest_is_named(&learner);
     a_reset_keeps_what_was_there(&learner);
     a_doctor_finds_all_well(&learner);
 }
@@ -187,6 +189,26 @@ fn an_old_file_put_back_is_built(learner: &Learner) {
     assert!(learner.says("verify", 1).contains("Hello I am B!"), "the program of before was judged");
     learner.writes_the_solution();
     assert!(learner.says("verify", 0).contains("all 78 runs passed"));
+}
+
+/// Build tools leave the programs alone that they do not make any more.
+fn a_program_of_before_plays_nobody(learner: &Learner) {
+    let bin = learner.root().join("duplex-tcp/src/bin");
+    fs::rename(bin.join("a.rs"), bin.join("alice.rs")).expect("renamed");
+    let said = learner.says("verify", 1);
+    assert!(said.contains("there is no program for the role `a`") && said.contains("workshop reset"), "{said}");
+    assert!(learner.says("run a", 1).contains("there is no program for the role `a`"));
+    fs::rename(bin.join("alice.rs"), bin.join("a.rs")).expect("renamed");
+    assert!(learner.says("verify", 0).contains("all 78 runs passed"));
+}
+
+fn a_lost_manifest_is_named(learner: &Learner) {
+    let manifest = learner.root().join("duplex-tcp/Cargo.toml");
+    let text = fs::read_to_string(&manifest).expect("there");
+    fs::remove_file(&manifest).expect("removed");
+    let said = learner.says("verify", 1);
+    assert!(said.contains("duplex-tcp/Cargo.toml`") && said.contains("No such file"), "the cause:\n{said}");
+    fs::write(&manifest, text).expect("written");
 }
 
 fn a_reset_keeps_what_was_there(learner: &Learner) {

@@ -51,7 +51,7 @@ pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
     let scratch = Scratch::open(args.cache.as_deref())?;
     let solution = package(
         &scratch.path().join(track_name),
-        &stage.name,
+        &stage,
         Party::Reference,
         "solution",
         &catalog.tree(&track.solutions)?,

@@ -142,7 +142,7 @@ fn places(
     track: &str,
 ) -> Result<(Option<std::path::PathBuf>, Option<Package>)> {
     let Some(workspace) = workspace.filter(|workspace| workspace.state.track == track) else { return Ok((None, None)) };
-    let built = super::built(workspace, &catalog.course.stages[0], false)?;
+    let built = super::built(workspace, &catalog.stage(&catalog.course.stages[0])?, false)?;
     debug_assert_eq!(built.you.party, Party::You);
     Ok((Some(workspace.root.clone()), Some(built.you)))
 }

@@ -165,7 +165,7 @@ impl Drop for Live {
 
 /// The files that a stage's verdict depends on.
 fn looked(workspace: &Workspace, stage: &str) -> Result<Looked> {
-    let package = super::package(workspace, &workspace.catalog.stage(stage)?.name, Party::You, Party::You)?;
+    let package = super::package(workspace, &workspace.catalog.stage(stage)?, Party::You, Party::You)?;
     let track = workspace.track()?.clone();
     let given: BTreeSet<PathBuf> =
         workspace.template(stage)?.into_iter().map(|(path, _)| PathBuf::from(path)).collect();

@@ -75,7 +75,7 @@ fn build_ahead(workspace: &Workspace, stage: &str) -> Result<Option<bool>> {
     let dot = workspace.dot();
     let want = Lock::take(&dot, WANT, || {})?;
     let _lock = Lock::take(&dot, BUILD, || {})?;
-    let built = super::built(workspace, stage, false)?;
+    let built = super::built(workspace, &workspace.catalog.stage(stage)?, false)?;
     let mut status = Status { path: &dot.join(STATUS), stage };
     super::block_on(async {
         let bell = Bell::hang(&dot);

@@ -90,7 +90,7 @@ impl Judging<'_> {
     /// Builds and plays, and records what came of it: the verdict, and the runs as stories. `None` when
     /// the learner's package can't be built.
     pub async fn judge(&self, reporter: &mut dyn Reporter) -> Result<Option<(StageVerdict, Last)>> {
-        let built = super::built(self.workspace, &self.stage.name, self.solution)?;
+        let built = super::built(self.workspace, self.stage, self.solution)?;
         let _lock = super::prefetch::build_lock(self.workspace, reporter).await?;
         match verify_stage(self.stage, &built, self.selection, reporter).await? {
             Verified::NotBuilt => Ok(None),
@@ -205,7 +205,7 @@ pub fn run_role(chosen: &Chosen, args: &RunArgs) -> Result<bool> {
         has_package(&workspace, &stage)?;
     }
     super::accept(&workspace)?;
-    let built = super::built(&workspace, &stage.name, false)?;
+    let built = super::built(&workspace, &stage, false)?;
     let package = if of_the_course { &built.reference } else { &built.you };
     let mut reporter = report::Format::Text.reporter(false);
     let good = super::block_on(async {

@@ -234,6 +234,12 @@ impl Stage {
             Error::new(format!("stage `{}` has no role `{name}`", self.name)).help(suggest(name, "roles", &names))
         })
     }
+
+    /// The roles whose programs are in the package of a party.
+    pub fn programs(&self, whose: Party) -> Vec<String> {
+        let theirs = self.roles.iter().filter(|role| role.by.is_none() || whose != Party::You);
+        theirs.map(|role| role.name.clone()).collect()
+    }
 }
 
 impl StageFile {
