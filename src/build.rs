@@ -6,7 +6,7 @@
 
 mod lines;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -251,15 +251,22 @@ impl Package {
         Ok((status.success(), output))
     }
 
-    /// All that a build depends on, with a hash of each: the command, the files of the package
-    /// and of those that all stages share, and those at the top of the folder of all packages.
+    /// All that a build depends on, with a hash of each: the command, and the files of all
+    /// packages, because one may use another.
     fn sources(&self, track: &Track) -> Result<Sources> {
         let mut sources = Sources::new();
         let command: Vec<String> = track.build.iter().map(|word| self.fill(word, "")).collect();
         sources.insert(PathBuf::from("command"), hash_of(&(command, &track.env)));
-        hash_files(&self.root, false, &mut sources)?;
-        for package in std::iter::once(&self.stage).chain(&track.shared) {
-            hash_files(&self.root.join(package), true, &mut sources)?;
+        let mut seen = BTreeSet::new();
+        // First those that have to be there: that one is not is to be told.
+        let needed = std::iter::once(&self.stage).chain(&track.shared).map(|package| self.root.join(package));
+        for dir in needed.chain([self.root.clone()]) {
+            hash_files(&dir, &mut seen, &mut sources).map_err(|error| {
+                Error::io("read", &dir, &error).help(
+                    "was it moved? `workshop update` brings what is new in the course, \
+                     `workshop reset` a stage's files back",
+                )
+            })?;
         }
         Ok(sources)
     }
@@ -274,23 +281,25 @@ fn hash_of(value: &impl Hash) -> u64 {
     hash.finish()
 }
 
-fn hash_files(dir: &Path, deep: bool, sources: &mut Sources) -> Result<()> {
-    let fail = |error: std::io::Error| {
-        Error::io("read", dir, &error).help(
-            "was it moved? `workshop update` brings what is new in the course, `workshop reset` a stage's files back",
-        )
-    };
-    for entry in fs::read_dir(dir).map_err(fail)? {
-        let entry = entry.map_err(fail)?;
+/// Hashes the files below a folder that has not been seen, through links as well. What is gone
+/// by now, or can't be read, is left to the tool to complain of.
+fn hash_files(dir: &Path, seen: &mut BTreeSet<PathBuf>, sources: &mut Sources) -> std::io::Result<()> {
+    if !seen.insert(dir.canonicalize()?) {
+        return Ok(());
+    }
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
         let (path, name) = (entry.path(), entry.file_name());
-        let kind = entry.file_type().map_err(fail)?;
+        let name = name.to_string_lossy();
         // Editors leave swap files and backups; builds leave their own.
-        let hidden =
-            name.to_string_lossy().starts_with('.') || name == "target" || name.to_string_lossy().ends_with('~');
-        if kind.is_dir() && deep && !hidden {
-            hash_files(&path, true, sources)?;
-        } else if kind.is_file() && !hidden {
-            let content = fs::read(&path).map_err(fail)?;
+        if name.starts_with('.') || name == "target" || name.ends_with('~') {
+            continue;
+        }
+        if path.is_dir() {
+            let _ = hash_files(&path, seen, sources);
+        } else if path.is_file()
+            && let Ok(content) = fs::read(&path)
+        {
             sources.insert(path, hash_of(&content));
         }
     }

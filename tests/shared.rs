@@ -143,3 +143,28 @@ fn neither_copy_stands_in_for_the_other() {
         assert_eq!(learner.printed(), ["given", "given", "given"]);
     }
 }
+
+/// A learner may keep code where no stage is, and take it into a package by a path or by a link.
+#[cfg(unix)]
+#[test]
+fn what_is_kept_elsewhere_is_built_anew() {
+    let learner = Learner::new();
+    let manifest = fs::read_to_string(learner.dir.path().join("own/words/Cargo.toml")).expect("there");
+    learner.write(
+        "own/words/Cargo.toml",
+        &manifest.replace("path = \"../feed\"", "package = \"mine\", path = \"../mine\""),
+    );
+    learner.write("own/mine/Cargo.toml", "[package]\nname = \"mine\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    learner.write("own/Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"words\", \"feed\", \"mine\"]\n");
+    for mine in ["by", "a", "path"] {
+        learner.write("own/mine/src/lib.rs", &word(mine));
+        assert_eq!(learner.printed(), [mine, mine, "given"]);
+    }
+    let program = learner.dir.path().join("own/words/src/bin/a.rs");
+    fs::remove_file(&program).expect("removed");
+    std::os::unix::fs::symlink(learner.dir.path().join("a.rs"), &program).expect("linked");
+    for mine in ["through", "a", "link"] {
+        learner.write("a.rs", &format!("fn main() {{\n    println!({mine:?});\n}}\n"));
+        assert_eq!(learner.printed(), [mine, mine, "given"]);
+    }
+}
