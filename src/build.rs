@@ -136,8 +136,8 @@ impl Package {
         if !success {
             return Ok(Outcome::Failed(errors_first(&output, track.error.as_deref())));
         }
-        if let Some(role) = self.lacks(track) {
-            return Ok(Outcome::Failed(no_program(role)));
+        if let Some((role, path)) = self.lacks(track) {
+            return Ok(Outcome::Failed(no_program(role, &path)));
         }
         fs::write(&built_from, stamp).map_err(|error| Error::io("write", &built_from, &error))?;
         Ok(Outcome::Built { took: start.elapsed(), output })
@@ -150,10 +150,11 @@ impl Package {
         path.starts_with(&self.out).then_some(path)
     }
 
-    /// The first role whose program is not there.
-    fn lacks(&self, track: &Track) -> Option<&str> {
-        let missing = |role: &&String| self.program(track, role).is_some_and(|path| !path.is_file());
-        self.roles.iter().find(missing).map(String::as_str)
+    /// The first role whose program is not there, and where it would be.
+    fn lacks(&self, track: &Track) -> Option<(&str, PathBuf)> {
+        self.roles
+            .iter()
+            .find_map(|role| Some((role.as_str(), self.program(track, role).filter(|path| !path.is_file())?)))
     }
 
     /// Build tools leave alone what they do not make any more. A role whose file was renamed would
@@ -307,11 +308,13 @@ fn hash_files(dir: &Path, seen: &mut BTreeSet<PathBuf>, sources: &mut Sources) -
 }
 
 /// What is told when the tool is content, and a role has no program all the same.
-fn no_program(role: &str) -> String {
+fn no_program(role: &str, path: &Path) -> String {
     format!(
         "error: there is no program for the role `{role}`\n  \
-         the build succeeds, but makes none of this name: was its file renamed or removed?\n  \
-         `workshop reset` brings back the files of the stage, and keeps yours as a backup\n"
+         the build succeeds, but does not make {}\n  \
+         was its file renamed or removed? `workshop reset` brings back the files of the\n  \
+         stage, and keeps yours as a backup\n",
+        path.display()
     )
 }
 
