@@ -57,7 +57,7 @@ pub enum Command {
     /// Show the lesson of a stage again
     Lesson(StageArgs),
     /// Show a hint; one more each time
-    Hint(StageArgs),
+    Hint(HintArgs),
     /// Show the solution of a stage that you have passed
     Solution(SolutionArgs),
     /// Compare your files with the solution of a stage that you have passed
@@ -123,6 +123,16 @@ pub struct UpdateArgs {
 pub struct StageArgs {
     /// The stage; the one you are at when left out
     pub stage: Option<String>,
+}
+
+/// Which hints.
+#[derive(Debug, Args)]
+pub struct HintArgs {
+    /// The stage; the one you are at when left out
+    pub stage: Option<String>,
+    /// Show those again that you have seen, and no more
+    #[arg(long)]
+    pub again: bool,
 }
 
 /// `workshop solution`, `workshop diff`

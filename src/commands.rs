@@ -1,6 +1,7 @@
 //! What each command does, from the parts that the other modules offer.
 
 mod doctor;
+mod hints;
 mod init;
 mod learn;
 mod live;
@@ -42,7 +43,7 @@ pub fn run(cli: Cli) -> Result<bool> {
         Command::Trace(args) => trace::trace(chosen, &args),
         Command::List => learn::list(chosen),
         Command::Lesson(args) => learn::lesson(chosen, args.stage.as_deref()),
-        Command::Hint(args) => learn::hint(chosen, args.stage.as_deref()),
+        Command::Hint(args) => hints::hint(chosen, &args),
         Command::Solution(args) => learn::solution(chosen, &args),
         Command::Diff(args) => learn::diff(chosen, &args),
         Command::Reset(args) => learn::reset(chosen, args.stage.as_deref()),

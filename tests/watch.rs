@@ -124,9 +124,35 @@ fn keys_lead_to_every_page_and_back() {
     terminal.press(ENTER);
     terminal.sees("2/2 echo-line");
     terminal.sees("runs failed");
+    hints_come_one_by_one_and_stay(&mut terminal);
     leave(terminal, &learner);
+    assert_eq!(
+        learner.command(&["hint", "--again"]).text(),
+        "Hint 1 of 2 for echo-line\n  Which of the two says the first word?\n\n\
+         Hint 2 of 2 for echo-line\n  What ends a line?\n"
+    );
+    assert!(learner.command(&["hint", "shout", "--again"]).text().contains("No hint for shout was given yet"));
     // Other commands are about the stage that was chosen.
     assert!(learner.command(&["list"]).text().contains("echo-line  → current"));
+}
+
+fn hints_come_one_by_one_and_stay(terminal: &mut Terminal) {
+    terminal.press("H");
+    terminal.sees("no hint was given yet; h gives one");
+    terminal.press("h");
+    terminal.sees("Hint 1 of 2");
+    terminal.press("h");
+    terminal.until("the newest comes first", |screen| {
+        let text = screen.contents();
+        let [newest, before] = ["Hint 2 of 2", "Hint 1 of 2"].map(|title| text.find(title));
+        newest.is_some() && newest < before && text.contains("What ends a line?")
+    });
+    terminal.press("h");
+    terminal.sees("All hints are out");
+    terminal.press("H");
+    terminal.sees_no("All hints are out");
+    terminal.sees("Hint 2 of 2");
+    terminal.press(ESC);
 }
 
 #[test]

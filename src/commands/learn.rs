@@ -167,48 +167,6 @@ pub fn lesson(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
     show(&workspace, &super::stage_name(&workspace, named)?)
 }
 
-/// One hint more: the next one that is for what failed last, or else the next one.
-pub fn hint(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
-    let workspace = super::open_workspace(chosen)?;
-    print(&hint_text(&one_more_hint(&workspace, &super::stage_name(&workspace, named)?)?, width()));
-    Ok(true)
-}
-
-/// A hint that was given.
-pub(super) struct Hint {
-    title: String,
-    say: String,
-}
-
-pub(super) fn hint_text(hint: &Hint, width: usize) -> String {
-    format!("{}\n{}", hint.title.bold(), wrap(&hint.say, width, "  "))
-}
-
-/// Gives one hint more.
-pub(super) fn one_more_hint(workspace: &Workspace, stage: &str) -> Result<Hint> {
-    let stage = workspace.catalog.stage(stage)?;
-    let mut hint = Hint { title: "This stage has no hints.".to_owned(), say: String::new() };
-    let all = 0..stage.hints.len();
-    State::update(&workspace.dot(), |state| {
-        let progress = state.stage(&stage.name);
-        let fresh = |index: &usize| !progress.hints.contains(index);
-        let fits =
-            |index: &usize| progress.last_failure.as_ref().is_some_and(|id| stage.hints[*index].helps.contains(id));
-        let chosen = all.clone().filter(fresh).find(fits).or_else(|| all.clone().find(fresh));
-        let again = all.clone().rev().find(fits).or(progress.hints.last().copied());
-        if let Some(index) = chosen {
-            progress.hints.push(index);
-            hint.title = format!("Hint {} of {} for {}", progress.hints.len(), stage.hints.len(), stage.name);
-        } else if again.is_some() {
-            hint.title = "All hints are out; the one that fits best, again:".to_owned();
-        }
-        if let Some(index) = chosen.or(again) {
-            stage.hints[index].say.trim().clone_into(&mut hint.say);
-        }
-    })?;
-    Ok(hint)
-}
-
 /// A stage whose solution may be shown.
 fn spoilable(workspace: &Workspace, args: &SolutionArgs) -> Result<String> {
     let stage = super::stage_name(workspace, args.stage.as_deref())?;

@@ -3,6 +3,7 @@
 use colored::Colorize;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::hints::{self, Hint};
 use super::learn;
 use super::live::{Live, News};
 use crate::cli::{Chosen, WatchArgs};
@@ -82,7 +83,8 @@ struct Desk<'c> {
     live: Live,
     stage: String,
     view: View,
-    hint: Option<learn::Hint>,
+    /// The one that was given last, until the hints are asked for again.
+    hint: Option<Hint>,
     /// What the view's text was made for; another text is made when it is something else.
     filled: Option<(Page, usize)>,
     /// How many runs of the verify that is at work have failed.
@@ -119,7 +121,7 @@ impl<'c> Desk<'c> {
                 let title = "Edit and save".bold();
                 format!("{}\n{title}\n{}", report::laid_out(&lesson, width), files.collect::<String>())
             }
-            Page::Hint => self.hint.as_ref().map(|hint| learn::hint_text(hint, width)).unwrap_or_default(),
+            Page::Hint => hints::page(self.hint.as_ref(), &hints::given(&workspace, &self.stage)?, width),
             Page::Diff => learn::diff_text(&workspace, &self.stage)?,
             Page::Solution => learn::solution_text(&workspace, &self.stage)?,
             Page::Stages => learn::list_text(&workspace, width)?,
@@ -181,7 +183,14 @@ impl<'c> Desk<'c> {
             Ask::Again => self.live.verify(self.chosen, &self.stage)?,
             Ask::Next { skip } => self.next(skip)?,
             Ask::Hint => {
-                self.hint = Some(learn::one_more_hint(&super::open_quietly(self.chosen)?, &self.stage)?);
+                self.hint = Some(hints::one_more(&super::open_quietly(self.chosen)?, &self.stage)?);
+                self.turn_to(Page::Hint);
+            }
+            Ask::Hints if hints::given(&super::open_quietly(self.chosen)?, &self.stage)?.is_empty() => {
+                view.message = Some("no hint was given yet; h gives one".to_owned());
+            }
+            Ask::Hints => {
+                self.hint = None;
                 self.turn_to(Page::Hint);
             }
             Ask::Lesson => self.turn_to(Page::Lesson),

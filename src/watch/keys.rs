@@ -21,6 +21,8 @@ pub enum Ask {
     },
     /// One hint more.
     Hint,
+    /// The hints so far.
+    Hints,
     /// The lesson.
     Lesson,
     /// What the solution does otherwise, or all of it.
@@ -51,9 +53,10 @@ pub enum Ask {
 }
 
 /// What is pressed, and what it does.
-const HELP: [(&str, &str); 16] = [
+const HELP: [(&str, &str); 17] = [
     ("l", "the lesson"),
     ("h", "one hint more"),
+    ("H", "the hints so far"),
     ("d", "after passing: how yours differs from the solution; again: all of the solution"),
     ("D", "the same before passing"),
     ("s", "all stages; up, down and Enter choose one"),
@@ -98,6 +101,7 @@ pub fn ask(key: KeyEvent) -> Option<Ask> {
         KeyCode::Char('n') => Ask::Next { skip: false },
         KeyCode::Char('N') => Ask::Next { skip: true },
         KeyCode::Char('h') => Ask::Hint,
+        KeyCode::Char('H') => Ask::Hints,
         KeyCode::Char('l') => Ask::Lesson,
         KeyCode::Char('d') => Ask::Solution { spoil: false },
         KeyCode::Char('D') => Ask::Solution { spoil: true },

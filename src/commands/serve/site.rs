@@ -2,8 +2,8 @@
 
 use tokio::sync::mpsc::{Sender, channel};
 
-use super::super::learn;
 use super::super::live::{Live, News, Outcome};
+use super::super::{hints, learn};
 use super::parts;
 use crate::cli::Chosen;
 use crate::error::Result;
@@ -128,7 +128,7 @@ impl Site {
             }
             _ if stage != self.stage => Ok(()),
             "hint" => {
-                learn::one_more_hint(&workspace, stage)?;
+                hints::one_more(&workspace, stage)?;
                 self.tell("changed", &[Part::Hints]);
                 Ok(())
             }

@@ -1,0 +1,83 @@
+//! Hints: one more each time, chosen by what failed last.
+
+use colored::Colorize;
+
+use crate::cli::{Chosen, HintArgs};
+use crate::course::Stage;
+use crate::error::Result;
+use crate::progress::State;
+use crate::report::{print, width, wrap};
+use crate::workspace::Workspace;
+
+/// A hint that was given.
+pub(super) struct Hint {
+    title: String,
+    say: String,
+}
+
+impl Hint {
+    fn new(stage: &Stage, number: usize, say: &str) -> Hint {
+        let title = format!("Hint {number} of {} for {}", stage.hints.len(), stage.name);
+        Hint { title, say: say.trim().to_owned() }
+    }
+
+    /// A title and no hint.
+    fn none(why: String) -> Hint {
+        Hint { title: why, say: String::new() }
+    }
+}
+
+/// Gives one hint more, or shows again those that were given.
+pub fn hint(chosen: &Chosen, args: &HintArgs) -> Result<bool> {
+    let workspace = super::open_workspace(chosen)?;
+    let stage = super::stage_name(&workspace, args.stage.as_deref())?;
+    let mut hints = if args.again { given(&workspace, &stage)? } else { vec![one_more(&workspace, &stage)?] };
+    if hints.is_empty() {
+        hints.push(Hint::none(format!("No hint for {stage} was given yet; `workshop hint` gives one.")));
+    }
+    print(&text(&hints, width()));
+    Ok(true)
+}
+
+/// The newest hint, if it is to be shown, and those that were given before, the last one first.
+pub(super) fn page(newest: Option<&Hint>, given: &[Hint], width: usize) -> String {
+    let before = given.iter().rev().filter(|one| newest.is_none_or(|newest| newest.say != one.say));
+    text(newest.into_iter().chain(before), width)
+}
+
+/// Hints as they are shown in a terminal.
+fn text<'h>(hints: impl IntoIterator<Item = &'h Hint>, width: usize) -> String {
+    let one = |hint: &Hint| format!("{}\n{}", hint.title.bold(), wrap(&hint.say, width, "  "));
+    hints.into_iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+/// The hints that were given, the first one first.
+pub(super) fn given(workspace: &Workspace, stage: &str) -> Result<Vec<Hint>> {
+    let stage = workspace.catalog.stage(stage)?;
+    let given = workspace.state.stages.get(&stage.name).map(|progress| progress.hints.as_slice()).unwrap_or_default();
+    let says = given.iter().filter_map(|index| stage.hints.get(*index)).map(|hint| &hint.say);
+    Ok(says.enumerate().map(|(before, say)| Hint::new(&stage, before + 1, say)).collect())
+}
+
+/// Gives one hint more: the next one that is for what failed last, or else the next one.
+pub(super) fn one_more(workspace: &Workspace, stage: &str) -> Result<Hint> {
+    let stage = workspace.catalog.stage(stage)?;
+    let mut hint = Hint::none("This stage has no hints.".to_owned());
+    let all = 0..stage.hints.len();
+    State::update(&workspace.dot(), |state| {
+        let progress = state.stage(&stage.name);
+        let fresh = |index: &usize| !progress.hints.contains(index);
+        let fits =
+            |index: &usize| progress.last_failure.as_ref().is_some_and(|id| stage.hints[*index].helps.contains(id));
+        let chosen = all.clone().filter(fresh).find(fits).or_else(|| all.clone().find(fresh));
+        let again = all.clone().rev().find(fits).or(progress.hints.last().copied());
+        if let Some(index) = chosen {
+            progress.hints.push(index);
+            hint = Hint::new(&stage, progress.hints.len(), &stage.hints[index].say);
+        } else if let Some(again) = again {
+            hint = Hint::new(&stage, 0, &stage.hints[again].say);
+            "All hints are out; the one that fits best, again:".clone_into(&mut hint.title);
+        }
+    })?;
+    Ok(hint)
+}
