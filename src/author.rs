@@ -389,6 +389,7 @@ fn package(dir: &Path, stage: &Stage, party: Party, name: &str, files: &[File]) 
         party,
         stage: stage.name.clone(),
         roles: stage.programs(party),
+        edited: false,
         root,
         out: dir.join("out").join(name).join(&stage.name),
         cache: dir.join("cache"),

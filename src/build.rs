@@ -2,16 +2,17 @@
 //!
 //! The track says which command builds. Each party has an output folder a stage, all share one
 //! cache, and none of it is where an editor builds: a verify and rust-analyzer never wait for
-//! each other. What has been built from the same files by the same command is not built again.
+//! each other. What nobody edits, and has been built from the same files by the same command, is
+//! not built again.
 
 mod lines;
+mod sources;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::course::{Party, Track, fill_words};
 use crate::error::{Error, Result};
@@ -19,6 +20,7 @@ use crate::process::{Group, LEAK_GRACE, PeerCommand};
 use crate::runs::Programs;
 
 use lines::{Line, Lines};
+use sources::{Sources, Tried, hash_of};
 
 /// What is built, and where it goes.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ pub struct Package {
     pub stage: String,
     /// Those whose programs it makes.
     pub roles: Vec<String>,
+    /// Somebody works on it: only the build tool knows all that it depends on, and is asked each time.
+    pub edited: bool,
     /// The folder of all packages.
     pub root: PathBuf,
     /// For what is built of this package.
@@ -120,26 +124,31 @@ impl Package {
             return Ok(Outcome::Fresh);
         }
         let sources = self.sources(track)?;
-        let stamp = sources.iter().map(|(path, hash)| format!("{hash:016x} {}\n", path.display())).collect::<String>();
         let built_from = self.out.join(BUILT_FROM);
-        if fs::read_to_string(&built_from).is_ok_and(|old| old == stamp) && self.lacks(track).is_none() {
+        let as_built = || fs::read_to_string(&built_from).is_ok_and(|old| old == sources.stamp());
+        if !self.edited && as_built() && self.lacks(track).is_none() {
             return Ok(Outcome::Fresh);
         }
         fs::create_dir_all(&self.out).map_err(|error| Error::io("make", &self.out, &error))?;
         let _ = fs::remove_file(&built_from);
-        self.remove_programs(track)?;
-        self.touch_changed(&sources);
-        let tried = self.out.join(TRIED);
-        fs::write(&tried, &stamp).map_err(|error| Error::io("write", &tried, &error))?;
         let start = Instant::now();
+        let tried = Tried::after(&self.out.join(TRIED), self.programs(track));
+        tried.touch_changed(&sources)?;
+        self.remove_programs(track)?;
+        tried.write(&sources)?;
         let (success, output) = self.run_tool(track, line).await?;
+        // What was saved in between may have been built or not.
+        let now = self.sources(track)?;
+        tried.write(&sources.common(&now))?;
         if !success {
             return Ok(Outcome::Failed(errors_first(&output, track.error.as_deref())));
         }
         if let Some((role, path)) = self.lacks(track) {
             return Ok(Outcome::Failed(no_program(role, &path)));
         }
-        fs::write(&built_from, stamp).map_err(|error| Error::io("write", &built_from, &error))?;
+        if now == sources {
+            fs::write(&built_from, sources.stamp()).map_err(|error| Error::io("write", &built_from, &error))?;
+        }
         Ok(Outcome::Built { took: start.elapsed(), output })
     }
 
@@ -150,17 +159,21 @@ impl Package {
         path.starts_with(&self.out).then_some(path)
     }
 
+    /// The programs of all roles.
+    fn programs(&self, track: &Track) -> impl Iterator<Item = PathBuf> {
+        self.roles.iter().filter_map(|role| self.program(track, role))
+    }
+
     /// The first role whose program is not there, and where it would be.
     fn lacks(&self, track: &Track) -> Option<(&str, PathBuf)> {
-        self.roles
-            .iter()
-            .find_map(|role| Some((role.as_str(), self.program(track, role).filter(|path| !path.is_file())?)))
+        let programs = self.roles.iter().filter_map(|role| Some((role.as_str(), self.program(track, role)?)));
+        programs.into_iter().find(|(_, path)| !path.is_file())
     }
 
     /// Build tools leave alone what they do not make any more. A role whose file was renamed would
     /// be played by the program of before.
     fn remove_programs(&self, track: &Track) -> Result<()> {
-        for path in self.roles.iter().filter_map(|role| self.program(track, role)) {
+        for path in self.programs(track) {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(Error::io("remove", &path, &error));
@@ -171,26 +184,6 @@ impl Package {
         Ok(())
     }
 
-    /// Build tools go by the time of a file. One that was put back from a backup is new in its
-    /// content and old in its time: it would not be built, and the verdict would be about the
-    /// program of before. Such a file, and no other, gets the time of now.
-    fn touch_changed(&self, sources: &Sources) {
-        let tried = self.out.join(TRIED);
-        let (Ok(before), Ok(last)) =
-            (fs::read_to_string(&tried), fs::metadata(&tried).and_then(|meta| meta.modified()))
-        else {
-            return;
-        };
-        for (path, hash) in sources {
-            let known = before.lines().any(|line| line == format!("{hash:016x} {}", path.display()));
-            let old = fs::metadata(path).and_then(|meta| meta.modified()).is_ok_and(|time| time <= last);
-            if !known && old {
-                let _ =
-                    fs::File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
-            }
-        }
-    }
-
     /// A mark of what a build depends on: another one when anything of it is another. Of the
     /// package's own files, those count that `counts` says, by their path below it: what its
     /// programs write while they run is none of them.
@@ -198,10 +191,8 @@ impl Package {
     /// # Errors
     /// The files can't be read.
     pub fn mark(&self, track: &Track, counts: &dyn Fn(&Path) -> bool) -> Result<u64> {
-        let mut sources = self.sources(track)?;
         let dir = self.dir();
-        sources.retain(|path, _| path.strip_prefix(&dir).map_or(true, counts));
-        Ok(hash_of(&sources))
+        Ok(self.sources(track)?.mark(&|path| path.strip_prefix(&dir).map_or(true, counts)))
     }
 
     async fn run_tool(&self, track: &Track, line: &mut dyn FnMut(&str)) -> Result<(bool, String)> {
@@ -255,14 +246,12 @@ impl Package {
     /// All that a build depends on, with a hash of each: the command, and the files of all
     /// packages, because one may use another.
     fn sources(&self, track: &Track) -> Result<Sources> {
-        let mut sources = Sources::new();
         let command: Vec<String> = track.build.iter().map(|word| self.fill(word, "")).collect();
-        sources.insert(PathBuf::from("command"), hash_of(&(command, &track.env)));
-        let mut seen = BTreeSet::new();
+        let mut sources = Sources::of(&(command, &track.env));
         // First those that have to be there: that one is not is to be told.
         let needed = std::iter::once(&self.stage).chain(&track.shared).map(|package| self.root.join(package));
         for dir in needed.chain([self.root.clone()]) {
-            hash_files(&dir, &mut seen, &mut sources).map_err(|error| {
+            sources.add(&dir).map_err(|error| {
                 Error::io("read", &dir, &error).help(
                     "was it moved? `workshop update` brings what is new in the course, \
                      `workshop reset` a stage's files back",
@@ -271,40 +260,6 @@ impl Package {
         }
         Ok(sources)
     }
-}
-
-/// Files, each with a hash of its content.
-type Sources = BTreeMap<PathBuf, u64>;
-
-fn hash_of(value: &impl Hash) -> u64 {
-    let mut hash = DefaultHasher::new();
-    value.hash(&mut hash);
-    hash.finish()
-}
-
-/// Hashes the files below a folder that has not been seen, through links as well. What is gone
-/// by now, or can't be read, is left to the tool to complain of.
-fn hash_files(dir: &Path, seen: &mut BTreeSet<PathBuf>, sources: &mut Sources) -> std::io::Result<()> {
-    if !seen.insert(dir.canonicalize()?) {
-        return Ok(());
-    }
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let (path, name) = (entry.path(), entry.file_name());
-        let name = name.to_string_lossy();
-        // Editors leave swap files and backups; builds leave their own.
-        if name.starts_with('.') || name == "target" || name.ends_with('~') {
-            continue;
-        }
-        if path.is_dir() {
-            let _ = hash_files(&path, seen, sources);
-        } else if path.is_file()
-            && let Ok(content) = fs::read(&path)
-        {
-            sources.insert(path, hash_of(&content));
-        }
-    }
-    Ok(())
 }
 
 /// What is told when the tool is content, and a role has no program all the same.

@@ -174,6 +174,7 @@ fn package(workspace: &Workspace, stage: &Stage, party: Party, whose: Party) -> 
         party,
         stage: stage.name.clone(),
         roles: stage.programs(whose),
+        edited: whose == Party::You,
         root: workspace.packages(whose)?,
         out: workspace.dot().join("out").join(whose.name()).join(&stage.name),
         cache: workspace.dot().join("cache"),

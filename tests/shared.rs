@@ -160,6 +160,15 @@ fn what_is_kept_elsewhere_is_built_anew() {
         learner.write("own/mine/src/lib.rs", &word(mine));
         assert_eq!(learner.printed(), [mine, mine, "given"]);
     }
+    learner.write(
+        "own/words/Cargo.toml",
+        &manifest.replace("path = \"../feed\"", "package = \"out\", path = \"../../out\""),
+    );
+    learner.write("out/Cargo.toml", "[package]\nname = \"out\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    for mine in ["out", "of", "here"] {
+        learner.write("out/src/lib.rs", &word(mine));
+        assert_eq!(learner.printed(), [mine, mine, "given"]);
+    }
     let program = learner.dir.path().join("own/words/src/bin/a.rs");
     fs::remove_file(&program).expect("removed");
     std::os::unix::fs::symlink(learner.dir.path().join("a.rs"), &program).expect("linked");
