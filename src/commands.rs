@@ -218,15 +218,15 @@ fn block_on_unasked<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 #[cfg(unix)]
 async fn interrupted() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut int), Ok(mut term), Ok(mut hup)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
+    let asked = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+    let [Ok(mut int), Ok(mut term), Ok(mut hup), Ok(mut quit)] = asked.map(signal) else {
         return std::future::pending().await;
     };
     tokio::select! {
         _ = int.recv() => "Ctrl-C",
         _ = term.recv() => "SIGTERM",
         _ = hup.recv() => "the terminal's end",
+        _ = quit.recv() => "SIGQUIT",
     }
 }
 

@@ -121,7 +121,7 @@ pub fn ask(question: &str) -> bool {
 
 /// Tells something that is no part of the result, on standard error.
 pub fn say(text: &str) {
-    eprintln!("{}", showable(text, unicode()));
+    tell(&showable(text, unicode()));
 }
 
 /// An error, with the line that it is about.
@@ -134,7 +134,12 @@ pub fn error(error: &Error) {
         error.help = error.help.as_ref().map(broken);
         error.causes = error.causes.iter().map(broken).collect();
     }
-    eprintln!("{}", showable(&render_error(&error, colour() && on_terminal), unicode()));
+    tell(&showable(&render_error(&error, colour() && on_terminal), unicode()));
+}
+
+/// Who does not listen any more misses it, and nothing else.
+fn tell(text: &str) {
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\n").as_bytes());
 }
 
 /// An error as text.

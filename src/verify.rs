@@ -13,6 +13,7 @@ use crate::course::{Condition, Pairing, Party, Stage, Track};
 use crate::error::{Error, Result, suggest};
 use crate::event::{Event, Reporter};
 use crate::explain::{Case, compare_pairings, explain};
+use crate::process::strays;
 use crate::runs::{Plan, Seen, play};
 use crate::stillness::SocketTable;
 use crate::trace::Trace;
@@ -198,6 +199,7 @@ async fn play_all(
     selection: &Selection,
     reporter: &mut dyn Reporter,
 ) -> StageVerdict {
+    strays::end_abandoned();
     reporter.tell(&Event::Verifying { stage, seed: selection.seed, runs: plans.len() });
     let start = Instant::now();
     let sockets = SocketTable::open().map(Arc::new);

@@ -178,20 +178,31 @@ impl Workspace {
     }
 
     /// Puts a stage's files back to what they were at first. What was there is moved to a
-    /// backup, whose folder is returned; nothing is lost, whatever happens in between.
+    /// backup, whose folder is returned; nothing is lost, whatever happens in between. Folders stay:
+    /// somebody may be in one.
     ///
     /// # Errors
     /// The files can't be moved or written.
     pub fn reset(&self, stage: &str) -> Result<Option<PathBuf>> {
-        let template = self.template(stage)?;
-        let package = self.root.join(stage);
+        let (package, dot) = (self.root.join(stage), self.dot());
+        // Written before anything is moved: where there is no room, all stays as it was.
+        let new = tempfile::Builder::new().prefix("reset-").tempdir_in(&dot);
+        let new = new.map_err(|error| Error::io("write into", &dot, &error))?;
+        write_files(new.path(), &self.template(stage)?)?;
         let mut backup = None;
-        if package.exists() {
+        if package.symlink_metadata().is_ok() {
             let to = self.new_backup(stage)?;
-            fs::rename(&package, &to).map_err(|error| Error::io("move away", &package, &error))?;
+            disk::move_files(&package, &to).map_err(|error| {
+                let kept = format!("nothing is lost: what is not there any more is in {}", to.display());
+                Error::io("move away", &package, &error).help(kept)
+            })?;
             backup = Some(to);
         }
-        write_files(&package, &template)?;
+        disk::move_files(new.path(), &package).map_err(|error| {
+            let error = Error::io("write", &package, &error);
+            backup.iter().fold(error, |error, to| error.help(format!("what was there is in {}", to.display())))
+        })?;
+        disk::remove_empty_below(&package);
         self.write_base_of(stage)?;
         Ok(backup)
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use support::learner::{Learner, Verdict};
-use support::system::{is_alive, is_listened_on, peak_memory, until};
+use support::system::{is_alive, is_listened_on, peak_memory, processes_of, until};
 
 /// Runs of one scenario of `echo-line`: over four links, in three pairings.
 const EVERY_WAY: usize = 4 * 3;
@@ -591,8 +591,129 @@ mod interrupted {
     }
 
     #[test]
+    fn by_sigquit() {
+        interrupt(Signal::QUIT, false, "stopped by SIGQUIT");
+    }
+
+    /// Who is killed can't end anything any more: the next verify does.
+    #[test]
+    fn by_sigkill() {
+        let learner = Learner::new("nasty", "scripts");
+        let running = learner.start(&["verify", "endless", "--pairing", "you/you"]);
+        until("the dialer is up", || fs::read(learner.file("endless/dialer.up")).map_err(|error| error.to_string()));
+        running.signal(Signal::KILL);
+        let _ = running.end();
+        assert_eq!(learner.verify(&["hostile", "--scenario", "leaves-quietly"]).passed(), 1);
+        // Its temporary folder is the system's to clean.
+        until("every process is gone", || {
+            if processes_of(learner.mark()).is_empty() { Ok(()) } else { Err(String::new()) }
+        });
+    }
+
+    #[test]
     fn by_the_end_of_the_terminal() {
         interrupt(Signal::HUP, false, "stopped by the terminal's end");
+    }
+}
+
+/// What a learner has, and where they are.
+mod kept {
+    use std::os::unix::fs::MetadataExt;
+    use std::process::{Command, Output, Stdio};
+
+    use super::*;
+
+    /// `workshop` in a folder of the workspace.
+    fn output_in(learner: &Learner, folder: &str, mut command: Command) -> Output {
+        command.current_dir(learner.file(folder)).stdin(Stdio::null());
+        command.output().expect("it starts")
+    }
+
+    fn backups(learner: &Learner) -> Vec<String> {
+        let backups = fs::read_dir(learner.file(".workshop/backups")).into_iter().flatten().flatten();
+        let mut files: Vec<String> =
+            backups.filter_map(|dir| fs::read_to_string(dir.path().join("own/part.sh")).ok()).collect();
+        files.sort();
+        files
+    }
+
+    /// A shell that is in the folder stays in it.
+    #[test]
+    fn a_reset_leaves_folders_where_they_are() {
+        let learner = Learner::new("scripts", "sh");
+        fs::create_dir(learner.file("shout/own")).expect("made");
+        fs::write(learner.file("shout/own/part.sh"), "mine").expect("written");
+        let place = |path: &str| fs::metadata(learner.file(path)).expect("there").ino();
+        let before = place("shout");
+        let output = output_in(&learner, "shout", learner.prepare(&["reset"], &[]));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && said.contains("kept in /") && said.contains("/backups/shout-"), "{said}");
+        assert_eq!(place("shout"), before);
+        assert!(!learner.file("shout/own").exists() && learner.file("shout/crier.sh").exists());
+        assert_eq!(backups(&learner), ["mine"]);
+    }
+
+    /// As on a full disk: the limit of a file's size is as good.
+    #[test]
+    fn a_reset_without_room_changes_nothing() {
+        let learner = Learner::new("scripts", "sh");
+        fs::create_dir(learner.file("shout/own")).expect("made");
+        fs::write(learner.file("shout/own/part.sh"), "mine").expect("written");
+        let reset = learner.prepare(&["reset"], &[]);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
+            .arg(reset.get_program())
+            .args(reset.get_args());
+        command.envs(reset.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let output = output_in(&learner, "shout", command);
+        assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(fs::read_to_string(learner.file("shout/own/part.sh")).expect("there"), "mine");
+        assert!(!fs::read_to_string(learner.file("shout/crier.sh")).expect("there").is_empty());
+        assert_eq!(backups(&learner), [""; 0]);
+    }
+
+    /// What stands where the folder was is kept, too: here a link to nowhere.
+    #[test]
+    fn a_reset_brings_back_a_folder_that_is_none() {
+        let learner = Learner::new("scripts", "sh");
+        fs::remove_dir_all(learner.file("shout")).expect("removed");
+        std::os::unix::fs::symlink("/nowhere", learner.file("shout")).expect("linked");
+        learner.command(&["reset", "shout"]).success();
+        assert!(learner.file("shout/crier.sh").is_file());
+    }
+
+    /// `workshop trace` is about the learner's programs.
+    #[test]
+    fn the_solution_s_runs_do_not_stand_for_the_learner_s() {
+        let learner = Learner::new("scripts", "sh");
+        learner.command(&["verify"]).code(1);
+        learner.command(&["verify", "--solution"]).success();
+        let text = learner.command(&["trace"]).success().text();
+        assert!(text.contains('✗'), "{text}");
+    }
+
+    /// What is said besides may find nobody who listens.
+    #[test]
+    fn who_does_not_listen_misses_nothing_else() {
+        let learner = Learner::new("scripts", "sh");
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = learner.prepare(&["verify", "nope"], &[]);
+        assert_eq!(command.stdin(Stdio::null()).stderr(writer).status().expect("it starts").code(), Some(2));
+    }
+
+    /// A course may have fewer hints than it had.
+    #[test]
+    fn hints_that_are_no_more() {
+        let learner = Learner::new("scripts", "sh");
+        let path = learner.file(".workshop/state.json");
+        let mut state: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&path).expect("there")).expect("JSON");
+        state["stages"]["echo-line"] = serde_json::json!({"hints": [0, 1, 7]});
+        fs::write(&path, state.to_string()).expect("written");
+        assert!(learner.command(&["hint", "echo-line"]).success().text().starts_with("All hints are out"));
+        assert_eq!(learner.command(&["hint", "echo-line", "--again"]).success().text().matches("Hint ").count(), 2);
     }
 }
 

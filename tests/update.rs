@@ -431,15 +431,19 @@ fn a_shared_package_is_given_kept_up_to_date_and_built_from() {
         desk.write(&format!("course/{folder}/sh/support/help.sh"), "# helps\n");
     }
     desk.says(".", &["init", "course", "mine", "--track", "sh"], 0);
-    let built = || desk.read("mine/.workshop/out/you/shout/count").lines().count();
-    desk.says("mine", &["verify", "shout"], 1);
-    desk.says("mine", &["verify", "shout"], 1);
-    assert_eq!(built(), 1);
-    desk.write("course/templates/sh/support/help.sh", "# helps more\n");
+    let built = |party: &str| desk.read(&format!("mine/.workshop/out/{party}/shout/count")).lines().count();
+    for times in 1..=2 {
+        desk.says("mine", &["verify", "shout"], 1);
+        desk.says("mine", &["verify", "shout", "--solution"], 0);
+        assert_eq!([built("you"), built("reference")], [times, 1], "nobody edits the reference");
+    }
+    for folder in ["templates", "solutions"] {
+        desk.write(&format!("course/{folder}/sh/support/help.sh"), "# helps more\n");
+    }
     let said = desk.says("mine", &["update"], 0);
     assert!(said.contains("support\n  replaced  help.sh"), "{said}");
-    desk.says("mine", &["verify", "shout"], 1);
-    assert_eq!(built(), 2, "a build depends on what is shared");
+    desk.says("mine", &["verify", "shout", "--solution"], 0);
+    assert_eq!(built("reference"), 2, "a build depends on what is shared");
     // Nobody edits it, and all need it.
     fs::remove_file(desk.path("mine/support/help.sh")).expect("there");
     desk.says("mine", &["update"], 0);

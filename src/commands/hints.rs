@@ -70,7 +70,9 @@ pub(super) fn one_more(workspace: &Workspace, stage: &str) -> Result<Hint> {
         let fits =
             |index: &usize| progress.last_failure.as_ref().is_some_and(|id| stage.hints[*index].helps.contains(id));
         let chosen = all.clone().filter(fresh).find(fits).or_else(|| all.clone().find(fresh));
-        let again = all.clone().rev().find(fits).or(progress.hints.last().copied());
+        // The course may have fewer hints than it had.
+        let there = |index: &usize| all.contains(index);
+        let again = all.clone().rev().find(fits).or_else(|| progress.hints.iter().copied().rfind(there));
         if let Some(index) = chosen {
             progress.hints.push(index);
             hint = Hint::new(&stage, progress.hints.len(), &stage.hints[index].say);

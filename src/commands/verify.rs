@@ -107,15 +107,15 @@ impl Judging<'_> {
         scenario.is_none() && pairing.is_none() && condition.is_none()
     }
 
-    /// The last runs, for pictures; and the learner's progress.
+    /// The last runs, for pictures; and the learner's progress, which the solution does not touch.
     fn record(&self, verdict: &StageVerdict) -> Result<Last> {
         let (stage, dot) = (self.stage, self.workspace.dot());
         let traces = verdict.runs.iter().filter_map(|run| run.trace.clone()).collect();
         let last = Last::new(&stage.name, &stage.title, self.selection.seed, traces);
-        last.save(&dot)?;
         if self.solution {
             return Ok(last);
         }
+        last.save(&dot)?;
         let shown = verdict.shown().map(|(_, failed)| failed.because.id.clone());
         let whole = self.whole();
         State::update(&dot, |state| {

@@ -1,9 +1,12 @@
-//! Processes that have left their group: daemons that a peer has made.
+//! Processes that have left their group: daemons that a peer has made, and peers of a runner that was
+//! killed.
 //!
 //! A process in a session of its own is out of reach of the group's signals. On Linux the runner
 //! adopts orphans (it is their "subreaper"), so that a stray becomes its child as soon as its
 //! parent is gone; a mark in the environment tells it from others. Strays are looked for once, when
-//! all runs are over. Elsewhere strays of this kind are not found.
+//! all runs are over. A runner that is killed (SIGKILL) ends nothing any more: what it leaves is ended
+//! by the next one that plays, which finds the mark of a process that is no more. Elsewhere neither is
+//! found.
 
 /// The variable that marks the processes that a run has started.
 pub const MARK: &str = "WORKSHOP_RUN";
@@ -17,6 +20,38 @@ pub fn mark() -> String {
 pub fn adopt() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
+/// Ends what runners have left that were killed, and could not do it themselves. On Linux only.
+pub fn end_abandoned() {
+    #[cfg(target_os = "linux")]
+    for pid in processes().filter(|pid| is_abandoned(*pid)).filter_map(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+}
+
+/// Was this process started by a runner that is no more? Ids mean the same in one namespace only: what
+/// runs in a container is its own business.
+#[cfg(target_os = "linux")]
+fn is_abandoned(pid: i32) -> bool {
+    let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    let Some(runner) = mark_of(pid).and_then(|mark| mark.parse::<u32>().ok()) else { return false };
+    let here = namespace("self");
+    !is_running(runner) && here.is_some() && namespace(&pid.to_string()) == here
+}
+
+/// Is there such a process, other than one that has ended and was not yet waited for?
+#[cfg(target_os = "linux")]
+fn is_running(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+#[cfg(target_os = "linux")]
+fn processes() -> impl Iterator<Item = i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// Ends all strays.
@@ -51,7 +86,15 @@ fn children() -> impl Iterator<Item = i32> {
 
 #[cfg(target_os = "linux")]
 fn is_marked(pid: i32) -> bool {
-    let wanted = format!("{MARK}={}", mark());
-    std::fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes()))
+    mark_of(pid).is_some_and(|found| found == mark())
+}
+
+/// The mark of a process, if it has one.
+#[cfg(target_os = "linux")]
+fn mark_of(pid: i32) -> Option<String> {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut variables = environment.split(|byte| *byte == 0);
+    variables.find_map(|variable| {
+        Some(std::str::from_utf8(variable).ok()?.strip_prefix(MARK)?.strip_prefix('=')?.to_owned())
+    })
 }

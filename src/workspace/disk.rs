@@ -1,4 +1,4 @@
-//! Files as an update reads and writes them.
+//! Files as an update and a reset read and write them.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -87,6 +87,52 @@ pub(super) fn remove_empty(place: &Path, root: &Path) {
     for dir in folders {
         if fs::remove_dir(dir).is_err() {
             break;
+        }
+    }
+}
+
+/// Moves all files below a folder to another one, and leaves its folders where they are.
+pub(super) fn move_files(from: &Path, to: &Path) -> std::io::Result<()> {
+    if !from.is_dir() {
+        return move_file(from, to);
+    }
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            move_files(&from, &to)?;
+        } else {
+            move_file(&from, &to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves a file or a link, to another disk too.
+fn move_file(from: &Path, to: &Path) -> std::io::Result<()> {
+    // A folder that has become empty may be in the way.
+    let _ = fs::remove_dir(to);
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+            #[cfg(unix)]
+            if from.is_symlink() {
+                std::os::unix::fs::symlink(fs::read_link(from)?, to)?;
+                return fs::remove_file(from);
+            }
+            fs::copy(from, to)?;
+            fs::remove_file(from)
+        }
+        other => other,
+    }
+}
+
+/// Removes the empty folders below a folder.
+pub(super) fn remove_empty_below(dir: &Path) {
+    for below in fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if is_dir(&below) {
+            remove_empty_below(&below);
+            let _ = fs::remove_dir(&below);
         }
     }
 }
