@@ -80,6 +80,9 @@ struct Ends {
     listener: (SocketAddr, SocketAddr),
     there: Doing,
     back: Doing,
+    /// Which directions hold as much as they may, and take in no more.
+    there_full: bool,
+    back_full: bool,
     open: bool,
 }
 
@@ -249,13 +252,19 @@ impl Shared {
     /// where the other can read them, or not yet taken in by the link.
     fn in_flight(&self, connection: &Connection, ends: &Ends) -> bool {
         let Some(table) = &self.sockets else { return false };
-        let dialer =
-            Leg { ours: ends.dialer.0, theirs: ends.dialer.1, opened: true, delivered: connection.back.arrived() };
+        let dialer = Leg {
+            ours: ends.dialer.0,
+            theirs: ends.dialer.1,
+            opened: true,
+            delivered: connection.back.arrived(),
+            full: ends.there_full,
+        };
         let listener = Leg {
             ours: ends.listener.0,
             theirs: ends.listener.1,
             opened: false,
             delivered: connection.there.arrived(),
+            full: ends.back_full,
         };
         dialer.in_flight(table) || listener.in_flight(table)
     }
@@ -269,6 +278,13 @@ impl Shared {
             drop(state);
             self.ticks.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// A direction holds as much as it may, or takes in more again.
+    fn full(&self, id: usize, there: bool, full: bool) {
+        let mut state = self.lock();
+        let ends = &mut state.ends[id];
+        *(if there { &mut ends.there_full } else { &mut ends.back_full }) = full;
     }
 
     /// A writer that waited for its sender has something to do now.
@@ -299,6 +315,8 @@ struct Leg {
     opened: bool,
     /// Bytes that the link has written to it, an end of stream counted as one.
     delivered: u64,
+    /// The link takes in nothing from it, before something is read at the other end.
+    full: bool,
 }
 
 impl Leg {
@@ -311,7 +329,7 @@ impl Leg {
         });
         // A peer that does not read what has arrived holds up what comes after it, for good.
         let to_them = theirs.is_some_and(|queues| queues.received < self.delivered && queues.unread == 0);
-        to_take_in || to_us || to_them
+        (!self.full && (to_take_in || to_us)) || to_them
     }
 }
 
@@ -346,6 +364,8 @@ async fn connect(dialer: TcpStream, shared: Arc<Shared>) {
             listener: nowhere,
             there: Doing::Nothing,
             back: Doing::Nothing,
+            there_full: false,
+            back_full: false,
             open: false,
         });
         shared.changed();
@@ -364,6 +384,8 @@ async fn connect(dialer: TcpStream, shared: Arc<Shared>) {
             listener: at_listener,
             there: Doing::Nothing,
             back: Doing::Nothing,
+            there_full: false,
+            back_full: false,
             open: true,
         });
         state.ends.len() - 1

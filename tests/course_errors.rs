@@ -371,7 +371,7 @@ fn yaml_that_does_not_fit_is_refused_in_its_place() {
         case("no time at all").stage("conditions:", "limit: ⟦0\nconditions:").helps("600"),
         case("number of bytes")
             .stage("    about: z\n", "    about: z\n    let: {x: ⟦{repeat: a, bytes: 999999999999}}\n")
-            .helps("262144"),
+            .helps("1048576"),
         // Syntax.
         case("bracket too many").stage("[clear]", "[clear]⟦]").says("not YAML"),
         case("tab for indentation").stage("  - name: a\n", "⟦\t- name: a\n").any_column().says("tab").helps("spaces"),

@@ -146,7 +146,7 @@ pub(super) fn default_limit() -> u64 {
 }
 
 /// The longest given value.
-pub(super) const MAX_GIVEN: usize = 256 * 1024;
+pub(super) const MAX_GIVEN: usize = 1024 * 1024;
 
 /// What all scenarios of a stage are given together; those of one are given no more than
 /// [`MAX_GIVEN`] a name.

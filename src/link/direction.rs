@@ -124,8 +124,10 @@ impl Direction<'_> {
         let mut buffer = vec![0; 16 * 1024];
         loop {
             while self.queue().held >= MAX_HELD {
+                self.shared.full(self.id, self.there, true);
                 self.drained.notified().await;
             }
+            self.shared.full(self.id, self.there, false);
             let end = match read_some(self.from, &mut buffer).await {
                 Ok(0) => End::Fin,
                 Ok(count) => {

@@ -1,15 +1,24 @@
-//! A peer that says what nobody should say, in the place of `b`.
+//! A peer that does what nobody expects, in the place of `b`.
 //!
 //!     odd_b HOW ADDRESS
 //!
-//! It greets as `b` does, says its odd thing, and stays until the other side
-//! hangs up.
+//! With a HOW of `half`, `not-text` or `too-long` it greets as `b` does, says
+//! what nobody should say, and stays until the other side hangs up.
+//!
+//! With `told` it greets, and then does what is typed, and nothing else. It does
+//! not even read: what the other side says waits in the connection.
+//!
+//! * `begin TEXT`: sends the text, and no newline.
+//! * `say TEXT`: sends the text and a newline.
+//! * `read`: reads one line, and prints it.
+//! * `read all`: reads up to the end, and prints how many bytes there were.
+//! * `close`: has said everything; so it does at the end of its input.
 
 use std::process::ExitCode;
 use std::{env, io};
 
-use duplex_tcp::MAX_LINE;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use duplex_tcp::{MAX_LINE, next_line, typed_lines};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 #[tokio::main(flavor = "current_thread")]
@@ -34,14 +43,47 @@ async fn run(how: &str, address: &str) -> io::Result<()> {
         "half" => b"half of a li".to_vec(),
         "not-text" => b"a byte that is no text: \xff\n".to_vec(),
         "too-long" => vec![b'a'; MAX_LINE + 1],
+        "told" => vec![],
         _ => return Err(io::Error::other(format!("no such way: {how}"))),
     };
     // Together, so that nothing is lost when the other side has heard enough.
     let said = [b"Hello I am B\n".as_slice(), &odd].concat();
-    if stream.write_all(&said).await.is_ok() && how == "half" {
+    let all_said = stream.write_all(&said).await.is_ok();
+    if how == "told" {
+        stream.set_nodelay(true)?;
+        return obey(stream).await;
+    }
+    if all_said && how == "half" {
         stream.shutdown().await?;
     }
     // Whoever does not want to hear more may hang up before he has heard all.
     let _ = stream.read_to_end(&mut Vec::new()).await;
+    Ok(())
+}
+
+/// Does what is typed, and stays until the other side hangs up.
+async fn obey(stream: TcpStream) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader);
+    let mut typed = typed_lines();
+    while let Some(order) = typed.recv().await {
+        let order = order?;
+        match order.split_once(' ').unwrap_or((&order, "")) {
+            ("begin", text) => writer.write_all(text.as_bytes()).await?,
+            ("say", text) => writer.write_all(format!("{text}\n").as_bytes()).await?,
+            ("read", "all") => {
+                let count = tokio::io::copy_buf(&mut reader, &mut tokio::io::sink()).await?;
+                println!("{count} bytes, and the end");
+            }
+            ("read", _) => match next_line(&mut reader).await? {
+                Some(line) => println!("{line}"),
+                None => println!("nothing more"),
+            },
+            ("close", _) => writer.shutdown().await?,
+            _ => return Err(io::Error::other(format!("no such order: {order}"))),
+        }
+    }
+    drop(writer); // It has said everything.
+    let _ = reader.read_to_end(&mut Vec::new()).await;
     Ok(())
 }

@@ -79,6 +79,10 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
             send(&mut stream, &request[9..]).await?;
             println!("read {} parts on the first", read_all(&mut stream).await?);
         }
+        "empty" => {
+            send(&mut stream, &framed("")).await?;
+            println!("read {} parts", read_all(&mut stream).await?);
+        }
         // Against the protocol.
         _ => {
             let bad = match how {
@@ -87,6 +91,7 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
                 "huge" => prefix(1 << 63),
                 "endless" => vec![0x80; 32],
                 "torn" => framed(&long_request(30))[..20].to_vec(),
+                "not-text" => b"\x03a\xffb".to_vec(),
                 "torn-length" => prefix(300)[..1].to_vec(),
                 _ => return Err(format!("no such way: {how}").into()),
             };
