@@ -5,6 +5,7 @@ mod folders;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -402,6 +403,23 @@ fn a_folder_of_the_new_name_is_not_written_over() {
     assert!(desk.read("mine/shout/crier.sh").contains("# mine"));
     assert_eq!(desk.read("mine/cry/crier.sh"), "something else\n");
     assert_eq!(desk.read("mine/cry/crier.sh.new"), desk.read("course/templates/sh/cry/crier.sh"));
+}
+
+/// What a verify has waited for may have been an update: it plays the course as it is by then.
+#[test]
+fn a_verify_that_has_waited_plays_the_newest_course() {
+    let desk = Desk::new();
+    desk.says(".", &["init", "course", "mine", "--track", "sh"], 0);
+    let lock = fs::File::create(desk.path("mine/.workshop/verify.lock")).expect("a file");
+    lock.lock().expect("nobody has it");
+    let mut verify = desk.command("mine", &["verify", "shout", "--solution"]);
+    let mut verify = verify.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut said = BufReader::new(verify.stderr.take().expect("a pipe")).lines();
+    let waits = said.next().expect("a line").expect("UTF-8");
+    assert!(waits.contains("another `workshop` is verifying"), "{waits}");
+    desk.change("course/exercises/shout/stage.yaml", "crier | HELLO", "crier | hello");
+    drop(lock);
+    assert_eq!(verify.wait().expect("it ends").code(), Some(1), "it shouts, as it was to do before");
 }
 
 #[test]

@@ -11,13 +11,17 @@ use crate::progress::{Lock, State};
 use crate::report;
 use crate::verdict::StageVerdict;
 use crate::verify::{Selection, Verified, verify as verify_stage};
-use crate::workspace::Workspace;
+use crate::workspace::{DOT, Workspace};
 
 /// One verify at a time plays in a workspace.
 pub const VERIFY: &str = "verify.lock";
 
 /// Builds, plays, and records what came of it.
 pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
+    let (root, _) = Workspace::locate(&super::here()?)?;
+    let waits = || report::say("another `workshop` is verifying in this workspace; waiting for it to finish");
+    let _lock = Lock::take(&root.join(DOT), VERIFY, waits)?;
+    // Only now: what was waited for may have been an update.
     let workspace = super::open_workspace(chosen)?;
     let names = if args.all {
         workspace.catalog.course.stages.clone()
@@ -28,9 +32,6 @@ pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
     let selection = selection(args);
     let mut reporter = args.format.reporter(args.verbose);
     let mut passed = true;
-    let dot = workspace.dot();
-    let waits = || report::say("another `workshop` is verifying in this workspace; waiting for it to finish");
-    let _lock = Lock::take(&dot, VERIFY, waits)?;
     for stage in stages.iter().filter(|_| !args.solution) {
         has_package(&workspace, stage)?;
     }
@@ -90,8 +91,8 @@ impl Judging<'_> {
     /// Builds and plays, and records what came of it: the verdict, and the runs as stories. `None` when
     /// the learner's package can't be built.
     pub async fn judge(&self, reporter: &mut dyn Reporter) -> Result<Option<(StageVerdict, Last)>> {
-        let built = super::built(self.workspace, self.stage, self.solution)?;
         let _lock = super::prefetch::build_lock(self.workspace, reporter).await?;
+        let built = super::built(self.workspace, self.stage, self.solution)?;
         match verify_stage(self.stage, &built, self.selection, reporter).await? {
             Verified::NotBuilt => Ok(None),
             Verified::Verdict(verdict) => {

@@ -2,8 +2,8 @@
 //!
 //!     odd_b HOW ADDRESS
 //!
-//! With a HOW of `half`, `not-text` or `too-long` it greets as `b` does, says
-//! what nobody should say, and stays until the other side hangs up.
+//! With a HOW of `not-text` or `too-long` it greets as `b` does, says what nobody
+//! should say, and stays until the other side hangs up.
 //!
 //! With `told` it greets, and then does what is typed, and nothing else. It does
 //! not even read: what the other side says waits in the connection.
@@ -40,7 +40,6 @@ async fn main() -> ExitCode {
 async fn run(how: &str, address: &str) -> io::Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     let odd: Vec<u8> = match how {
-        "half" => b"half of a li".to_vec(),
         "not-text" => b"a byte that is no text: \xff\n".to_vec(),
         "too-long" => vec![b'a'; MAX_LINE + 1],
         "told" => vec![],
@@ -48,13 +47,10 @@ async fn run(how: &str, address: &str) -> io::Result<()> {
     };
     // Together, so that nothing is lost when the other side has heard enough.
     let said = [b"Hello I am B\n".as_slice(), &odd].concat();
-    let all_said = stream.write_all(&said).await.is_ok();
+    let all_said = stream.write_all(&said).await;
     if how == "told" {
-        stream.set_nodelay(true)?;
+        all_said?;
         return obey(stream).await;
-    }
-    if all_said && how == "half" {
-        stream.shutdown().await?;
     }
     // Whoever does not want to hear more may hang up before he has heard all.
     let _ = stream.read_to_end(&mut Vec::new()).await;
@@ -63,6 +59,7 @@ async fn run(how: &str, address: &str) -> io::Result<()> {
 
 /// Does what is typed, and stays until the other side hangs up.
 async fn obey(stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     let mut typed = typed_lines();
