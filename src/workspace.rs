@@ -136,7 +136,9 @@ impl Workspace {
             Party::You => Ok(self.root.clone()),
             Party::Reference | Party::Stage => {
                 let dir = self.dot().join("reference").join(&self.state.track);
-                write_files(&dir, &self.catalog.tree(&self.track()?.solutions)?)?;
+                let files = self.catalog.tree(&self.track()?.solutions)?;
+                write_files(&dir, &files)?;
+                remove_former(&dir, &files)?;
                 Ok(dir)
             }
         }
@@ -244,6 +246,28 @@ fn locate(from: &Path) -> Result<Option<PathBuf>> {
 
 fn is_workspace(dir: &Path) -> bool {
     dir.join(DOT).join("state.json").is_file()
+}
+
+/// Removes the files that [`write_files`] wrote below a folder the last time, and that are none of
+/// the `files` of now. What programs have left there stays.
+fn remove_former(dir: &Path, files: &[File]) -> Result<()> {
+    let list = dir.with_extension("files");
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    let now = names.join("\n");
+    let before = fs::read_to_string(&list).unwrap_or_default();
+    if before == now {
+        return Ok(());
+    }
+    for former in before.lines().filter(|name| !names.contains(name)) {
+        let path = dir.join(former);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", &path, &error));
+            }
+            _ => {}
+        }
+    }
+    crate::progress::write_at_once(&list, now.as_bytes())
 }
 
 /// Writes files below a folder; those that are as they should be are left alone, so that a build

@@ -405,6 +405,22 @@ fn a_folder_of_the_new_name_is_not_written_over() {
     assert_eq!(desk.read("mine/cry/crier.sh.new"), desk.read("course/templates/sh/cry/crier.sh"));
 }
 
+/// A file that the solution has no more would still be built with it.
+#[test]
+fn what_the_solution_has_no_more_is_gone_from_the_reference() {
+    let desk = Desk::new();
+    desk.write("course/solutions/sh/shout/more.sh", "# helps\n");
+    desk.says(".", &["init", "course", "mine", "--track", "sh"], 0);
+    desk.says("mine", &["verify", "shout", "--solution"], 0);
+    let reference = desk.path("mine/.workshop/reference/sh/shout");
+    desk.write("mine/.workshop/reference/sh/shout/left-by-a-program", "");
+    assert!(reference.join("more.sh").exists());
+    fs::remove_file(desk.path("course/solutions/sh/shout/more.sh")).expect("removed");
+    desk.says("mine", &["verify", "shout", "--solution"], 0);
+    assert!(!reference.join("more.sh").exists() && reference.join("crier.sh").exists());
+    assert!(reference.join("left-by-a-program").exists());
+}
+
 /// What a verify has waited for may have been an update: it plays the course as it is by then.
 #[test]
 fn a_verify_that_has_waited_plays_the_newest_course() {

@@ -1,6 +1,6 @@
 //! The time limit of a run. Time in which peers were ready to run and had no processor does not
 //! count, nor does time in which the runner was occupied, with other runs perhaps: a machine that is
-//! busy takes longer, and comes to the same verdict.
+//! busy takes longer, and comes to the same verdict. Nor does time in which the runner was stopped.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -10,6 +10,9 @@ use crate::stillness::{denied, occupied};
 
 /// On however busy a machine: after so many times the limit a run is over.
 const AT_MOST: u32 = 10;
+
+/// Who sleeps so much longer than he wanted was stopped, as by Ctrl-Z, or the whole machine was.
+const STOPPED: Duration = Duration::from_secs(1);
 
 /// So many looks a limit at how long peers wait; a peer that has ended can't be asked any more.
 const LOOKS: u32 = 20;
@@ -71,7 +74,33 @@ impl Limit {
             if left.is_zero() {
                 return;
             }
-            tokio::time::sleep(left.min(self.limit / LOOKS)).await;
+            let (nap, start) = (left.min(self.limit / LOOKS), Instant::now());
+            tokio::time::sleep(nap).await;
+            let late = start.elapsed().saturating_sub(nap);
+            if late > STOPPED {
+                self.start.set(self.start.get() + late);
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Limit;
+
+    /// As after Ctrl-Z and `fg`: a thread that is stopped hears of nothing.
+    #[tokio::test]
+    async fn time_in_which_the_runner_was_stopped_does_not_count() {
+        let limit = Limit::new(1);
+        let over = limit.over();
+        tokio::pin!(over);
+        assert!(futures_util::poll!(&mut over).is_pending());
+        std::thread::sleep(Duration::from_secs(3));
+        // The timer of the nap needs to see that its time has come.
+        tokio::task::yield_now().await;
+        assert!(futures_util::poll!(&mut over).is_pending(), "a second is over, but nobody could use it");
+        over.await;
     }
 }
