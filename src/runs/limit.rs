@@ -97,7 +97,8 @@ mod tests {
         let over = limit.over();
         tokio::pin!(over);
         assert!(futures_util::poll!(&mut over).is_pending());
-        std::thread::sleep(Duration::from_secs(3));
+        // Longer than the limit, and than what is taken for a stop.
+        std::thread::park_timeout(Duration::from_secs(3));
         // The timer of the nap needs to see that its time has come.
         tokio::task::yield_now().await;
         assert!(futures_util::poll!(&mut over).is_pending(), "a second is over, but nobody could use it");
