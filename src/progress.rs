@@ -171,7 +171,7 @@ impl State {
         let damaged = |cause: &dyn std::fmt::Display| {
             Error::new(format!("{} is damaged", path.display()))
                 .because(cause)
-                .help("your exercises are not in it, only which stages are done: move it away, and `workshop next` begins a new one")
+                .help("your exercises are not in it, only which stages are done: move it away, and `workshop next` takes your files up again")
         };
         let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
         match value.get("format").and_then(serde_json::Value::as_u64) {

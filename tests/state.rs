@@ -115,3 +115,42 @@ fn a_damaged_state_is_said_to_be_damaged() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("is damaged") && stderr.contains("move it away"), "{stderr}");
 }
+
+/// A clone of a workspace that is kept in git has everything but the `.workshop` folder.
+#[test]
+fn a_workspace_that_has_lost_its_folder_is_taken_up_again() {
+    let (dir, dot) = workspace();
+    let root = dot.parent().expect("a folder").to_owned();
+    let (mine, lost) = (root.join("duplex-tcp/src/lib.rs"), root.join("chat/src/lib.rs"));
+    fs::write(&mine, "// mine\n").expect("written");
+    let says = |from: &Path, command: &str| {
+        let output = workshop(from).arg(command).stdout(Stdio::piped()).output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command}: {said}");
+        said
+    };
+    // All of it, as in a clone; or only the state, as after it was damaged, and from above.
+    fs::remove_dir_all(&dot).expect("removed");
+    assert!(says(&root, "next").contains("taken up again"));
+    assert!(says(&root, "update").contains("up to date"));
+    fs::remove_file(dot.join("state.json")).expect("removed");
+    assert!(says(dir.path(), "next").contains("taken up again"));
+    assert!(!says(dir.path(), "next").contains("taken up again"), "once");
+    // What is not there is no deletion of the learner's.
+    fs::remove_dir_all(&dot).expect("removed");
+    fs::remove_file(&lost).expect("removed");
+    says(&root, "next");
+    assert!(says(&root, "update").contains("1 file brought up to date") && lost.exists());
+    assert_eq!(fs::read_to_string(&mine).expect("there"), "// mine\n");
+    assert!(!root.join("p2p-workshop").exists(), "no other one in it");
+}
+
+#[test]
+fn a_workspace_of_another_course_is_not_taken_over() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    fs::create_dir(dir.path().join(".workshop")).expect("made");
+    let output = workshop(dir.path()).arg("next").output().expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--course"));
+    assert!(!dir.path().join("p2p-workshop").exists());
+}

@@ -1,6 +1,7 @@
 //! The commands that lead a learner through the course.
 
 use std::fs;
+use std::path::Path;
 
 use colored::Colorize;
 
@@ -10,24 +11,13 @@ use crate::error::{Error, Result};
 use crate::pattern::visible;
 use crate::progress::{Standing, State};
 use crate::report::{self, print, width, wrap};
-use crate::workspace::Workspace;
+use crate::workspace::{DOT, Workspace};
 
 /// Shows the next exercise; makes a workspace where there is none.
 pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
     let here = super::here()?;
     let made = !Workspace::exists(&here)?;
-    let workspace = if made {
-        let workspace = Workspace::create(&here, super::open_course(chosen)?, args.track.as_deref())?;
-        super::remember(&workspace, chosen)?;
-        workspace
-    } else {
-        super::open_workspace(chosen)?
-    };
-    if made {
-        let about = workspace.catalog.course.about.trim();
-        print(&format!("{}\n", format!("Your workspace: {}", super::relative(&workspace.root)).bold()));
-        print(&wrap(about, width(), ""));
-    }
+    let workspace = if made { make(&here, chosen, args)? } else { super::open_workspace(chosen)? };
     let current = workspace.state.current.clone();
     let verified = workspace.state.verified(&current);
     if !verified && !args.skip {
@@ -50,6 +40,34 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
             Ok(true)
         }
     }
+}
+
+/// A workspace in a folder; one that has been there is taken up again.
+fn make(here: &Path, chosen: &Chosen, args: &NextArgs) -> Result<Workspace> {
+    let (catalog, track) = (super::open_course(chosen)?, args.track.as_deref());
+    for root in [here.to_owned(), here.join(&catalog.course.name)] {
+        if Workspace::was_here(&root, &catalog, track)? {
+            let workspace = Workspace::take_up_again(&root, catalog, track)?;
+            super::remember(&workspace, chosen)?;
+            print(&format!("{}\n", "Your workspace is taken up again, with your files as they are.".bold()));
+            let how = "Which stages are done is not known here: `workshop verify --all` finds out, and records it.";
+            print(&wrap(how, width(), ""));
+            return Ok(workspace);
+        }
+    }
+    if here.join(DOT).is_dir() {
+        return Err(Error::new(format!(
+            "{} has been a workspace, but not of the course `{}`",
+            here.display(),
+            catalog.course.name
+        ))
+        .help("`workshop next --course PATH`, with the course that it is of, takes it up again"));
+    }
+    let workspace = Workspace::create(here, catalog, track)?;
+    super::remember(&workspace, chosen)?;
+    print(&format!("{}\n", format!("Your workspace: {}", super::relative(&workspace.root)).bold()));
+    print(&wrap(workspace.catalog.course.about.trim(), width(), ""));
+    Ok(workspace)
 }
 
 /// The next stage that is not verified, from a stage on.

@@ -1,4 +1,5 @@
-//! A new workspace: made under another name and renamed, so that there is a whole one, or none.
+//! A new workspace: made under another name and renamed, so that there is a whole one, or none. Or an
+//! old one, whose `.workshop` is not there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,8 +54,7 @@ impl Making {
     ) -> Result<Workspace> {
         let root = self.parent.join(name.unwrap_or(&catalog.course.name));
         is_free(&root)?;
-        let track_name =
-            track.or(catalog.course.tracks.keys().next().map(String::as_str)).unwrap_or_default().to_owned();
+        let track_name = track_name(&catalog, track);
         let track = catalog.track(&track_name)?;
         // All is read before anything is written: a wrong course leaves nothing behind.
         catalog.check_whole(track)?;
@@ -84,6 +84,60 @@ impl Making {
         }
         Ok(Workspace { root, catalog, state })
     }
+}
+
+impl Workspace {
+    /// Has this folder been a workspace of the course, before its `.workshop` or the state in it was lost?
+    /// A clone of one that is kept in git has: that folder is left out there.
+    ///
+    /// # Errors
+    /// The course's templates can't be read.
+    pub fn was_here(root: &Path, catalog: &Catalog, track: Option<&str>) -> Result<bool> {
+        if is_workspace(root) {
+            return Ok(false);
+        }
+        let track = catalog.track(&track_name(catalog, track))?;
+        let first = &catalog.course.stages[0];
+        let given = catalog.tree(&format!("{}/{first}", track.templates))?;
+        Ok(given.iter().any(|(path, _)| root.join(first).join(path).is_file()))
+    }
+
+    /// Makes it a workspace again. No file of the learner's is touched; what they have done so far is
+    /// not known any more.
+    ///
+    /// # Errors
+    /// The course is wrong, or files can't be written.
+    pub fn take_up_again(root: &Path, catalog: Catalog, track: Option<&str>) -> Result<Workspace> {
+        let track_name = track_name(&catalog, track);
+        let track = catalog.track(&track_name)?;
+        catalog.check_whole(track)?;
+        let course_path = match &catalog.origin {
+            Origin::BuiltIn => None,
+            Origin::Folder(path) => Some(path.clone()),
+        };
+        // What is not there was not given yet, as far as anybody knows: an update brings it.
+        let (given, missing): (Vec<_>, Vec<_>) =
+            catalog.tree(&track.templates)?.into_iter().partition(|(path, _)| root.join(path).exists());
+        let state = State::new(&catalog.course.name, course_path, &track_name, &catalog.course.stages[0]);
+        let workspace = Workspace { root: root.to_owned(), catalog, state };
+        let dot = workspace.dot();
+        fs::create_dir_all(&dot).map_err(|error| Error::io("make", &dot, &error))?;
+        write_whole(&dot.join(".gitignore"), b"*\n")?;
+        if !workspace.base().is_dir() {
+            write_files(&workspace.base(), &given)?;
+            if missing.is_empty() {
+                workspace.write_stamp()?;
+            }
+        }
+        // The last: with it the folder is a workspace.
+        workspace.state.save(&dot)?;
+        Ok(workspace)
+    }
+}
+
+/// The track that was asked for, or the course's first.
+fn track_name(catalog: &Catalog, wanted: Option<&str>) -> String {
+    wanted.or(catalog.course.tracks.keys().next().map(String::as_str)).unwrap_or_default().to_owned()
 }
 
 /// A workspace can be made here: there is nothing yet.
