@@ -307,6 +307,10 @@ impl Shared {
     }
 }
 
+/// The buffers of a link's sockets, in bytes. Left to itself the system lets them grow to dozens of MiB,
+/// when and as far as it likes: how soon a sender has to wait would be chance.
+const BUFFER: usize = 128 * 1024;
+
 /// One TCP connection between a link and a peer.
 struct Leg {
     ours: SocketAddr,
@@ -372,7 +376,11 @@ async fn connect(dialer: TcpStream, shared: Arc<Shared>) {
         abort(&dialer);
         return;
     };
-    let _ = (dialer.set_nodelay(true), listener.set_nodelay(true));
+    for stream in [&dialer, &listener] {
+        let _ = stream.set_nodelay(true);
+        let socket = socket2::SockRef::from(stream);
+        let _ = (socket.set_recv_buffer_size(BUFFER), socket.set_send_buffer_size(BUFFER));
+    }
     let (Some(at_dialer), Some(at_listener)) = (addresses(&dialer), addresses(&listener)) else { return };
     let id = {
         let mut state = shared.lock();
