@@ -220,8 +220,8 @@ fn what_is_wrong_is_wrong_for_both() {
         (&stage, "conditions: [clear, fragmented, coalesced, delayed]\n", "conditions: [clear]\nlimit: 0\n", "/limit:"),
         (&stage, "  - name: greeting\n", "  - name: greeting\n    memory: 15\n", "/scenarios/0/memory: minimum"),
         (&stage, "  - name: a\n", "  - name: A\n", "/roles/0/name: pattern"),
-        (&stage, "bytes: 65536}", "bytes: 65536, text: x}", "/scenarios/4/let/long: oneOf"),
-        (&stage, "bytes: 65536}", "bytes: 1000000}", "/let/long/bytes: maximum"),
+        (&stage, "bytes: 65536}", "bytes: 65536, text: x}", "/scenarios/5/let/long: oneOf"),
+        (&stage, "bytes: 65536}", "bytes: 2000000}", "/let/long/bytes: maximum"),
         (&stage, "    args: [\"{addr}\"]\n", "    by: nobody\n", "/roles/1/by: oneOf"),
         (&stage, "    explains: read-as-message\n", "", "/mistakes/0: required"),
     ];
