@@ -8,7 +8,7 @@
 mod lines;
 mod sources;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use crate::course::{Party, Track, fill_words};
 use crate::error::{Error, Result};
 use crate::process::{Group, LEAK_GRACE, PeerCommand};
+use crate::progress::remove_file;
 use crate::runs::Programs;
 
 use lines::{Line, Lines};
@@ -166,22 +167,14 @@ impl Package {
 
     /// The first role whose program is not there, and where it would be.
     fn lacks(&self, track: &Track) -> Option<(&str, PathBuf)> {
-        let programs = self.roles.iter().filter_map(|role| Some((role.as_str(), self.program(track, role)?)));
-        programs.into_iter().find(|(_, path)| !path.is_file())
+        let mut programs = self.roles.iter().filter_map(|role| Some((role.as_str(), self.program(track, role)?)));
+        programs.find(|(_, path)| !path.is_file())
     }
 
     /// Build tools leave alone what they do not make any more. A role whose file was renamed would
     /// be played by the program of before.
     fn remove_programs(&self, track: &Track) -> Result<()> {
-        for path in self.programs(track) {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", &path, &error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        self.programs(track).try_for_each(|path| remove_file(&path))
     }
 
     /// A mark of what a build depends on: another one when anything of it is another. Of the
@@ -247,11 +240,11 @@ impl Package {
     /// packages, because one may use another.
     fn sources(&self, track: &Track) -> Result<Sources> {
         let command: Vec<String> = track.build.iter().map(|word| self.fill(word, "")).collect();
-        let mut sources = Sources::of(&(command, &track.env));
+        let (mut sources, mut seen) = (Sources::of(&(command, &track.env)), BTreeSet::new());
         // First those that have to be there: that one is not is to be told.
         let needed = std::iter::once(&self.stage).chain(&track.shared).map(|package| self.root.join(package));
         for dir in needed.chain([self.root.clone()]) {
-            sources.add(&dir).map_err(|error| {
+            sources.add(&dir, &mut seen).map_err(|error| {
                 Error::io("read", &dir, &error).help(
                     "was it moved? `workshop update` brings what is new in the course, \
                      `workshop reset` a stage's files back",

@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::pattern::escape;
 use crate::process::strays;
 use crate::progress::State;
-use crate::workspace::Workspace;
+use crate::workspace::{DOT, Workspace};
 
 /// Does what was asked for. `Ok(false)` is a verdict against the learner's program.
 ///
@@ -80,6 +80,11 @@ pub fn run(cli: Cli) -> Result<bool> {
 
 fn here() -> Result<PathBuf> {
     std::env::current_dir().map_err(|error| Error::new("the current folder is gone").because(error))
+}
+
+/// The `.workshop` of the workspace that is found from here.
+fn dot() -> Result<PathBuf> {
+    Ok(Workspace::locate(&here()?)?.0.join(DOT))
 }
 
 fn open_course(chosen: &Chosen) -> Result<Catalog> {

@@ -72,21 +72,36 @@ struct State {
     released: u64,
 }
 
-/// The two sockets of a connection, and what their writers are doing.
-#[derive(Clone)]
+/// The two sockets of a connection, and what its directions are doing.
 struct Ends {
     /// Our socket to the dialer, and to the listener.
     dialer: (SocketAddr, SocketAddr),
     listener: (SocketAddr, SocketAddr),
-    there: Doing,
-    back: Doing,
-    /// Which directions hold as much as they may, and take in no more.
-    there_full: bool,
-    back_full: bool,
+    there: Way,
+    back: Way,
     open: bool,
 }
 
-/// What a direction is doing, as far as it matters to who waits for stillness.
+impl Ends {
+    fn new(dialer: (SocketAddr, SocketAddr), listener: (SocketAddr, SocketAddr), open: bool) -> Ends {
+        let idle = Way { doing: Doing::Nothing, full: false };
+        Ends { dialer, listener, there: idle, back: idle, open }
+    }
+
+    fn way(&mut self, there: bool) -> &mut Way {
+        if there { &mut self.there } else { &mut self.back }
+    }
+}
+
+/// One direction, as far as it matters to who waits for stillness.
+#[derive(Clone, Copy)]
+struct Way {
+    doing: Doing,
+    /// It holds as much as it may, and takes in no more.
+    full: bool,
+}
+
+/// What the writer of a direction is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doing {
     /// Nothing: it waits for the sender.
@@ -183,8 +198,8 @@ impl Link {
         let state = self.shared.lock();
         let mut quiet = Quiet::Still;
         for (connection, ends) in state.evidence.connections.iter().zip(&state.ends).filter(|(_, ends)| ends.open) {
-            for doing in [ends.there, ends.back] {
-                quiet = quiet.min(match doing {
+            for way in [ends.there, ends.back] {
+                quiet = quiet.min(match way.doing {
                     Doing::Moving => Quiet::Moving,
                     Doing::Holding => Quiet::Holding,
                     Doing::Nothing | Doing::AwaitingRead | Doing::Stalled => Quiet::Still,
@@ -252,29 +267,17 @@ impl Shared {
     /// where the other can read them, or not yet taken in by the link.
     fn in_flight(&self, connection: &Connection, ends: &Ends) -> bool {
         let Some(table) = &self.sockets else { return false };
-        let dialer = Leg {
-            ours: ends.dialer.0,
-            theirs: ends.dialer.1,
-            opened: true,
-            delivered: connection.back.arrived(),
-            full: ends.there_full,
-        };
-        let listener = Leg {
-            ours: ends.listener.0,
-            theirs: ends.listener.1,
-            opened: false,
-            delivered: connection.there.arrived(),
-            full: ends.back_full,
-        };
+        let (there, back) = (connection.there.arrived(), connection.back.arrived());
+        let dialer = Leg { sockets: ends.dialer, opened: true, delivered: back, full: ends.there.full };
+        let listener = Leg { sockets: ends.listener, opened: false, delivered: there, full: ends.back.full };
         dialer.in_flight(table) || listener.in_flight(table)
     }
 
     fn doing(&self, id: usize, there: bool, doing: Doing) {
         let mut state = self.lock();
-        let ends = &mut state.ends[id];
-        let slot = if there { &mut ends.there } else { &mut ends.back };
-        if *slot != doing {
-            *slot = doing;
+        let way = state.ends[id].way(there);
+        if way.doing != doing {
+            way.doing = doing;
             drop(state);
             self.ticks.fetch_add(1, Ordering::Relaxed);
         }
@@ -282,18 +285,12 @@ impl Shared {
 
     /// A direction holds as much as it may, or takes in more again.
     fn full(&self, id: usize, there: bool, full: bool) {
-        let mut state = self.lock();
-        let ends = &mut state.ends[id];
-        *(if there { &mut ends.there_full } else { &mut ends.back_full }) = full;
+        self.lock().ends[id].way(there).full = full;
     }
 
     /// A writer that waited for its sender has something to do now.
     fn wake(&self, id: usize, there: bool) {
-        let idle = {
-            let state = self.lock();
-            let ends = &state.ends[id];
-            (if there { ends.there } else { ends.back }) == Doing::Nothing
-        };
+        let idle = self.lock().ends[id].way(there).doing == Doing::Nothing;
         if idle {
             self.doing(id, there, Doing::Moving);
         }
@@ -313,8 +310,8 @@ const BUFFER: usize = 128 * 1024;
 
 /// One TCP connection between a link and a peer.
 struct Leg {
-    ours: SocketAddr,
-    theirs: SocketAddr,
+    /// Ours, and theirs.
+    sockets: (SocketAddr, SocketAddr),
     /// The peer opened it: its count of acknowledged bytes is one higher.
     opened: bool,
     /// Bytes that the link has written to it, an end of stream counted as one.
@@ -325,7 +322,8 @@ struct Leg {
 
 impl Leg {
     fn in_flight(&self, table: &SocketTable) -> bool {
-        let (ours, theirs) = (table.queues(self.ours, self.theirs), table.queues(self.theirs, self.ours));
+        let (ours, theirs) = self.sockets;
+        let (ours, theirs) = (table.queues(ours, theirs), table.queues(theirs, ours));
         let to_take_in = ours.is_some_and(|queues| queues.unread > 0);
         let to_us = ours.zip(theirs).is_some_and(|(ours, theirs)| {
             let written = theirs.acked.saturating_sub(u64::from(self.opened)) + u64::from(theirs.unsent);
@@ -363,15 +361,7 @@ async fn connect(dialer: TcpStream, shared: Arc<Shared>) {
         shared.lock().evidence.connections.push(connection);
         // Keeps the two lists in step: a connection without ends.
         let nowhere = (shared.target, shared.target);
-        shared.lock().ends.push(Ends {
-            dialer: nowhere,
-            listener: nowhere,
-            there: Doing::Nothing,
-            back: Doing::Nothing,
-            there_full: false,
-            back_full: false,
-            open: false,
-        });
+        shared.lock().ends.push(Ends::new(nowhere, nowhere, false));
         shared.changed();
         abort(&dialer);
         return;
@@ -387,15 +377,7 @@ async fn connect(dialer: TcpStream, shared: Arc<Shared>) {
         let mut connection = Connection::default();
         connection.note(now, true, Happened::Opened);
         state.evidence.connections.push(connection);
-        state.ends.push(Ends {
-            dialer: at_dialer,
-            listener: at_listener,
-            there: Doing::Nothing,
-            back: Doing::Nothing,
-            there_full: false,
-            back_full: false,
-            open: true,
-        });
+        state.ends.push(Ends::new(at_dialer, at_listener, true));
         state.ends.len() - 1
     };
     shared.changed();

@@ -236,6 +236,17 @@ pub fn write_at_once(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Removes a file, if it is there.
+///
+/// # Errors
+/// It can't be removed.
+pub fn remove_file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, &error)),
+        _ => Ok(()),
+    }
+}
+
 fn write_beside(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
     let fail = |error: std::io::Error| Error::io("write", path, &error);
     let dir = path.parent().unwrap_or(Path::new("."));

@@ -121,7 +121,7 @@ pub fn ask(question: &str) -> bool {
 
 /// Tells something that is no part of the result, on standard error.
 pub fn say(text: &str) {
-    tell(&showable(text, unicode()));
+    tell(text);
 }
 
 /// An error, with the line that it is about.
@@ -134,12 +134,13 @@ pub fn error(error: &Error) {
         error.help = error.help.as_ref().map(broken);
         error.causes = error.causes.iter().map(broken).collect();
     }
-    tell(&showable(&render_error(&error, colour() && on_terminal), unicode()));
+    tell(&render_error(&error, colour() && on_terminal));
 }
 
 /// Who does not listen any more misses it, and nothing else.
 fn tell(text: &str) {
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\n").as_bytes());
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{}", showable(text, unicode()));
 }
 
 /// An error as text.

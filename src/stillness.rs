@@ -213,6 +213,13 @@ pub fn cpu_time(pid: u32) -> Option<Duration> {
     imp::cpu_time(pid)
 }
 
+/// Is there such a process, other than one that has ended and was not yet waited for?
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn is_up(pid: u32) -> bool {
+    imp::is_up(pid)
+}
+
 /// How long the threads of the process and of its descendants, those that there are, were ready to
 /// run and had no processor, one after the other added up. `None` if unknown.
 #[must_use]
@@ -293,7 +300,7 @@ mod imp {
 #[cfg(target_os = "linux")]
 mod imp {
     pub use super::sockets::Table;
-    pub use super::tasks::{Tree, cpu_time, denied, occupied};
+    pub use super::tasks::{Tree, cpu_time, denied, is_up, occupied};
 }
 
 #[cfg(target_os = "linux")]

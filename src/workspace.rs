@@ -28,7 +28,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::assets::{Catalog, File, Origin};
 use crate::course::{Party, Track};
 use crate::error::{Error, Result};
-use crate::progress::State;
+use crate::progress::{State, remove_file, write_at_once};
 
 pub use making::{Making, is_free};
 pub use merge::{Action, Mine, decide};
@@ -258,16 +258,8 @@ fn remove_former(dir: &Path, files: &[File]) -> Result<()> {
     if before == now {
         return Ok(());
     }
-    for former in before.lines().filter(|name| !names.contains(name)) {
-        let path = dir.join(former);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", &path, &error));
-            }
-            _ => {}
-        }
-    }
-    crate::progress::write_at_once(&list, now.as_bytes())
+    before.lines().filter(|name| !names.contains(name)).try_for_each(|former| remove_file(&dir.join(former)))?;
+    write_at_once(&list, now.as_bytes())
 }
 
 /// Writes files below a folder; those that are as they should be are left alone, so that a build

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use support::learner::{Learner, Verdict};
-use support::system::{is_alive, is_listened_on, peak_memory, processes_of, until};
+use support::system::{is_alive, is_listened_on, peak_memory, until};
 
 /// Runs of one scenario of `echo-line`: over four links, in three pairings.
 const EVERY_WAY: usize = 4 * 3;
@@ -605,9 +605,7 @@ mod interrupted {
         let _ = running.end();
         assert_eq!(learner.verify(&["hostile", "--scenario", "leaves-quietly"]).passed(), 1);
         // Its temporary folder is the system's to clean.
-        until("every process is gone", || {
-            if processes_of(learner.mark()).is_empty() { Ok(()) } else { Err(String::new()) }
-        });
+        learner.no_process_is_left();
     }
 
     #[test]

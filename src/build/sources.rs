@@ -20,26 +20,24 @@ pub(super) fn hash_of(value: &impl Hash) -> u64 {
 pub(super) struct Sources {
     command: u64,
     files: BTreeMap<PathBuf, u64>,
-    /// The folders that were looked at.
-    seen: BTreeSet<PathBuf>,
 }
 
-/// Files of more bytes are no sources, but a recording perhaps: they count by length and time.
+/// Files of more bytes are no sources, but a recording perhaps: they count by their length.
 const LARGE: u64 = 8 << 20;
 
 impl Sources {
     /// Those of a command; none yet.
     pub(super) fn of(command: &impl Hash) -> Sources {
-        Sources { command: hash_of(command), files: BTreeMap::new(), seen: BTreeSet::new() }
+        Sources { command: hash_of(command), files: BTreeMap::new() }
     }
 
-    /// Takes in the files below a folder that has not been seen, through links as well. What is
+    /// Takes in the files below a folder that has not been `seen`, through links as well. What is
     /// gone by now, or can't be read, is left to the tool to complain of.
     ///
     /// # Errors
     /// The folder itself can't be read.
-    pub(super) fn add(&mut self, dir: &Path) -> std::io::Result<()> {
-        if !self.seen.insert(dir.canonicalize()?) {
+    pub(super) fn add(&mut self, dir: &Path, seen: &mut BTreeSet<PathBuf>) -> std::io::Result<()> {
+        if !seen.insert(dir.canonicalize()?) {
             return Ok(());
         }
         for entry in fs::read_dir(dir)? {
@@ -52,7 +50,7 @@ impl Sources {
             }
             if path.is_dir() {
                 if !is_output(&path) {
-                    let _ = self.add(&path);
+                    let _ = self.add(&path, seen);
                 }
             } else if let Some(hash) = hash_of_file(&path) {
                 self.files.insert(path, hash);
@@ -76,7 +74,7 @@ impl Sources {
     pub(super) fn common(&self, other: &Sources) -> Sources {
         let same = self.files.iter().filter(|(path, hash)| other.files.get(*path) == Some(hash));
         let files = same.map(|(path, hash)| (path.clone(), *hash)).collect();
-        Sources { command: self.command, files, seen: BTreeSet::new() }
+        Sources { command: self.command, files }
     }
 }
 
@@ -95,7 +93,7 @@ fn hash_of_file(path: &Path) -> Option<u64> {
         return None;
     }
     if about.len() > LARGE {
-        return Some(hash_of(&(about.len(), about.modified().ok())));
+        return Some(hash_of(&about.len()));
     }
     Some(hash_of(&fs::read(path).ok()?))
 }
@@ -158,6 +156,7 @@ impl Tried {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::fs::{self, File, Permissions};
     use std::os::unix::fs::PermissionsExt;
     use std::path::{Path, PathBuf};
@@ -169,7 +168,7 @@ mod tests {
 
     fn sources(dir: &Path) -> Sources {
         let mut sources = Sources::of(&"command");
-        sources.add(dir).expect("readable");
+        sources.add(dir, &mut BTreeSet::new()).expect("readable");
         sources
     }
 

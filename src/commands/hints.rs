@@ -12,7 +12,8 @@ use crate::workspace::Workspace;
 /// A hint that was given.
 pub(super) struct Hint {
     title: String,
-    say: String,
+    /// What it says, in Markdown.
+    pub(super) say: String,
 }
 
 impl Hint {
@@ -30,10 +31,10 @@ impl Hint {
 /// Gives one hint more, or shows again those that were given.
 pub fn hint(chosen: &Chosen, args: &HintArgs) -> Result<bool> {
     let workspace = super::open_workspace(chosen)?;
-    let stage = super::stage_name(&workspace, args.stage.as_deref())?;
-    let mut hints = if args.again { given(&workspace, &stage)? } else { vec![one_more(&workspace, &stage)?] };
+    let stage = workspace.catalog.stage(&super::stage_name(&workspace, args.stage.as_deref())?)?;
+    let mut hints = if args.again { given(&workspace, &stage) } else { vec![one_more(&workspace, &stage)?] };
     if hints.is_empty() {
-        hints.push(Hint::none(format!("No hint for {stage} was given yet; `workshop hint` gives one.")));
+        hints.push(Hint::none(format!("No hint for {} was given yet; `workshop hint` gives one.", stage.name)));
     }
     print(&text(&hints, width()));
     Ok(true)
@@ -52,16 +53,14 @@ fn text<'h>(hints: impl IntoIterator<Item = &'h Hint>, width: usize) -> String {
 }
 
 /// The hints that were given, the first one first.
-pub(super) fn given(workspace: &Workspace, stage: &str) -> Result<Vec<Hint>> {
-    let stage = workspace.catalog.stage(stage)?;
+pub(super) fn given(workspace: &Workspace, stage: &Stage) -> Vec<Hint> {
     let given = workspace.state.stages.get(&stage.name).map(|progress| progress.hints.as_slice()).unwrap_or_default();
     let says = given.iter().filter_map(|index| stage.hints.get(*index)).map(|hint| &hint.say);
-    Ok(says.enumerate().map(|(before, say)| Hint::new(&stage, before + 1, say)).collect())
+    says.enumerate().map(|(before, say)| Hint::new(stage, before + 1, say)).collect()
 }
 
 /// Gives one hint more: the next one that is for what failed last, or else the next one.
-pub(super) fn one_more(workspace: &Workspace, stage: &str) -> Result<Hint> {
-    let stage = workspace.catalog.stage(stage)?;
+pub(super) fn one_more(workspace: &Workspace, stage: &Stage) -> Result<Hint> {
     let mut hint = Hint::none("This stage has no hints.".to_owned());
     let all = 0..stage.hints.len();
     State::update(&workspace.dot(), |state| {
@@ -75,10 +74,10 @@ pub(super) fn one_more(workspace: &Workspace, stage: &str) -> Result<Hint> {
         let again = all.clone().rev().find(fits).or_else(|| progress.hints.iter().copied().rfind(there));
         if let Some(index) = chosen {
             progress.hints.push(index);
-            hint = Hint::new(&stage, progress.hints.len(), &stage.hints[index].say);
-        } else if let Some(again) = again {
-            hint = Hint::new(&stage, 0, &stage.hints[again].say);
-            "All hints are out; the one that fits best, again:".clone_into(&mut hint.title);
+            hint = Hint::new(stage, progress.hints.len(), &stage.hints[index].say);
+        } else if let Some(index) = again {
+            let title = "All hints are out; the one that fits best, again:".to_owned();
+            hint = Hint { title, ..Hint::new(stage, 0, &stage.hints[index].say) };
         }
     })?;
     Ok(hint)

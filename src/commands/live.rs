@@ -23,7 +23,7 @@ use crate::last::Last;
 use crate::saves::{Looked, Saves};
 use crate::trace::Trace;
 use crate::verify::Selection;
-use crate::workspace::{DOT, Workspace};
+use crate::workspace::Workspace;
 
 /// What those who watch are told.
 pub enum News {
@@ -215,8 +215,8 @@ fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, sender: &UnboundedS
 /// One verify.
 async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News> {
     let mut teller = Teller { tell, not_built: String::new() };
-    let dot = Workspace::locate(&super::here()?)?.0.join(DOT);
-    let _lock = super::prefetch::told_lock(&dot, VERIFY, "another `workshop` is verifying", &mut teller).await?;
+    let _lock =
+        super::prefetch::told_lock(&super::dot()?, VERIFY, "another `workshop` is verifying", &mut teller).await?;
     // Only now: what was waited for may have been an update.
     let workspace = super::open_quietly(chosen)?;
     let stage = workspace.catalog.stage(stage)?;

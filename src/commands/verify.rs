@@ -11,16 +11,15 @@ use crate::progress::{Lock, State};
 use crate::report;
 use crate::verdict::StageVerdict;
 use crate::verify::{Selection, Verified, verify as verify_stage};
-use crate::workspace::{DOT, Workspace};
+use crate::workspace::Workspace;
 
 /// One verify at a time plays in a workspace.
 pub const VERIFY: &str = "verify.lock";
 
 /// Builds, plays, and records what came of it.
 pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
-    let (root, _) = Workspace::locate(&super::here()?)?;
     let waits = || report::say("another `workshop` is verifying in this workspace; waiting for it to finish");
-    let _lock = Lock::take(&root.join(DOT), VERIFY, waits)?;
+    let _lock = Lock::take(&super::dot()?, VERIFY, waits)?;
     // Only now: what was waited for may have been an update.
     let workspace = super::open_workspace(chosen)?;
     let names = if args.all {

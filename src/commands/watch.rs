@@ -121,7 +121,10 @@ impl<'c> Desk<'c> {
                 let title = "Edit and save".bold();
                 format!("{}\n{title}\n{}", report::laid_out(&lesson, width), files.collect::<String>())
             }
-            Page::Hint => hints::page(self.hint.as_ref(), &hints::given(&workspace, &self.stage)?, width),
+            Page::Hint => {
+                let given = hints::given(&workspace, &workspace.catalog.stage(&self.stage)?);
+                hints::page(self.hint.as_ref(), &given, width)
+            }
             Page::Diff => learn::diff_text(&workspace, &self.stage)?,
             Page::Solution => learn::solution_text(&workspace, &self.stage)?,
             Page::Stages => learn::list_text(&workspace, width)?,
@@ -183,15 +186,18 @@ impl<'c> Desk<'c> {
             Ask::Again => self.live.verify(self.chosen, &self.stage)?,
             Ask::Next { skip } => self.next(skip)?,
             Ask::Hint => {
-                self.hint = Some(hints::one_more(&super::open_quietly(self.chosen)?, &self.stage)?);
+                let workspace = super::open_quietly(self.chosen)?;
+                self.hint = Some(hints::one_more(&workspace, &workspace.catalog.stage(&self.stage)?)?);
                 self.turn_to(Page::Hint);
-            }
-            Ask::Hints if hints::given(&super::open_quietly(self.chosen)?, &self.stage)?.is_empty() => {
-                view.message = Some("no hint was given yet; h gives one".to_owned());
             }
             Ask::Hints => {
-                self.hint = None;
-                self.turn_to(Page::Hint);
+                let workspace = super::open_quietly(self.chosen)?;
+                if hints::given(&workspace, &workspace.catalog.stage(&self.stage)?).is_empty() {
+                    view.message = Some("no hint was given yet; h gives one".to_owned());
+                } else {
+                    self.hint = None;
+                    self.turn_to(Page::Hint);
+                }
             }
             Ask::Lesson => self.turn_to(Page::Lesson),
             Ask::Solution { spoil } => self.solution(spoil)?,

@@ -37,15 +37,7 @@ fn is_abandoned(pid: i32) -> bool {
     let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
     let Some(runner) = mark_of(pid).and_then(|mark| mark.parse::<u32>().ok()) else { return false };
     let here = namespace("self");
-    !is_running(runner) && here.is_some() && namespace(&pid.to_string()) == here
-}
-
-/// Is there such a process, other than one that has ended and was not yet waited for?
-#[cfg(target_os = "linux")]
-fn is_running(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
-    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+    !crate::stillness::is_up(runner) && here.is_some() && namespace(&pid.to_string()) == here
 }
 
 #[cfg(target_os = "linux")]

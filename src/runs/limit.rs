@@ -1,6 +1,6 @@
 //! The time limit of a run. Time in which peers were ready to run and had no processor does not
-//! count, nor does time in which the runner was occupied, with other runs perhaps: a machine that is
-//! busy takes longer, and comes to the same verdict. Nor does time in which the runner was stopped.
+//! count, nor does time in which the runner was stopped, or occupied, with other runs perhaps: a
+//! machine that is busy takes longer, and comes to the same verdict.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -396,6 +396,11 @@ impl Stat {
     }
 }
 
+pub fn is_up(pid: u32) -> bool {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok().and_then(|line| Stat::parse(&line));
+    stat.is_some_and(|stat| !matches!(stat.state, b'Z' | b'X'))
+}
+
 pub fn cpu_time(pid: u32) -> Option<Duration> {
     let mut total = ticks(Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)?.cpu);
     let Some(process) = Process::open(pid).ok()? else {

@@ -21,11 +21,6 @@ impl Workspace {
         self.dot().join("base").join(&self.state.track)
     }
 
-    /// Keeps all templates as what the learner is given.
-    pub(super) fn write_base(&self) -> Result<()> {
-        write_files(&self.base(), &self.catalog.tree(&self.track()?.templates)?)
-    }
-
     /// Keeps the template of a stage as what the learner is given.
     pub(super) fn write_base_of(&self, stage: &str) -> Result<()> {
         let dir = self.base().join(stage);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{COURSE, DOT, Workspace, is_workspace, write_files};
-use crate::assets::{Catalog, Origin};
+use crate::assets::{Catalog, File, Origin};
 use crate::error::{Error, Result};
 use crate::progress::{State, write_whole};
 
@@ -58,7 +58,8 @@ impl Making {
         let track = catalog.track(&track_name)?;
         // All is read before anything is written: a wrong course leaves nothing behind.
         catalog.check_whole(track)?;
-        write_files(self.dir.path(), &catalog.tree(&track.templates)?)?;
+        let given = catalog.tree(&track.templates)?;
+        write_files(self.dir.path(), &given)?;
         let course_path = match (&catalog.origin, url) {
             (_, Some(_)) => Some(PathBuf::from(COURSE)),
             (Origin::BuiltIn, None) => None,
@@ -67,10 +68,7 @@ impl Making {
         let mut state = State::new(&catalog.course.name, course_path, &track_name, &catalog.course.stages[0]);
         state.course_url = url.map(str::to_owned);
         let making = Workspace { root: self.dir.path().to_owned(), catalog, state };
-        write_whole(&making.dot().join(".gitignore"), b"*\n")?;
-        making.write_base()?;
-        making.write_stamp()?;
-        making.state.save(&making.dot())?;
+        making.write_dot(&given, true)?;
         let Workspace { mut catalog, state, .. } = making;
         fs::rename(self.dir.path(), &root).map_err(|error| Error::io("make", &root, &error))?;
         let _ = self.dir.keep();
@@ -120,18 +118,24 @@ impl Workspace {
             catalog.tree(&track.templates)?.into_iter().partition(|(path, _)| root.join(path).exists());
         let state = State::new(&catalog.course.name, course_path, &track_name, &catalog.course.stages[0]);
         let workspace = Workspace { root: root.to_owned(), catalog, state };
-        let dot = workspace.dot();
+        workspace.write_dot(&given, missing.is_empty())?;
+        Ok(workspace)
+    }
+
+    /// Fills `.workshop`: with what the learner is given, unless it is known what that was, and whether
+    /// that is all that the course has.
+    fn write_dot(&self, given: &[File], all: bool) -> Result<()> {
+        let dot = self.dot();
         fs::create_dir_all(&dot).map_err(|error| Error::io("make", &dot, &error))?;
         write_whole(&dot.join(".gitignore"), b"*\n")?;
-        if !workspace.base().is_dir() {
-            write_files(&workspace.base(), &given)?;
-            if missing.is_empty() {
-                workspace.write_stamp()?;
+        if !self.base().is_dir() {
+            write_files(&self.base(), given)?;
+            if all {
+                self.write_stamp()?;
             }
         }
         // The last: with it the folder is a workspace.
-        workspace.state.save(&dot)?;
-        Ok(workspace)
+        self.state.save(&dot)
     }
 }
 

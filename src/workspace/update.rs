@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +14,7 @@ use super::Workspace;
 use super::disk::{is_dir, put, read_base, read_mine, remove_empty, walk};
 use super::merge::{Action, Mine, decide};
 use crate::error::{Error, Result};
-use crate::progress::State;
+use crate::progress::{State, remove_file};
 
 /// A stage that is called otherwise now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -245,13 +244,11 @@ impl Desk<'_> {
         let place = self.base.join(path);
         match new {
             Some(new) => self.put(&place, new),
-            None => match fs::remove_file(&place) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", &place, &error)),
-                _ => {
-                    remove_empty(&place, &self.base);
-                    Ok(())
-                }
-            },
+            None => {
+                remove_file(&place)?;
+                remove_empty(&place, &self.base);
+                Ok(())
+            }
         }
     }
 

@@ -114,12 +114,17 @@ impl Learner {
         Verdict::of(self.command(&[&["verify", "--format", "json"], args].concat()))
     }
 
-    /// Nothing that was started here is left, and no file of it outside of the workspace.
-    pub fn nothing_is_left(&self) {
+    /// No process that was started here is left.
+    pub fn no_process_is_left(&self) {
         until("every process is gone", || {
             let left = system::processes_of(self.mark());
             if left.is_empty() { Ok(()) } else { Err(format!("{left:#?}")) }
         });
+    }
+
+    /// Nothing that was started here is left, and no file of it outside of the workspace.
+    pub fn nothing_is_left(&self) {
+        self.no_process_is_left();
         let files = std::fs::read_dir(self.temporary()).expect("the folder").flatten();
         let files: Vec<PathBuf> = files.map(|file| file.path()).collect();
         assert!(files.is_empty(), "left over: {files:?}");

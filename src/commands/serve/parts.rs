@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::hints::given;
 use super::super::learn::following;
 use super::super::live::Outcome;
 use super::site::{Came, Site};
@@ -197,9 +198,8 @@ fn lesson(workspace: &Workspace, stage: &str) -> Result<Lesson> {
 }
 
 fn hints(workspace: &Workspace, stage: &str) -> Result<Hints> {
-    let Stage { name, hints, .. } = workspace.catalog.stage(stage)?;
-    let given = workspace.state.stages.get(&name).map(|progress| progress.hints.as_slice()).unwrap_or_default();
-    let given: Vec<String> =
-        given.iter().filter_map(|index| hints.get(*index)).map(|hint| lesson_html(hint.say.trim())).collect();
-    Ok(Hints { more: given.len() < hints.len(), hints: given, count: hints.len(), stage: name })
+    let stage = workspace.catalog.stage(stage)?;
+    let hints: Vec<String> = given(workspace, &stage).iter().map(|hint| lesson_html(&hint.say)).collect();
+    let count = stage.hints.len();
+    Ok(Hints { more: hints.len() < count, hints, count, stage: stage.name })
 }

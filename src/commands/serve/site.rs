@@ -128,7 +128,7 @@ impl Site {
             }
             _ if stage != self.stage => Ok(()),
             "hint" => {
-                hints::one_more(&workspace, stage)?;
+                hints::one_more(&workspace, &workspace.catalog.stage(stage)?)?;
                 self.tell("changed", &[Part::Hints]);
                 Ok(())
             }
