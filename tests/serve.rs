@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::Instant;
 
-use browser::Browser;
+use browser::{Browser, comes};
 use fantoccini::{Client, Locator};
 use rustix::process::{Pid, Signal, kill_process};
 use support::learner::Learner;
@@ -512,19 +512,6 @@ fn nothing_is_left_behind() {
         assert!(server.get("part/status").contains("verifying"));
         assert_eq!(server.end(signal).code(), Some(0), "{signal:?}");
         learner.nothing_is_left();
-    }
-}
-
-/// Waits until something is true in the page.
-async fn comes(page: &Client, what: &str) {
-    let start = Instant::now();
-    let asked = format!("return Boolean({what})");
-    while page.execute(&asked, vec![]).await.expect("an expression") != true {
-        if start.elapsed() > PATIENCE {
-            let shown = page.source().await.expect("a page");
-            panic!("{what} is not so within {PATIENCE:?}: {shown}");
-        }
-        tokio::time::sleep(POLL).await;
     }
 }
 

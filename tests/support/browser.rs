@@ -3,9 +3,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 use fantoccini::{Client, ClientBuilder};
 use serde_json::json;
+
+use super::support::system::{PATIENCE, POLL};
 
 /// A chromedriver, and the browser that it has started; both end with it.
 pub struct Browser {
@@ -81,5 +84,18 @@ impl Browser {
     pub async fn end(mut self) {
         self.client.clone().close().await.expect("the browser ends");
         self.driver.kill().and_then(|()| self.driver.wait()).expect("chromedriver ends");
+    }
+}
+
+/// Waits until something is true in the page.
+pub async fn comes(page: &Client, what: &str) {
+    let start = Instant::now();
+    let asked = format!("return Boolean({what})");
+    while page.execute(&asked, vec![]).await.expect("an expression") != true {
+        if start.elapsed() > PATIENCE {
+            let shown = page.source().await.expect("a page");
+            panic!("{what} is not so within {PATIENCE:?}: {shown}");
+        }
+        tokio::time::sleep(POLL).await;
     }
 }
