@@ -21,6 +21,8 @@ use duplex_tcp::{MAX_LINE, next_line, typed_lines};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
+const GREETING: &[u8] = b"Hello I am B\n";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -39,20 +41,18 @@ async fn main() -> ExitCode {
 
 async fn run(how: &str, address: &str) -> io::Result<()> {
     let mut stream = TcpStream::connect(address).await?;
+    if how == "told" {
+        stream.write_all(GREETING).await?;
+        return obey(stream).await;
+    }
     let odd: Vec<u8> = match how {
         "not-text" => b"a byte that is no text: \xff\n".to_vec(),
         "too-long" => vec![b'a'; MAX_LINE + 1],
-        "told" => vec![],
         _ => return Err(io::Error::other(format!("no such way: {how}"))),
     };
     // Together, so that nothing is lost when the other side has heard enough.
-    let said = [b"Hello I am B\n".as_slice(), &odd].concat();
-    let all_said = stream.write_all(&said).await;
-    if how == "told" {
-        all_said?;
-        return obey(stream).await;
-    }
     // Whoever does not want to hear more may hang up before he has heard all.
+    let _ = stream.write_all(&[GREETING, &odd].concat()).await;
     let _ = stream.read_to_end(&mut Vec::new()).await;
     Ok(())
 }
