@@ -247,13 +247,8 @@ pub enum Condition {
 
 impl Condition {
     /// All of them.
-    pub const ALL: [Condition; 5] = [
-        Condition::Clear,
-        Condition::Fragmented,
-        Condition::Coalesced,
-        Condition::Delayed,
-        Condition::Interleaved,
-    ];
+    pub const ALL: [Condition; 5] =
+        [Condition::Clear, Condition::Fragmented, Condition::Coalesced, Condition::Delayed, Condition::Interleaved];
 
     /// Does it hold back what comes until all peers are at rest?
     pub fn holds_back(self) -> bool {

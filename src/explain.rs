@@ -317,11 +317,9 @@ impl Case<'_> {
 
     fn was_cut(&self) -> bool {
         self.evidence.links.iter().any(|link| link.connections.iter().any(|connection| connection.broken.is_some()))
-            || self
-                .scenario
-                .transcript
-                .actions()
-                .any(|(step, action)| step.phase < self.phase && matches!(action, Action::Link(LinkFault::Break(_, None), _)))
+            || self.scenario.transcript.actions().any(|(step, action)| {
+                step.phase < self.phase && matches!(action, Action::Link(LinkFault::Break(_, None), _))
+            })
     }
 
     fn fragmented(&self) -> bool {

@@ -433,7 +433,9 @@ impl Leg {
     fn in_flight(&self, table: &SocketTable) -> bool {
         let (ours, theirs) = self.sockets;
         let (theirs, ours) = (table.queues(theirs, ours), table.queues(ours, theirs));
-        let (Some(theirs), Some(ours)) = (theirs, ours) else { return ours.is_some_and(|ours| !self.full && ours.unread > 0) };
+        let (Some(theirs), Some(ours)) = (theirs, ours) else {
+            return ours.is_some_and(|ours| !self.full && ours.unread > 0);
+        };
         let to_us = ours.unread > 0 || written(theirs, self.opened) > ours.received;
         // A peer that does not read what has arrived holds up what comes after it, for good.
         let to_them = theirs.unread == 0 && written(ours, !self.opened) > theirs.received;
@@ -470,8 +472,7 @@ async fn connect(dialer: TcpStream, shared: Arc<Shared>) {
     };
     shared.hold(Held::Dialer(number)).await;
     let refused = shared.lock().broken.is_some();
-    let reached =
-        if refused { Err(io::ErrorKind::ConnectionRefused.into()) } else { dial(shared.target).await };
+    let reached = if refused { Err(io::ErrorKind::ConnectionRefused.into()) } else { dial(shared.target).await };
     let now = shared.now();
     let Ok(listener) = reached else {
         let mut connection = Connection::default();

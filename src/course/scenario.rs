@@ -68,16 +68,20 @@ impl ScenarioReader<'_, '_> {
                 condition.name()
             ))
             .at(self.source.place(&self.at("conditions")))
-            .help("a link is made where a role is handed an address that another one printed; take the conditions out")),
+            .help(
+                "a link is made where a role is handed an address that another one printed; take the conditions out",
+            )),
             _ => Ok(vec![Condition::Clear]),
         }
     }
 
     fn orders(&self) -> Result<u32> {
         match self.raw.orders {
-            Some(orders) if !ORDERS.contains(&orders) => Err(Error::new(format!("{orders} orders of events can't be played"))
-                .at(self.source.place(&self.at("orders")))
-                .help(format!("write a number, {} to {}", ORDERS.start(), ORDERS.end()))),
+            Some(orders) if !ORDERS.contains(&orders) => {
+                Err(Error::new(format!("{orders} orders of events can't be played"))
+                    .at(self.source.place(&self.at("orders")))
+                    .help(format!("write a number, {} to {}", ORDERS.start(), ORDERS.end())))
+            }
             orders => Ok(orders.unwrap_or(DEFAULT_ORDERS)),
         }
     }

@@ -7,9 +7,9 @@ use serde::Deserialize;
 #[cfg(test)]
 use super::checks::{FILE_NAME, LIMITS, NAME};
 use super::checks::{check_file_name, check_limit, check_path, check_unique, pattern};
+use super::scenario::ScenarioReader;
 #[cfg(test)]
 use super::scenario::{ORDERS, ROOM};
-use super::scenario::ScenarioReader;
 use super::shown::Shown;
 use super::{Condition, Hint, Mistake, Party, Role, Scenario, Stage, StageExplanation};
 use crate::error::{Error, Result, suggest};

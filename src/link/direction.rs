@@ -315,7 +315,10 @@ impl Direction<'_> {
         let at = {
             let mut state = self.shared.lock();
             let so_far: u64 = state.evidence.connections.iter_mut().map(|c| c.flow(self.there).delivered).sum();
-            state.break_at.filter(|(there, ..)| *there == self.there).map(|(_, at, how)| (at.saturating_sub(so_far), how))
+            state
+                .break_at
+                .filter(|(there, ..)| *there == self.there)
+                .map(|(_, at, how)| (at.saturating_sub(so_far), how))
         };
         let here = at.filter(|(left, _)| *left <= piece.len() as u64);
         let end = here.map_or(piece.len(), |(left, _)| usize::try_from(left).unwrap_or(piece.len()));

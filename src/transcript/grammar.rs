@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Action, After, Break, Expect, LinkFault, LinkName, Mention, RoleId, Step, StepKind, Transcript, TranscriptError, is_name,
+    Action, After, Break, Expect, LinkFault, LinkName, Mention, RoleId, Step, StepKind, Transcript, TranscriptError,
+    is_name,
 };
 use crate::pattern::Pattern;
 
