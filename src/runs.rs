@@ -84,12 +84,18 @@ pub struct Seen {
     pub captures: Vec<Captures>,
 }
 
-/// Plays one run to its end. When the future is dropped, nothing of the run is left.
-pub async fn play(plan: &Plan<'_>, programs: &dyn Programs, sockets: Option<Arc<SocketTable>>) -> Seen {
+/// Plays one run to its end. When the future is dropped, nothing of the run is left. `computing` is told when
+/// a peer has computed to no effect for a while.
+pub async fn play(
+    plan: &Plan<'_>,
+    programs: &dyn Programs,
+    sockets: Option<Arc<SocketTable>>,
+    computing: &dyn Fn(),
+) -> Seen {
     let own = Own::new(plan);
     let matcher = Matcher::new(&plan.scenario.transcript, own.given(plan));
     strays::adopt();
-    let mut stage = Player::new(plan, programs, sockets, Follower::Matcher(matcher));
+    let mut stage = Player::new(plan, (programs, computing), sockets, Follower::Matcher(matcher));
     if let Err(reason) = &own.scratch {
         return stage.finish(Some(no_scratch(reason))).await;
     }
@@ -141,6 +147,8 @@ type FromPeer = (RoleId, PeerEvent);
 struct Player<'c> {
     plan: &'c Plan<'c>,
     programs: &'c dyn Programs,
+    /// Is told when a peer has computed to no effect for a while.
+    computing: &'c dyn Fn(),
     sockets: Option<Arc<SocketTable>>,
     matcher: Follower<'c>,
     peers: Vec<Option<(Peer, Watch)>>,
@@ -168,7 +176,7 @@ struct Player<'c> {
 impl<'c> Player<'c> {
     fn new(
         plan: &'c Plan<'c>,
-        programs: &'c dyn Programs,
+        (programs, computing): (&'c dyn Programs, &'c dyn Fn()),
         sockets: Option<Arc<SocketTable>>,
         matcher: Follower<'c>,
     ) -> Self {
@@ -189,6 +197,7 @@ impl<'c> Player<'c> {
         Player {
             plan,
             programs,
+            computing,
             sockets,
             matcher,
             peers: transcript.roles.iter().map(|_| None).collect(),

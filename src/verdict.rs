@@ -149,17 +149,19 @@ pub struct StageVerdict {
 }
 
 impl Failure {
-    /// Did it take long to find out? Every such run costs the learner the same wait again.
-    pub fn was_slow(&self) -> bool {
-        matches!(
-            self,
-            Failure::TimeLimit(_)
-                | Failure::Restless
-                | Failure::Spinning(_)
-                | Failure::Noisy(_)
-                | Failure::Flood(_)
-                | Failure::Leaked(_)
-        )
+    /// What it cost to find out, in failed runs that took long: every other such run would cost the learner
+    /// the same wait again. A peer that spins keeps the others from going on meanwhile.
+    pub fn slowness(&self) -> usize {
+        match self {
+            Failure::Spinning(_) => 3,
+            Failure::TimeLimit(_) | Failure::Restless | Failure::Noisy(_) | Failure::Flood(_) | Failure::Leaked(_) => 1,
+            Failure::Line(..)
+            | Failure::Ended(..)
+            | Failure::Stuck
+            | Failure::OpenToAll(_)
+            | Failure::NotStarted(..)
+            | Failure::Ambiguous(_) => 0,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One stage, from its packages to its verdict.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
@@ -198,9 +199,65 @@ impl Repeat {
         let Some(failed) = &run.failure else { return };
         let earlier = |(first, scene): (usize, usize)| (first.min(index), scene.min(scenario));
         self.failed.set(Some(self.failed.get().map_or((index, scenario), earlier)));
-        self.slow.set(self.slow.get() + usize::from(failed.how.was_slow()));
+        self.slow.set(self.slow.get() + failed.how.slowness());
         if self.slow.get() >= SLOW_ENOUGH {
             self.enough.notify_waiters();
+        }
+    }
+}
+
+/// How a run that was begun is over.
+enum Over {
+    Run(Box<Run>),
+    /// It makes no more sense.
+    LeftOut,
+    /// It is begun again when there is room.
+    Later,
+}
+
+/// Programs that compute take the processors from each other: a run that needs to be sure that nothing comes
+/// of it would wait for all of them. So once a peer has computed to no effect for a while, only a few runs are
+/// played at a time; the others are begun again later.
+struct Crowd {
+    /// So many at a time.
+    few: usize,
+    is_one: Cell<bool>,
+    /// The runs at work, by their places in the plan.
+    at_work: RefCell<BTreeSet<usize>>,
+    changed: Notify,
+}
+
+impl Crowd {
+    fn new(few: usize) -> Crowd {
+        Crowd { few, is_one: Cell::new(false), at_work: RefCell::default(), changed: Notify::new() }
+    }
+
+    /// A peer has computed to no effect for a while.
+    fn raise(&self) {
+        self.is_one.set(true);
+        self.changed.notify_waiters();
+    }
+
+    fn has_room(&self) -> bool {
+        !self.is_one.get() || self.at_work.borrow().len() < self.few
+    }
+
+    fn begins(&self, index: usize) {
+        self.at_work.borrow_mut().insert(index);
+    }
+
+    fn is_over(&self, index: usize) {
+        self.at_work.borrow_mut().remove(&index);
+    }
+
+    fn count(&self, which: impl Fn(usize) -> bool) -> usize {
+        self.at_work.borrow().iter().filter(|index| which(**index)).count()
+    }
+
+    /// Waits until this run has to give way to those before it in the plan.
+    async fn sends_away(&self, index: usize) {
+        while !self.is_one.get() || self.count(|other| other < index) < self.few {
+            self.changed.notified().await;
         }
     }
 }
@@ -225,36 +282,49 @@ async fn play_all(
         (0..plans.len()).rev().partition(|index| plans[*index].id.condition == Condition::Delayed);
     let repeats: Vec<Repeat> = (0..selection.repeat.max(1)).map(|_| Repeat::default()).collect();
     let place = |index: usize| stage.scenarios.iter().position(|s| std::ptr::eq(s, plans[index].scenario)).unwrap_or(0);
+    let crowd = Crowd::new((cores / 2).max(1));
     let mut playing = FuturesUnordered::new();
-    let (mut at_work, mut delayed, mut done) = (0, 0, 0);
+    let mut done = 0;
+    let is_delayed = |index: usize| plans[index].id.condition == Condition::Delayed;
     loop {
-        for (queue, count, most) in [(&mut waiting, &mut delayed, jobs * 2), (&mut working, &mut at_work, jobs)] {
-            while *count < most
+        for (queue, most, delayed) in [(&mut waiting, jobs * 2, true), (&mut working, jobs, false)] {
+            while crowd.has_room()
+                && crowd.count(|index| is_delayed(index) == delayed) < most
                 && let Some(index) = queue.pop()
             {
                 let repeat = &repeats[plans[index].id.repeat as usize];
                 if repeat.wants(index, place(index), selection) {
-                    *count += 1;
-                    let playing_one = play_one(&plans[index], built, sockets.clone());
+                    crowd.begins(index);
+                    let crowd = &crowd;
+                    let playing_one = play_one(&plans[index], built, sockets.clone(), crowd);
                     playing.push(async move {
                         tokio::select! {
-                            run = playing_one => (index, Some(run)),
-                            () = repeat.is_enough_without(index) => (index, None),
+                            run = playing_one => (index, Over::Run(Box::new(run))),
+                            () = repeat.is_enough_without(index) => (index, Over::LeftOut),
+                            () = crowd.sends_away(index) => (index, Over::Later),
                         }
                     });
                 }
             }
         }
-        let Some((index, run)) = playing.next().await else { break };
-        let id = &plans[index].id;
-        let count = if id.condition == Condition::Delayed { &mut delayed } else { &mut at_work };
-        *count -= 1;
-        done += 1;
-        let Some(run) = run else { continue };
-        reporter.tell(&Event::RunOver { run: &run, done, total: plans.len() });
-        repeats[id.repeat as usize].over(index, place(index), &run);
-        runs[index] = Some(run);
-        forget_beyond(&mut runs);
+        let Some((index, over)) = playing.next().await else { break };
+        crowd.is_over(index);
+        match over {
+            Over::Run(run) => {
+                done += 1;
+                reporter.tell(&Event::RunOver { run: &run, done, total: plans.len() });
+                repeats[plans[index].id.repeat as usize].over(index, place(index), &run);
+                runs[index] = Some(*run);
+                forget_beyond(&mut runs);
+            }
+            Over::LeftOut => {}
+            Over::Later => {
+                // From now on the first one in the plan is the next.
+                working.push(index);
+                working.append(&mut waiting);
+                working.sort_unstable_by(|a, b| b.cmp(a));
+            }
+        }
     }
     let left_out = runs.iter().filter(|run| run.is_none()).count();
     let mut runs: Vec<Run> = runs.into_iter().flatten().collect();
@@ -272,8 +342,8 @@ fn forget_beyond(runs: &mut [Option<Run>]) {
     }
 }
 
-async fn play_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketTable>>) -> Run {
-    let Seen { failure, awaited, phase, evidence, captures } = play(plan, built, sockets).await;
+async fn play_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketTable>>, crowd: &Crowd) -> Run {
+    let Seen { failure, awaited, phase, evidence, captures } = play(plan, built, sockets, &|| crowd.raise()).await;
     let failure = failure.map(|how| {
         let case = Case {
             stage: plan.stage,

@@ -40,11 +40,14 @@ const SOON: Duration = Duration::from_millis(700);
 
 /// A peer that computes to no effect has this much processor time: a program may have a hash to make, or
 /// a key.
-const COMPUTING: Duration = Duration::from_secs(2);
+const COMPUTING: Duration = Duration::from_millis(1500);
 
 /// A peer that spends its time in the kernel, moves no byte and touches no new memory asks for the same thing
 /// over and over, such as to read from a stream that has ended. It has this much processor time.
 const ASKING: Duration = Duration::from_millis(300);
+
+/// Once a peer has used this much processor time to no effect, whoever plays other runs beside is told.
+const COMPUTES: Duration = Duration::from_millis(150);
 
 /// Whoever asks over and over spends at least one part in this many of its time in the kernel.
 const IN_THE_KERNEL: u32 = 10;
@@ -56,7 +59,7 @@ const FEW_FAULTS: u64 = 64;
 const NOISE: u64 = 1 << 20;
 
 /// The longest pause between two looks while all peers sleep.
-const LONG_LOOK: Duration = Duration::from_millis(100);
+const LONG_LOOK: Duration = Duration::from_secs(1);
 
 /// Where the system does not say what peers do: a link is released after so many idle looks.
 const BLIND_LOOKS: u32 = 5;
@@ -184,12 +187,15 @@ impl Player<'_> {
         }
         if slow {
             self.measure();
-            self.patience.nap_with(look);
         }
         if let Some(role) = self.noisy() {
             return Judgement::Noisy(role);
         }
-        self.verdict(peers, look)
+        let judgement = self.verdict(peers, look);
+        if judgement == Judgement::Wait && self.is_quiet_past_the_links() {
+            self.patience.nap_with(look);
+        }
+        judgement
     }
 
     /// At rest, is it time to let go of what is held back? What is joined goes on at once; an order of
@@ -238,6 +244,9 @@ impl Player<'_> {
             let Some(now) = (habit.asleep == 0 || first).then(|| usage(peer.id)).flatten() else { continue };
             let (before, _) = *habit.before.get_or_insert((now, peer.noise()));
             habit.used = now.since(&before);
+            if habit.used.total() >= COMPUTES {
+                (self.computing)();
+            }
         }
     }
 
@@ -311,9 +320,12 @@ impl Player<'_> {
 }
 
 impl Patience {
-    /// While all peers sleep, nothing can happen before the first of them wakes.
+    /// While all peers sleep, nothing can happen before the first of them wakes, unless there are timers that
+    /// can't be seen.
     fn nap_with(&mut self, look: &Look) {
-        if look.is_at_rest() {
+        // A peer that is up and sleeps has been seen asleep; of one that is not up nothing was seen.
+        let for_long = |habit: &Habit| habit.mark.is_none() || (habit.asleep >= SURE && !habit.hidden);
+        if look.is_at_rest() && self.habits.iter().all(for_long) {
             let wakes = self.habits.iter().filter_map(|habit| habit.wakes).min();
             let left = wakes.map_or(LONG_LOOK, |wakes| wakes.saturating_duration_since(Instant::now()));
             self.pause = left.clamp(LOOK.1, LONG_LOOK);

@@ -117,7 +117,7 @@ pub async fn record(
     let own = Own::new(plan);
     strays::adopt();
     let notes = Notes::new(plan.scenario, own.given(plan));
-    let mut player = Player::new(plan, programs, sockets, Follower::Notes(notes));
+    let mut player = Player::new(plan, (programs, &|| {}), sockets, Follower::Notes(notes));
     let failure = match &own.scratch {
         Ok(_) => player.rehearse(together).await.err(),
         Err(reason) => Some(no_scratch(reason).into()),

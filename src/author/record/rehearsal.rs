@@ -39,7 +39,7 @@ impl Stagehand<'_> {
         };
         let sockets = SocketTable::open().map(Arc::new);
         let plans = self.plans(stage, scenario);
-        let runs = stream::iter(&plans).map(|plan| play(plan, self.built, sockets.clone())).buffered(jobs());
+        let runs = stream::iter(&plans).map(|plan| play(plan, self.built, sockets.clone(), &|| {})).buffered(jobs());
         runs.all(|seen| async move { seen.failure.is_none() }).await
     }
 
