@@ -31,6 +31,8 @@ use tokio::time::Instant;
 use self::direction::{Over, carry};
 use crate::course::Condition;
 use crate::evidence::{Connection, Happened, LinkEvidence};
+use crate::fault::Fault;
+use crate::machine::{files, shortage};
 use crate::stillness::SocketTable;
 use crate::transcript::{LinkFault, LinkName, RoleId};
 
@@ -338,23 +340,36 @@ impl Leg {
 /// Takes dialers, each to a connection of its own.
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
+    let most = files::connections();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                let Ok((dialer, _)) = accepted else { continue };
-                connections.spawn(connect(dialer, Arc::clone(&shared)));
+                match accepted {
+                    Ok((dialer, _)) => {
+                        connections.spawn(connect(dialer, Arc::clone(&shared), connections.len() < most));
+                    }
+                    // Without files there is no way on: the caller stays in the queue, and would be
+                    // offered again at once. The run is over, as soon as it has noticed.
+                    Err(error) if Fault::of(&error).is_some() => return shortage::note(&error),
+                    // A caller that was gone before it was taken.
+                    Err(_) => {}
+                }
             }
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-/// One dialer, from its arrival to its end.
-async fn connect(dialer: TcpStream, shared: Arc<Shared>) {
-    let refused = shared.lock().cut;
+/// One dialer, from its arrival to its end. One too many is refused.
+async fn connect(dialer: TcpStream, shared: Arc<Shared>, welcome: bool) {
+    let refused = shared.lock().cut || !welcome;
     let reached =
         if refused { Err(io::ErrorKind::ConnectionRefused.into()) } else { TcpStream::connect(shared.target).await };
     let now = shared.now();
+    if let Err(error) = &reached {
+        // That the runner has no socket is nobody's refusal.
+        shortage::note(error);
+    }
     let Ok(listener) = reached else {
         let mut connection = Connection::default();
         connection.note(now, true, Happened::Refused);

@@ -181,6 +181,10 @@ impl Watch {
 
     /// What the process and its descendants are doing.
     pub fn activity(&mut self) -> Activity {
+        // A `/proc` that is not ours tells of strangers.
+        if !crate::machine::proc_is_ours() {
+            return Activity::Unknown;
+        }
         self.0.activity()
     }
 
@@ -210,7 +214,7 @@ pub type Past<'f> = &'f dyn Fn(u16, u16) -> bool;
 /// so far (user and system), in steps of 10 ms. `None` if unknown.
 #[must_use]
 pub fn cpu_time(pid: u32) -> Option<Duration> {
-    imp::cpu_time(pid)
+    crate::machine::proc_is_ours().then(|| imp::cpu_time(pid)).flatten()
 }
 
 /// Is there such a process, other than one that has ended and was not yet waited for?
@@ -224,7 +228,7 @@ pub fn is_up(pid: u32) -> bool {
 /// run and had no processor, one after the other added up. `None` if unknown.
 #[must_use]
 pub fn denied(pid: u32) -> Option<Duration> {
-    imp::denied(pid)
+    crate::machine::proc_is_ours().then(|| imp::denied(pid)).flatten()
 }
 
 /// How long this thread has run so far, or was ready to run and had no processor: all the time but that

@@ -13,11 +13,12 @@ use crate::course::{Condition, Pairing, Party, Stage, Track};
 use crate::error::{Error, Result, suggest};
 use crate::event::{Event, Reporter};
 use crate::explain::{Case, compare_pairings, explain};
+use crate::machine::files;
 use crate::process::strays;
 use crate::runs::{Plan, Seen, play};
 use crate::stillness::SocketTable;
 use crate::trace::Trace;
-use crate::verdict::{Failed, Run, RunId, StageVerdict};
+use crate::verdict::{Failed, Failure, Outcome as Came, Run, RunId, StageVerdict};
 
 /// Which runs of a stage.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +67,7 @@ pub async fn verify(
         return Err(Error::new(format!("the reference of `{}` can't be built", stage.name))
             .help("`workshop doctor` looks at what a build needs"));
     }
-    let verdict = play_all(stage, built, &plans, selection, reporter).await;
+    let verdict = play_all(stage, built, &plans, selection, reporter).await?;
     reporter.tell(&Event::StageOver { stage, verdict: &verdict });
     Ok(Verified::Verdict(verdict))
 }
@@ -164,7 +165,7 @@ const SHOWN: usize = 100;
 /// One repeat of all runs, while it is played.
 #[derive(Default)]
 struct Repeat {
-    /// How many of its runs took long to fail.
+    /// How many of its runs took long to fail, or could not be played.
     slow: Cell<usize>,
     /// Raised when these are enough.
     enough: Notify,
@@ -180,9 +181,10 @@ impl Repeat {
     }
 
     fn over(&self, scenario: usize, run: &Run) {
-        let Some(failed) = &run.failure else { return };
-        self.failed.set(Some(self.failed.get().map_or(scenario, |before| before.min(scenario))));
-        if failed.how.was_slow() {
+        if run.failure().is_some() {
+            self.failed.set(Some(self.failed.get().map_or(scenario, |before| before.min(scenario))));
+        }
+        if run.unplayed().is_some() || run.failure().is_some_and(|failed| failed.how.was_slow()) {
             self.slow.set(self.slow.get() + 1);
             if self.slow.get() == SLOW_ENOUGH {
                 self.enough.notify_waiters();
@@ -191,15 +193,25 @@ impl Repeat {
     }
 }
 
-/// Plays all runs, as many at a time as the machine carries. Verdicts do not depend on that.
+/// Plays all runs, as many at a time as the machine carries. Verdicts do not depend on that: a run that
+/// lacked something while others were at work is played again, with half as many beside it. Only what is
+/// lacking to a run that is alone is lacking to everybody.
 async fn play_all(
     stage: &Stage,
     built: &Built<'_>,
     plans: &[Plan<'_>],
     selection: &Selection,
     reporter: &mut dyn Reporter,
-) -> StageVerdict {
+) -> Result<StageVerdict> {
     strays::end_abandoned();
+    files::raise();
+    let mut carries = files::carries(plans.iter().map(|plan| plan.scenario.cast.len()).max().unwrap_or(0));
+    if carries == 0 {
+        let lacking = crate::fault::Fault::Files;
+        return Err(Error::new(format!("no run of {} can be played here", stage.name))
+            .because("the limit of open files is so low that not even one run fits into it")
+            .help(lacking.help()));
+    }
     reporter.tell(&Event::Verifying { stage, seed: selection.seed, runs: plans.len() });
     let start = Instant::now();
     let sockets = SocketTable::open().map(Arc::new);
@@ -216,25 +228,36 @@ async fn play_all(
     loop {
         for (queue, count, most) in [(&mut waiting, &mut delayed, jobs * 2), (&mut working, &mut at_work, jobs)] {
             while *count < most
+                && playing.len() < carries
                 && let Some(index) = queue.pop()
             {
                 let repeat = &repeats[plans[index].id.repeat as usize];
                 if repeat.wants(place(index), selection) {
                     *count += 1;
                     let playing_one = play_one(&plans[index], built, sockets.clone());
+                    let beside = carries;
                     playing.push(async move {
                         tokio::select! {
-                            run = playing_one => (index, Some(run)),
-                            () = repeat.enough.notified() => (index, None),
+                            run = playing_one => (index, beside, Some(run)),
+                            () = repeat.enough.notified() => (index, beside, None),
                         }
                     });
                 }
             }
         }
-        let Some((index, run)) = playing.next().await else { break };
+        let Some((index, beside, run)) = playing.next().await else { break };
         let id = &plans[index].id;
-        let count = if id.condition == Condition::Delayed { &mut delayed } else { &mut at_work };
+        let (queue, count) = if id.condition == Condition::Delayed {
+            (&mut waiting, &mut delayed)
+        } else {
+            (&mut working, &mut at_work)
+        };
         *count -= 1;
+        if beside > 1 && run.as_ref().is_some_and(|run| run.unplayed().is_some()) {
+            carries = carries.min(beside / 2);
+            queue.push(index);
+            continue;
+        }
         done += 1;
         let Some(run) = run else { continue };
         reporter.tell(&Event::RunOver { run: &run, done, total: plans.len() });
@@ -245,7 +268,7 @@ async fn play_all(
     let left_out = runs.iter().filter(|run| run.is_none()).count();
     let mut runs: Vec<Run> = runs.into_iter().flatten().collect();
     compare_pairings(&mut runs);
-    StageVerdict { stage: stage.name.clone(), runs, left_out, took: start.elapsed() }
+    Ok(StageVerdict { stage: stage.name.clone(), runs, left_out, took: start.elapsed() })
 }
 
 /// Keeps the evidence of the first [`SHOWN`] failed runs in the order of the plan.
@@ -259,7 +282,7 @@ fn forget_beyond(runs: &mut [Option<Run>]) {
 
 async fn play_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketTable>>) -> Run {
     let Seen { failure, awaited, phase, evidence, captures } = play(plan, built, sockets).await;
-    let failure = failure.map(|how| {
+    let explained = |how: Failure| {
         let case = Case {
             stage: plan.stage,
             scenario: plan.scenario,
@@ -271,10 +294,16 @@ async fn play_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<Socket
             captures: &captures,
         };
         let because = explain(&case);
-        Failed { how, awaited, phase, because }
-    });
-    let mut run = Run { id: plan.id.clone(), failure, evidence, captures, trace: None };
-    if !run.passed() || run.id.repeat == 0 {
+        Failed { how, awaited: awaited.clone(), phase, because }
+    };
+    let outcome = match failure {
+        None => Came::Passed,
+        Some(Failure::Unplayed(unplayed)) => Came::Unplayed(unplayed),
+        Some(how) => Came::Failed(explained(how)),
+    };
+    let mut run = Run { id: plan.id.clone(), outcome, evidence, captures, trace: None };
+    // Of a run that could not be played there is no story to tell.
+    if run.failure().is_some() || (run.passed() && run.id.repeat == 0) {
         run.trace = Some(Trace::of(&run, plan.scenario));
     }
     if run.passed() {

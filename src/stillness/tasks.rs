@@ -2,6 +2,7 @@
 
 use super::waits::{Call, Wake};
 use super::{Activity, Past, elsewhere};
+use crate::machine::shortage;
 use rustix::fs::{Mode, OFlags, RawDir, SeekFrom};
 use rustix::io::Errno;
 use std::fs;
@@ -115,14 +116,14 @@ impl Tree {
     }
 
     pub fn may_have_hidden_timers(&self) -> bool {
-        let timers = |process: &Process| has_timers(process.pid).unwrap_or(true);
+        let timers = |process: &Process| has_timers(process.pid).unwrap_or_else(in_doubt);
         let mut living = self.processes.iter().filter(|process| !process.is_dead());
         self.processes.is_empty() || living.any(timers)
     }
 
     pub fn moves_elsewhere(&self, known: Past<'_>) -> bool {
         let mut living = self.processes.iter().filter(|process| !process.is_dead());
-        self.processes.is_empty() || living.any(|process| elsewhere::moves(process.pid, known).unwrap_or(true))
+        self.processes.is_empty() || living.any(|process| elsewhere::moves(process.pid, known).unwrap_or_else(in_doubt))
     }
 }
 
@@ -478,12 +479,21 @@ fn ticks(count: u64) -> Duration {
     TICK.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
+/// What can't be found out may be so; that the runner has no files left is noted.
+fn in_doubt(error: io::Error) -> bool {
+    shortage::note(&error);
+    true
+}
+
 /// `None` if the error says that the task does not exist any more.
 fn unless_vanished<T>(result: rustix::io::Result<T>) -> Result<Option<T>, Stop> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(Errno::NOENT | Errno::SRCH) => Ok(None),
-        Err(_) => Err(Stop::Unknown),
+        Err(error) => {
+            shortage::note(&error.into());
+            Err(Stop::Unknown)
+        }
     }
 }
 
