@@ -244,6 +244,8 @@ pub enum ConditionName {
     Coalesced,
     /// Each piece some time later
     Delayed,
+    /// One thing at a time, in another order each time
+    Interleaved,
 }
 
 impl From<ConditionName> for Condition {
@@ -253,6 +255,7 @@ impl From<ConditionName> for Condition {
             ConditionName::Fragmented => Condition::Fragmented,
             ConditionName::Coalesced => Condition::Coalesced,
             ConditionName::Delayed => Condition::Delayed,
+            ConditionName::Interleaved => Condition::Interleaved,
         }
     }
 }

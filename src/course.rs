@@ -217,6 +217,8 @@ pub struct Scenario {
     pub given: BTreeMap<String, String>,
     /// Conditions under which it is run.
     pub conditions: Vec<Condition>,
+    /// How many orders of events are played where its links are interleaved.
+    pub orders: u32,
     /// Who plays the roles, in each pairing.
     pub pairings: Vec<Pairing>,
     /// Seconds after which a run is over, whatever happens.
@@ -238,11 +240,20 @@ pub enum Condition {
     Coalesced,
     /// Every piece a fixed time after it came.
     Delayed,
+    /// One thing at a time, whenever all peers are at rest: a piece, an end, or what the scenario does
+    /// next. Each run plays another order.
+    Interleaved,
 }
 
 impl Condition {
     /// All of them.
-    pub const ALL: [Condition; 4] = [Condition::Clear, Condition::Fragmented, Condition::Coalesced, Condition::Delayed];
+    pub const ALL: [Condition; 5] =
+        [Condition::Clear, Condition::Fragmented, Condition::Coalesced, Condition::Delayed, Condition::Interleaved];
+
+    /// Does it hold back what comes until all peers are at rest?
+    pub fn holds_back(self) -> bool {
+        matches!(self, Condition::Coalesced | Condition::Interleaved)
+    }
 
     /// As it is written in YAML and in output.
     pub fn name(self) -> &'static str {
@@ -251,6 +262,7 @@ impl Condition {
             Condition::Fragmented => "fragmented",
             Condition::Coalesced => "coalesced",
             Condition::Delayed => "delayed",
+            Condition::Interleaved => "interleaved",
         }
     }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::course::{Condition, Party};
 use crate::matcher::Ending;
-use crate::transcript::RoleId;
+use crate::transcript::{Break, RoleId};
 
 /// All that was seen in one run. Times count from the start of the run.
 #[derive(Debug, Clone, Default)]
@@ -49,12 +49,16 @@ pub struct Lane {
     pub ending: Option<Ending>,
     /// Every time that it ended, and how: it may have been started again.
     pub endings: Vec<(Duration, Ending)>,
-    /// It was started.
-    pub started: bool,
+    /// When it was started, the last time; `None` if it never was.
+    pub started: Option<Duration>,
     /// The runner ended its input.
     pub input_ended: bool,
     /// Bytes that were typed and never read, where the system can say.
     pub unread_input: Option<usize>,
+    /// How often it woke by itself and slept again, since anything last came of it.
+    pub naps: u32,
+    /// The processor time that it used meanwhile, as far as it was measured.
+    pub computed: Duration,
 }
 
 /// One line that a role printed.
@@ -110,8 +114,8 @@ pub struct Connection {
     pub back: Flow,
     /// What happened, in order; the first [`MAX_MOMENTS`].
     pub moments: Vec<Moment>,
-    /// When the runner cut it.
-    pub cut: Option<Duration>,
+    /// How and when the runner broke it off.
+    pub broken: Option<(Break, Duration)>,
 }
 
 /// A role may print this much in a run, in bytes; more is a flood, and the end of the run.
@@ -216,6 +220,8 @@ pub enum Happened {
     Reset,
     /// The runner cut it.
     Cut,
+    /// The runner ended it, as if each side had closed it.
+    Ended,
 }
 
 impl Connection {

@@ -18,7 +18,7 @@ use crate::transcript::{Action, Expect, LinkFault, RoleId, Step, StepKind};
 use crate::verdict::{Explanation, Failed, Failure, Outcome, Run};
 
 /// The names of all facts, the most telling first.
-pub const FACTS: [&str; 34] = [
+pub const FACTS: [&str; 35] = [
     "unfinished",
     "address-in-use",
     "panicked",
@@ -51,6 +51,7 @@ pub const FACTS: [&str; 34] = [
     "missing-line",
     "not-ended",
     "stuck",
+    "restless",
     "time-limit",
     "ambiguous",
 ];
@@ -214,7 +215,7 @@ impl Case<'_> {
         let mut add = |id, say| facts.push(Fact { id, say, place: None });
         match self.failure {
             Failure::Line(..) | Failure::Ended(..) | Failure::Unplayed(_) => {}
-            Failure::Stuck | Failure::TimeLimit(_) => {
+            Failure::Stuck | Failure::Restless | Failure::TimeLimit(_) => {
                 if let Some(awaited) = self.awaited_lines().first() {
                     add(
                         "missing-line",
@@ -222,10 +223,15 @@ impl Case<'_> {
                     );
                 }
                 match self.failure {
-                    Failure::TimeLimit(seconds) => {
-                        add("time-limit", format!("After {seconds} s the run was not over."))
-                    }
-                    _ => add("stuck", "Every program waits for something that nobody will do.".to_owned()),
+                    Failure::TimeLimit(seconds) => add(
+                        "time-limit",
+                        format!("After {seconds} s the run was not over.{}", self.restless()),
+                    ),
+                    Failure::Restless => add(
+                        "restless",
+                        format!("Nothing comes of what the programs do, for three seconds now.{}", self.restless()),
+                    ),
+                    _ => add("stuck", "Deadlock: every program is waiting for another one.".to_owned()),
                 }
             }
             Failure::Flood(role) => add(
@@ -249,9 +255,20 @@ impl Case<'_> {
                 }
                 add(
                     "spinning",
-                    format!("{} computes without a pause while there is nothing to do.", capitalize(&self.who(*role))),
+                    format!(
+                        "{} has computed for {:.1} s without a pause, and nothing came of it, while everybody else was waiting. A loop that asks again and again for what is not there keeps a processor busy for nothing: wait for it instead.",
+                        capitalize(&self.who(*role)),
+                        self.evidence.lanes[*role].computed.as_secs_f64()
+                    ),
                 );
             }
+            Failure::Noisy(role) => add(
+                "flood",
+                format!(
+                    "{} wrote more than 1 MiB to standard error while nothing else happened: the run was ended. Does a loop go on after the end of the stream?",
+                    capitalize(&self.who(*role))
+                ),
+            ),
             Failure::Leaked(role) => add(
                 "leaked",
                 format!(
@@ -277,17 +294,32 @@ impl Case<'_> {
         }
     }
 
+    /// Was this role told, since it was started, that nothing more will come?
     fn told(&self, role: RoleId) -> bool {
-        self.was_cut() || self.evidence.flows().any(|(_, to, flow)| to == role && flow.fin_delivered.is_some())
+        let begun = self.evidence.lanes[role].started.unwrap_or_default();
+        let since = |at: Option<std::time::Duration>| at.is_some_and(|at| at >= begun);
+        self.was_cut() || self.evidence.flows().any(|(_, to, flow)| to == role && since(flow.fin_delivered))
+    }
+
+    /// Who woke by itself, or computed, since something last came of it.
+    fn restless(&self) -> String {
+        let mut said = String::new();
+        for (role, lane) in self.evidence.lanes.iter().enumerate() {
+            let who = capitalize(&self.who(role));
+            if lane.naps > 0 {
+                said += &format!(" {who} woke by itself and slept again, over and over.");
+            } else if lane.computed >= std::time::Duration::from_millis(100) {
+                said += &format!(" {who} computed for {:.1} s.", lane.computed.as_secs_f64());
+            }
+        }
+        said
     }
 
     fn was_cut(&self) -> bool {
-        self.evidence.links.iter().any(|link| link.connections.iter().any(|connection| connection.cut.is_some()))
-            || self
-                .scenario
-                .transcript
-                .actions()
-                .any(|(step, action)| step.phase < self.phase && matches!(action, Action::Link(LinkFault::Cut, _)))
+        self.evidence.links.iter().any(|link| link.connections.iter().any(|connection| connection.broken.is_some()))
+            || self.scenario.transcript.actions().any(|(step, action)| {
+                step.phase < self.phase && matches!(action, Action::Link(LinkFault::Break(_, None), _))
+            })
     }
 
     fn fragmented(&self) -> bool {

@@ -13,17 +13,20 @@
 //! - **coalesced** holds back until [`Link::release`]: the runner calls it when no peer can go on
 //!   without what is held.
 //! - **delayed** is the one that is made of time: [`DELAY`] for every piece.
-//! - a **cut** after a number of bytes waits until the bytes before it have been read.
+//! - **interleaved** lets one thing go at a time, when the runner says so ([`Link::let_go`]): the runner
+//!   chooses the order of all that happens.
+//! - a **break** after a number of bytes waits until the bytes before it have been read.
 
 mod direction;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -33,8 +36,8 @@ use crate::course::Condition;
 use crate::evidence::{Connection, Happened, LinkEvidence};
 use crate::fault::Fault;
 use crate::machine::{files, shortage};
-use crate::stillness::SocketTable;
-use crate::transcript::{LinkFault, LinkName, RoleId};
+use crate::stillness::{Queues, SocketTable};
+use crate::transcript::{After, Break, LinkFault, LinkName};
 
 /// How long a delayed link keeps every piece.
 pub const DELAY: Duration = Duration::from_millis(25);
@@ -67,11 +70,56 @@ struct State {
     evidence: LinkEvidence,
     ends: Vec<Ends>,
     stalled: bool,
-    cut: bool,
-    /// Cut when this many bytes in all have been delivered: (from the dialer?, how many).
-    cut_at: Option<(bool, u64)>,
+    /// How connections are broken off now, new ones too.
+    broken: Option<Break>,
+    /// Broken off when this many bytes in all have been delivered: (from the dialer?, how many).
+    break_at: Option<(bool, u64, Break)>,
     /// Raised by each release of a coalesced link.
     released: u64,
+    /// What an interleaved link holds back.
+    held: BTreeSet<Held>,
+    /// What of that may go on, and has not yet.
+    let_go: BTreeSet<Held>,
+    /// How many dialers have come, and for how many of them the listener is being dialed.
+    dialers: usize,
+    dialing: usize,
+}
+
+impl State {
+    /// Was this let go? From then on it is moving.
+    fn may_go(&mut self, held: Held) -> bool {
+        if !self.let_go.remove(&held) {
+            return false;
+        }
+        self.held.remove(&held);
+        match held {
+            Held::Dialer(_) => self.dialing += 1,
+            Held::Piece { connection, there } => self.ends[connection].way(there).doing = Doing::Moving,
+        }
+        true
+    }
+
+    /// A connection is over, with all that was held back of it.
+    fn close(&mut self, id: usize) {
+        let of_another = |held: &Held| !matches!(held, Held::Piece { connection, .. } if *connection == id);
+        self.held.retain(of_another);
+        self.let_go.retain(of_another);
+        self.ends[id].open = false;
+    }
+}
+
+/// Something that an interleaved link holds back until it is let go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Held {
+    /// A dialer, by its number: the listener is not dialed yet.
+    Dialer(usize),
+    /// The next piece, or the end, of a direction of a connection.
+    Piece {
+        /// The connection, by its number.
+        connection: usize,
+        /// From the dialer to the listener?
+        there: bool,
+    },
 }
 
 /// The two sockets of a connection, and what its directions are doing.
@@ -142,11 +190,24 @@ impl Link {
         clock: (Instant, Arc<AtomicU64>),
         seed: u64,
     ) -> io::Result<Link> {
-        let listener = TcpListener::bind((target.ip(), 0)).await?;
+        let socket = new_socket(target)?;
+        socket.bind((target.ip(), 0).into())?;
+        let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         let evidence =
             LinkEvidence { dialer: name.dialer, listener: name.listener, condition, connections: Vec::new() };
-        let state = State { evidence, ends: Vec::new(), stalled: false, cut: false, cut_at: None, released: 0 };
+        let state = State {
+            evidence,
+            ends: Vec::new(),
+            stalled: false,
+            broken: None,
+            break_at: None,
+            released: 0,
+            held: BTreeSet::new(),
+            let_go: BTreeSet::new(),
+            dialers: 0,
+            dialing: 0,
+        };
         let (start, ticks) = clock;
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -172,34 +233,51 @@ impl Link {
     pub fn fault(&self, fault: LinkFault) {
         let mut state = self.shared.lock();
         match fault {
-            LinkFault::Cut => state.cut = true,
-            LinkFault::CutAfter { bytes, from } => {
+            LinkFault::Break(how, None) => state.broken = Some(how),
+            LinkFault::Break(how, Some(After { bytes, from })) => {
                 let there = from == self.name.dialer;
                 let so_far: u64 = state.evidence.connections.iter_mut().map(|c| c.flow(there).delivered).sum();
-                state.cut_at = Some((there, so_far + bytes));
+                state.break_at = Some((there, so_far + bytes, how));
             }
             LinkFault::Stall => state.stalled = true,
             LinkFault::Heal => {
                 state.stalled = false;
-                state.cut = false;
-                state.cut_at = None;
+                state.broken = None;
+                state.break_at = None;
             }
         }
         drop(state);
         self.shared.changed();
     }
 
-    /// Sets free what a coalesced link holds.
+    /// Sets free all that the link holds back.
     pub fn release(&self) {
-        self.shared.lock().released += 1;
+        let mut state = self.shared.lock();
+        state.released += 1;
+        state.let_go = state.held.clone();
+        drop(state);
+        self.shared.changed();
+    }
+
+    /// What an interleaved link holds back.
+    pub fn held(&self) -> Vec<Held> {
+        self.shared.lock().held.iter().copied().collect()
+    }
+
+    /// Sets one thing free that an interleaved link holds back.
+    pub fn let_go(&self, held: Held) {
+        self.shared.lock().let_go.insert(held);
         self.shared.changed();
     }
 
     /// Is anything on its way?
     pub fn quiet(&self) -> Quiet {
         let state = self.shared.lock();
-        let mut quiet = Quiet::Still;
-        for (connection, ends) in state.evidence.connections.iter().zip(&state.ends).filter(|(_, ends)| ends.open) {
+        if state.dialing > 0 || !state.let_go.is_empty() {
+            return Quiet::Moving;
+        }
+        let mut quiet = if state.held.is_empty() { Quiet::Still } else { Quiet::Holding };
+        for ends in state.ends.iter().filter(|ends| ends.open) {
             for way in [ends.there, ends.back] {
                 quiet = quiet.min(match way.doing {
                     Doing::Moving => Quiet::Moving,
@@ -207,7 +285,7 @@ impl Link {
                     Doing::Nothing | Doing::AwaitingRead | Doing::Stalled => Quiet::Still,
                 });
             }
-            if self.shared.in_flight(connection, ends) {
+            if self.shared.in_flight(ends) {
                 return Quiet::Moving;
             }
         }
@@ -219,16 +297,6 @@ impl Link {
         let legs = |ends: &Ends| [ends.dialer, ends.listener];
         let is = |(ours, theirs): (SocketAddr, SocketAddr)| (theirs.port(), ours.port()) == (own, other);
         self.shared.lock().ends.iter().flat_map(legs).any(is)
-    }
-
-    /// Was a role told, on any connection, that nothing more will come?
-    pub fn told_of_the_end(&self, role: RoleId) -> bool {
-        let told = |connection: &Connection| {
-            let dialer = self.name.dialer == role && connection.back.fin_delivered.is_some();
-            let listener = self.name.listener == role && connection.there.fin_delivered.is_some();
-            connection.cut.is_some() || dialer || listener
-        };
-        self.shared.lock().evidence.connections.iter().any(told)
     }
 
     /// What the link has seen so far.
@@ -267,12 +335,35 @@ impl Shared {
 
     /// Bytes that are on their way between a peer and the link: written by one, and not yet
     /// where the other can read them, or not yet taken in by the link.
-    fn in_flight(&self, connection: &Connection, ends: &Ends) -> bool {
+    fn in_flight(&self, ends: &Ends) -> bool {
         let Some(table) = &self.sockets else { return false };
-        let (there, back) = (connection.there.arrived(), connection.back.arrived());
-        let dialer = Leg { sockets: ends.dialer, opened: true, delivered: back, full: ends.there.full };
-        let listener = Leg { sockets: ends.listener, opened: false, delivered: there, full: ends.back.full };
+        let dialer = Leg { sockets: ends.dialer, opened: true, full: ends.there.full };
+        let listener = Leg { sockets: ends.listener, opened: false, full: ends.back.full };
         dialer.in_flight(table) || listener.in_flight(table)
+    }
+
+    /// On an interleaved link: waits until this may go on. From then on it is moving.
+    async fn hold(&self, held: Held) {
+        if self.condition != Condition::Interleaved {
+            return;
+        }
+        {
+            let mut state = self.lock();
+            state.held.insert(held);
+            if let Held::Piece { connection, there } = held {
+                state.ends[connection].way(there).doing = Doing::Holding;
+            }
+        }
+        self.changed();
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.lock().may_go(held) {
+                return;
+            }
+            changed.await;
+        }
     }
 
     fn doing(&self, id: usize, there: bool, doing: Doing) {
@@ -310,14 +401,32 @@ impl Shared {
 /// when and as far as it likes: how soon a sender has to wait would be chance.
 const BUFFER: usize = 128 * 1024;
 
+/// The longest segment that a link sends or takes, as on an Ethernet. Loopback's own of 64 KiB does not fit
+/// into the window of a peer with small buffers, and whatever is sent then waits for a timer of the kernel.
+#[cfg(unix)]
+const SEGMENT: u32 = 1448;
+
+/// So many dialers may wait to be taken in.
+const BACKLOG: u32 = 1024;
+
+/// A socket of a link's, not connected yet.
+fn new_socket(target: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    #[cfg(unix)]
+    let _ = socket2::SockRef::from(&socket).set_tcp_mss(SEGMENT);
+    Ok(socket)
+}
+
+async fn dial(target: SocketAddr) -> io::Result<TcpStream> {
+    new_socket(target)?.connect(target).await
+}
+
 /// One TCP connection between a link and a peer.
 struct Leg {
     /// Ours, and theirs.
     sockets: (SocketAddr, SocketAddr),
-    /// The peer opened it: its count of acknowledged bytes is one higher.
+    /// The peer opened it: its count of acknowledged bytes is one higher, and not ours.
     opened: bool,
-    /// Bytes that the link has written to it, an end of stream counted as one.
-    delivered: u64,
     /// The link takes in nothing from it, before something is read at the other end.
     full: bool,
 }
@@ -325,16 +434,20 @@ struct Leg {
 impl Leg {
     fn in_flight(&self, table: &SocketTable) -> bool {
         let (ours, theirs) = self.sockets;
-        let (ours, theirs) = (table.queues(ours, theirs), table.queues(theirs, ours));
-        let to_take_in = ours.is_some_and(|queues| queues.unread > 0);
-        let to_us = ours.zip(theirs).is_some_and(|(ours, theirs)| {
-            let written = theirs.acked.saturating_sub(u64::from(self.opened)) + u64::from(theirs.unsent);
-            written > ours.received
-        });
+        let (theirs, ours) = (table.queues(theirs, ours), table.queues(ours, theirs));
+        let (Some(theirs), Some(ours)) = (theirs, ours) else {
+            return ours.is_some_and(|ours| !self.full && ours.unread > 0);
+        };
+        let to_us = ours.unread > 0 || written(theirs, self.opened) > ours.received;
         // A peer that does not read what has arrived holds up what comes after it, for good.
-        let to_them = theirs.is_some_and(|queues| queues.received < self.delivered && queues.unread == 0);
-        (!self.full && (to_take_in || to_us)) || to_them
+        let to_them = theirs.unread == 0 && written(ours, !self.opened) > theirs.received;
+        (to_us && !self.full) || to_them
     }
+}
+
+/// What the owner of a socket has written to it so far; or more, while acknowledgements arrive.
+fn written(queues: Queues, opened: bool) -> u64 {
+    queues.acked.saturating_sub(u64::from(opened)) + u64::from(queues.unsent)
 }
 
 /// Takes dialers, each to a connection of its own.
@@ -362,9 +475,15 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 /// One dialer, from its arrival to its end. One too many is refused.
 async fn connect(dialer: TcpStream, shared: Arc<Shared>, welcome: bool) {
-    let refused = shared.lock().cut || !welcome;
-    let reached =
-        if refused { Err(io::ErrorKind::ConnectionRefused.into()) } else { TcpStream::connect(shared.target).await };
+    let number = {
+        let mut state = shared.lock();
+        state.dialers += 1;
+        state.dialing += usize::from(shared.condition != Condition::Interleaved);
+        state.dialers - 1
+    };
+    shared.hold(Held::Dialer(number)).await;
+    let refused = shared.lock().broken.is_some() || !welcome;
+    let reached = if refused { Err(io::ErrorKind::ConnectionRefused.into()) } else { dial(shared.target).await };
     let now = shared.now();
     if let Err(error) = &reached {
         // That the runner has no socket is nobody's refusal.
@@ -373,10 +492,13 @@ async fn connect(dialer: TcpStream, shared: Arc<Shared>, welcome: bool) {
     let Ok(listener) = reached else {
         let mut connection = Connection::default();
         connection.note(now, true, Happened::Refused);
-        shared.lock().evidence.connections.push(connection);
+        let mut state = shared.lock();
+        state.dialing -= 1;
+        state.evidence.connections.push(connection);
         // Keeps the two lists in step: a connection without ends.
         let nowhere = (shared.target, shared.target);
-        shared.lock().ends.push(Ends::new(nowhere, nowhere, false));
+        state.ends.push(Ends::new(nowhere, nowhere, false));
+        drop(state);
         shared.changed();
         abort(&dialer);
         return;
@@ -386,9 +508,11 @@ async fn connect(dialer: TcpStream, shared: Arc<Shared>, welcome: bool) {
         let socket = socket2::SockRef::from(stream);
         let _ = (socket.set_recv_buffer_size(BUFFER), socket.set_send_buffer_size(BUFFER));
     }
-    let (Some(at_dialer), Some(at_listener)) = (addresses(&dialer), addresses(&listener)) else { return };
+    let ends = addresses(&dialer).zip(addresses(&listener));
     let id = {
         let mut state = shared.lock();
+        state.dialing -= 1;
+        let Some((at_dialer, at_listener)) = ends else { return };
         let mut connection = Connection::default();
         connection.note(now, true, Happened::Opened);
         state.evidence.connections.push(connection);
@@ -397,20 +521,50 @@ async fn connect(dialer: TcpStream, shared: Arc<Shared>, welcome: bool) {
     };
     shared.changed();
     let how = carry(id, &dialer, &listener, &shared).await;
-    shared.lock().ends[id].open = false;
-    if how == Over::Cut {
+    if let Over::Broken(how) = how {
         let now = shared.now();
         let mut state = shared.lock();
-        state.cut = true;
-        state.evidence.connections[id].cut = Some(now);
-        state.evidence.connections[id].note(now, true, Happened::Cut);
+        state.broken = Some(how);
+        let connection = &mut state.evidence.connections[id];
+        connection.broken = Some((how, now));
+        connection.note(now, true, if how == Break::Cut { Happened::Cut } else { Happened::Ended });
     }
-    if how != Over::Finished {
-        abort(&dialer);
-        abort(&listener);
+    match how {
+        Over::Finished => {}
+        Over::Broken(Break::End) => end(id, &dialer, &listener, &shared).await,
+        Over::Reset | Over::Broken(Break::Cut) => {
+            abort(&dialer);
+            abort(&listener);
+        }
     }
+    shared.lock().close(id);
     drop((dialer, listener));
     shared.changed();
+}
+
+/// Both peers are told that nothing more will come, as if the other one had closed its socket, or died. What
+/// they still send has nobody to read it: it is thrown away until they have seen the end, and refused then.
+async fn end(id: usize, dialer: &TcpStream, listener: &TcpStream, shared: &Shared) {
+    let now = shared.now();
+    for (there, to) in [(true, listener), (false, dialer)] {
+        let _ = socket2::SockRef::from(to).shutdown(std::net::Shutdown::Write);
+        shared.see(id, |connection, _| connection.flow(there).fin_delivered = Some(now));
+        shared.doing(id, there, Doing::AwaitingRead);
+    }
+    let arrived = |there| shared.lock().evidence.connections[id].flow(there).arrived();
+    let there = direction::until_read(listener, arrived(true), shared, || {});
+    let back = direction::until_read(dialer, arrived(false), shared, || {});
+    let thrown_away = async { tokio::join!(throw_away(dialer), throw_away(listener)) };
+    tokio::select! {
+        _ = async { tokio::join!(there, back) } => {}
+        _ = thrown_away => {}
+    }
+}
+
+/// Reads what comes, for nobody.
+async fn throw_away(from: &TcpStream) {
+    let mut buffer = vec![0; 16 * 1024];
+    while direction::read_some(from, &mut buffer).await.is_ok_and(|count| count > 0) {}
 }
 
 fn addresses(stream: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {

@@ -11,7 +11,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
@@ -86,6 +86,7 @@ pub struct Peer {
     stop: Option<oneshot::Sender<Stop>>,
     task: JoinHandle<()>,
     exited: Arc<AtomicBool>,
+    noise: Arc<AtomicU64>,
     /// What is typed and not yet read, where the system can say.
     #[cfg(unix)]
     pipe: Option<std::os::fd::OwnedFd>,
@@ -112,9 +113,15 @@ impl Peer {
         let pipe = std::os::fd::AsFd::as_fd(&stdin).try_clone_to_owned().inspect_err(shortage::note).ok();
         let (typed, to_type) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
-        let exited = Arc::new(AtomicBool::new(false));
-        let listener =
-            Listener { role, events, exited: Arc::clone(&exited), stdout: Lines::default(), stderr: Ends::default() };
+        let (exited, noise) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+        let listener = Listener {
+            role,
+            events,
+            exited: Arc::clone(&exited),
+            noise: Arc::clone(&noise),
+            stdout: Lines::default(),
+            stderr: Ends::default(),
+        };
         let task = tokio::spawn(async move {
             // What is still to be typed when the peer is gone, nobody will read.
             tokio::select! {
@@ -128,6 +135,7 @@ impl Peer {
             stop: Some(stop),
             task,
             exited,
+            noise,
             #[cfg(unix)]
             pipe,
         })
@@ -166,6 +174,31 @@ impl Peer {
     /// holds its output has had its time.
     pub fn is_ending(&self) -> bool {
         self.exited.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that it has written to standard error so far.
+    pub fn noise(&self) -> u64 {
+        self.noise.load(Ordering::Relaxed)
+    }
+
+    /// Stops it where it is, with all that it has started. Returns when it has stopped, where the system
+    /// says so.
+    pub async fn pause(&self) {
+        #[cfg(unix)]
+        if !self.is_ending() {
+            signal_group(self.id, rustix::process::Signal::STOP);
+            while !self.is_ending() && crate::stillness::is_stopped(self.id) == Some(false) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        #[cfg(unix)]
+        if !self.is_ending() {
+            signal_group(self.id, rustix::process::Signal::CONT);
+        }
     }
 
     /// Asks it to end, then ends it. Its [`PeerEvent::Ended`] tells when it is gone.
@@ -314,6 +347,7 @@ struct Listener {
     role: RoleId,
     events: mpsc::UnboundedSender<(RoleId, PeerEvent)>,
     exited: Arc<AtomicBool>,
+    noise: Arc<AtomicU64>,
     stdout: Lines,
     stderr: Ends,
 }
@@ -343,7 +377,10 @@ impl Listener {
                 },
                 read = read(&mut stderr, &mut err), if stderr.is_some() => match read {
                     0 => stderr = None,
-                    count => self.stderr.push(&err[..count]),
+                    count => {
+                        self.noise.fetch_add(count as u64, Ordering::Relaxed);
+                        self.stderr.push(&err[..count]);
+                    }
                 },
                 exited = child.wait(), if status.is_none() => {
                     status = Some(exited);
@@ -416,8 +453,18 @@ async fn read(stream: &mut Option<impl tokio::io::AsyncRead + Unpin>, buffer: &m
 
 #[cfg(unix)]
 fn terminate(child: &mut Group) {
-    const SIGTERM: i32 = 15;
-    let _ = child.0.signal(SIGTERM);
+    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::CONT] {
+        // One that was paused hears of the first with the second.
+        let _ = child.0.signal(signal.as_raw());
+    }
+}
+
+/// Signals the group of a process that is the first of it.
+#[cfg(unix)]
+fn signal_group(id: u32, signal: rustix::process::Signal) {
+    if let Some(group) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process_group(group, signal);
+    }
 }
 
 #[cfg(not(unix))]

@@ -7,7 +7,8 @@
 //! - all peers asleep, and a coalesced link holds bytes: it is released;
 //! - all peers asleep, nothing on its way, and no timer that could go off before the time limit:
 //!   nobody will ever do anything again, so the run is over now, and not at the limit;
-//! - a peer whose connection is over burns processor time: it spins.
+//! - peers wake and sleep again, or ask the kernel for the same thing over and over, and nothing comes of
+//!   it: the run is over when that has been so for long enough ([`patience`]).
 //!
 //! Where the system does not say, links are released after a pause, and the time limit
 //! (`limit`) is what ends a run that hangs.
@@ -16,6 +17,7 @@ mod address;
 mod limit;
 mod look;
 mod notes;
+mod order;
 mod patience;
 mod recording;
 mod rest;
@@ -32,8 +34,10 @@ use tokio::time::Instant;
 
 use self::address::{Address, Nobody};
 use self::limit::Limit;
+use self::order::{Order, Turn};
 use self::patience::{Judgement, Patience};
 use self::recording::Follower;
+use self::rest::Until;
 use self::scratch::Scratch;
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, SCRATCH, Scenario, Stage};
 use crate::evidence::{Evidence, Lane, Printed, Typed};
@@ -161,6 +165,12 @@ struct Player<'c> {
     events: (mpsc::UnboundedSender<FromPeer>, mpsc::UnboundedReceiver<FromPeer>),
     start: Instant,
     limit: Rc<Limit>,
+    /// What the peers have done since something last came of it.
+    patience: Patience,
+    /// The order of events, where links are interleaved.
+    order: Option<Order>,
+    /// How many events have been taken.
+    taken: u64,
     /// Raised by links whenever something happens on them.
     ticks: Arc<AtomicU64>,
     /// A difference has been found: whatever else comes is evidence, and nothing is done any more.
@@ -182,9 +192,11 @@ impl<'c> Player<'c> {
             stderr: Vec::new(),
             ending: None,
             endings: Vec::new(),
-            started: false,
+            started: None,
             input_ended: false,
             unread_input: None,
+            naps: 0,
+            computed: Duration::ZERO,
         };
         Player {
             plan,
@@ -200,6 +212,9 @@ impl<'c> Player<'c> {
             events: mpsc::unbounded_channel(),
             start: Instant::now(),
             limit: Rc::new(Limit::new(plan.scenario.limit)),
+            patience: Patience::default(),
+            order: plan.id.order.map(|number| Order::new(number, plan.id.seed)),
+            taken: 0,
             ticks: Arc::default(),
             aftermath: false,
         }
@@ -213,6 +228,9 @@ impl<'c> Player<'c> {
             self.take_waiting()?;
             if !self.matcher.ready() {
                 self.next_event().await?;
+                continue;
+            }
+            if self.order.is_some() && self.lets_something_go_first().await? {
                 continue;
             }
             match actions.next() {
@@ -240,6 +258,7 @@ impl<'c> Player<'c> {
     }
 
     fn take(&mut self, role: RoleId, event: PeerEvent) -> Result<(), Failure> {
+        self.taken += 1;
         match event {
             PeerEvent::Line { bytes, whole } => {
                 let line = Printed { bytes, at: self.start.elapsed(), whole };
@@ -304,6 +323,18 @@ impl<'c> Player<'c> {
                 }
                 Ok(())
             }
+            Action::Pause(role) => {
+                if let Some((peer, _)) = &mut self.peers[*role] {
+                    peer.pause().await;
+                }
+                Ok(())
+            }
+            Action::Resume(role) => {
+                if let Some((peer, _)) = &mut self.peers[*role] {
+                    peer.resume();
+                }
+                Ok(())
+            }
             Action::Link(fault, name) => {
                 self.fault(*fault, *name);
                 Ok(())
@@ -322,7 +353,7 @@ impl<'c> Player<'c> {
         let watch = Watch::new(peer.id);
         self.limit.watch(peer.id);
         let lane = &mut self.lanes[role];
-        (lane.started, lane.ending, lane.input_ended) = (true, None, false);
+        (lane.started, lane.ending, lane.input_ended) = (Some(self.start.elapsed()), None, false);
         self.peers[role] = Some((peer, watch));
         Ok(())
     }
@@ -393,7 +424,7 @@ impl<'c> Player<'c> {
 
     /// Waits until a peer does something, or nobody ever will.
     async fn next_event(&mut self) -> Result<(), Failure> {
-        let mut watch = Patience::new(self);
+        self.begin_to_wait();
         loop {
             tokio::select! {
                 biased;
@@ -401,16 +432,47 @@ impl<'c> Player<'c> {
                     let Some((role, event)) = event else { return Ok(()) };
                     return self.take(role, event);
                 }
-                () = tokio::time::sleep(watch.pause) => {
-                    let look = self.look();
-                    match watch.consider(self, &look) {
-                        Judgement::Wait => {}
-                        Judgement::Release => self.links.iter().for_each(Link::release),
-                        Judgement::Stuck => return Err(Failure::Stuck),
-                        Judgement::Spins(role) => return Err(Failure::Spinning(role)),
-                    }
+                () = tokio::time::sleep(self.patience.pause) => match self.consider().1 {
+                    Judgement::Wait => {}
+                    Judgement::Release => self.release(),
+                    Judgement::Stuck => return Err(Failure::Stuck),
+                    Judgement::Restless => return Err(Failure::Restless),
+                    Judgement::Spins(role) => return Err(Failure::Spinning(role)),
+                    Judgement::Noisy(role) => return Err(Failure::Noisy(role)),
                 }
             }
         }
+    }
+
+    /// All peers are at rest: lets go of what the links hold back, or of the one thing whose turn it is.
+    fn release(&mut self) {
+        let turns = self.turns();
+        match &mut self.order {
+            None => self.links.iter().for_each(Link::release),
+            Some(order) => {
+                if let Some(Turn::Link(link, held)) = order.choose(&turns) {
+                    self.links[link].let_go(held);
+                }
+            }
+        }
+    }
+
+    /// What interleaved links hold back.
+    fn turns(&self) -> Vec<Turn> {
+        let links = self.links.iter().enumerate();
+        links.flat_map(|(number, link)| link.held().into_iter().map(move |held| Turn::Link(number, held))).collect()
+    }
+
+    /// An action is due. Where links are interleaved, it is one of the things that may happen next, once all
+    /// peers are at rest. True when something else was let go in its place.
+    async fn lets_something_go_first(&mut self) -> Result<bool, Failure> {
+        self.until(Until::Choice, Self::is_calm).await?;
+        let mut turns = self.turns();
+        turns.push(Turn::Act);
+        match self.order.as_mut().and_then(|order| order.choose(&turns)) {
+            Some(Turn::Link(link, held)) => self.links[link].let_go(held),
+            Some(Turn::Act) | None => return Ok(false),
+        }
+        Ok(true)
     }
 }

@@ -91,6 +91,7 @@
 //! and time namespaces. A [`Watch`] holds two file descriptors per thread and
 //! one per process.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -162,6 +163,13 @@ impl SocketTable {
     pub fn listens(&self, address: SocketAddr) -> Option<IpAddr> {
         self.0.listens(address)
     }
+
+    /// What happens on those of these sockets of which no link keeps count. `None` if unknown. Reads the
+    /// table of all sockets: not for tight loops.
+    #[must_use]
+    pub fn uncounted(&self, inodes: &HashSet<u32>, counted: Counted<'_>) -> Option<Uncounted> {
+        self.0.uncounted(inodes, counted)
+    }
 }
 
 /// Observes one process and all of its descendants.
@@ -197,24 +205,64 @@ impl Watch {
         self.0.may_have_hidden_timers()
     }
 
-    /// Whether bytes are on their way, or lie unread, on a TCP connection of the processes seen by
-    /// the last [`activity`](Self::activity), other than those of which `known` says that somebody
-    /// keeps count of them. True also when it can't be known. Reads the table of all sockets: not
-    /// for tight loops.
+    /// The sockets of the processes seen by the last [`activity`](Self::activity), by their inodes.
+    /// `None` if unknown. Reads the list of open files: not for tight loops.
     #[must_use]
-    pub fn moves_elsewhere(&self, known: Past<'_>) -> bool {
-        self.0.moves_elsewhere(known)
+    pub fn sockets(&self) -> Option<HashSet<u32>> {
+        self.0.sockets()
     }
 }
 
-/// Whether somebody keeps count of a connection, by its ports: the process's own, and its peer's.
-pub type Past<'f> = &'f dyn Fn(u16, u16) -> bool;
+/// Whether a link keeps count of a connection, by its ports: the process's own, and its peer's.
+pub type Counted<'f> = &'f dyn Fn(u16, u16) -> bool;
 
-/// CPU time that the process and its living or reaped descendants have used
-/// so far (user and system), in steps of 10 ms. `None` if unknown.
+/// The TCP connections of some processes of which no link keeps count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uncounted {
+    /// Bytes are on their way or lie unread, or a connection is being made. A byte that its owner
+    /// never reads counts as moving for ever.
+    pub moving: bool,
+    /// Changes when a byte has arrived, or a connection has come or gone.
+    pub traffic: u64,
+}
+
+/// What a process and its living or reaped descendants have used so far. All of it only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Processor time in its own code, in steps of 10 ms.
+    pub user: Duration,
+    /// Processor time in the kernel, in steps of 10 ms.
+    pub system: Duration,
+    /// Page faults: memory that was touched for the first time, or read from a file.
+    pub faults: u64,
+    /// Bytes that were read and written by `read` and `write`, on whatever file. Those of sockets count
+    /// only where they are read and written so.
+    pub bytes: u64,
+}
+
+impl Usage {
+    /// Processor time in all.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.user + self.system
+    }
+
+    /// What was used since then.
+    #[must_use]
+    pub fn since(&self, then: &Usage) -> Usage {
+        Usage {
+            user: self.user.saturating_sub(then.user),
+            system: self.system.saturating_sub(then.system),
+            faults: self.faults.saturating_sub(then.faults),
+            bytes: self.bytes.saturating_sub(then.bytes),
+        }
+    }
+}
+
+/// What the process and its living or reaped descendants have used so far. `None` if unknown.
 #[must_use]
-pub fn cpu_time(pid: u32) -> Option<Duration> {
-    crate::machine::proc_is_ours().then(|| imp::cpu_time(pid)).flatten()
+pub fn usage(pid: u32) -> Option<Usage> {
+    crate::machine::proc_is_ours().then(|| imp::usage(pid)).flatten()
 }
 
 /// Is there such a process, other than one that has ended and was not yet waited for?
@@ -222,6 +270,12 @@ pub fn cpu_time(pid: u32) -> Option<Duration> {
 #[must_use]
 pub fn is_up(pid: u32) -> bool {
     imp::is_up(pid)
+}
+
+/// Are all threads of the process stopped, as by `SIGSTOP`? `None` if unknown.
+#[must_use]
+pub fn is_stopped(pid: u32) -> Option<bool> {
+    crate::machine::proc_is_ours().then(|| imp::is_stopped(pid)).flatten()
 }
 
 /// How long the threads of the process and of its descendants, those that there are, were ready to
@@ -248,7 +302,7 @@ pub fn unread_in_pipe(fd: std::os::fd::BorrowedFd<'_>) -> Option<usize> {
 /// Systems that do not say.
 #[cfg(not(target_os = "linux"))]
 mod imp {
-    use super::{Activity, Duration, IpAddr, Queues, SocketAddr};
+    use super::{Activity, Counted, Duration, HashSet, IpAddr, Queues, SocketAddr, Uncounted, Usage};
 
     #[derive(Debug)]
     pub enum Table {}
@@ -263,6 +317,10 @@ mod imp {
         }
 
         pub fn listens(&self, _: SocketAddr) -> Option<IpAddr> {
+            match *self {}
+        }
+
+        pub fn uncounted(&self, _: &HashSet<u32>, _: Counted<'_>) -> Option<Uncounted> {
             match *self {}
         }
     }
@@ -283,12 +341,16 @@ mod imp {
             true
         }
 
-        pub fn moves_elsewhere(&self, _: super::Past<'_>) -> bool {
-            true
+        pub fn sockets(&self) -> Option<HashSet<u32>> {
+            None
         }
     }
 
-    pub fn cpu_time(_: u32) -> Option<Duration> {
+    pub fn is_stopped(_: u32) -> Option<bool> {
+        None
+    }
+
+    pub fn usage(_: u32) -> Option<Usage> {
         None
     }
 
@@ -304,11 +366,8 @@ mod imp {
 #[cfg(target_os = "linux")]
 mod imp {
     pub use super::sockets::Table;
-    pub use super::tasks::{Tree, cpu_time, denied, is_up, occupied};
+    pub use super::tasks::{Tree, denied, is_stopped, is_up, occupied, usage};
 }
-
-#[cfg(target_os = "linux")]
-mod elsewhere;
 
 #[cfg(target_os = "linux")]
 mod sockets;

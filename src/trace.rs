@@ -11,7 +11,7 @@ use crate::course::{Party, Scenario};
 use crate::evidence::{Connection, Evidence, Happened, LinkEvidence};
 use crate::matcher::Ending;
 use crate::pattern::{escape, shorten};
-use crate::transcript::{Action, Expect, LinkFault, RoleId, StepKind};
+use crate::transcript::{Action, After, Break, Expect, LinkFault, RoleId, StepKind};
 use crate::verdict::{Explanation, Failed, Failure, Run};
 
 /// A story has so many moments at most.
@@ -31,6 +31,9 @@ pub struct Trace {
     pub pairing: String,
     /// The links' condition.
     pub condition: String,
+    /// Which order of events, counted from 0, where the links are interleaved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<u32>,
     /// Counted from 0.
     pub repeat: u32,
     /// The transcript, line by line.
@@ -139,9 +142,10 @@ impl Trace {
         });
         Trace {
             scenario: scenario.name.clone(),
-            about: scenario.about.clone(),
+            about: run.id.about(&scenario.about),
             pairing: run.id.pairing.to_string(),
             condition: run.id.condition.name().to_owned(),
+            order: run.id.order,
             repeat: run.id.repeat,
             transcript: scenario.text.lines().map(crate::pattern::visible).collect(),
             awaited: run
@@ -161,7 +165,8 @@ impl Trace {
     /// As the run is called elsewhere.
     pub fn title(&self) -> String {
         let repeat = if self.repeat == 0 { String::new() } else { format!(" #{}", self.repeat) };
-        format!("{} · {} · {}{repeat}", self.scenario, self.pairing, self.condition)
+        let order = self.order.map_or_else(String::new, |order| format!(", order {}", order + 1));
+        format!("{} · {} · {}{order}{repeat}", self.scenario, self.pairing, self.condition)
     }
 
     /// Did it pass?
@@ -189,6 +194,8 @@ fn acts(evidence: &Evidence, scenario: &Scenario) -> Vec<Event> {
             },
             Action::EndInput(role) => What::EndOfInput(*role),
             Action::Kill(role) => What::Killed(*role),
+            Action::Pause(role) => What::Fault(format!("pause {}", roles[*role])),
+            Action::Resume(role) => What::Fault(format!("resume {}", roles[*role])),
             Action::Link(fault, name) => {
                 let link = name.map(|name| format!(" {}-{}", roles[name.dialer], roles[name.listener]));
                 What::Fault(format!("{}{}", fault_name(*fault, roles), link.unwrap_or_default()))
@@ -202,8 +209,11 @@ fn acts(evidence: &Evidence, scenario: &Scenario) -> Vec<Event> {
 
 fn fault_name(fault: LinkFault, roles: &[String]) -> String {
     match fault {
-        LinkFault::Cut => "cut link".to_owned(),
-        LinkFault::CutAfter { bytes, from } => format!("cut link after {bytes} bytes from {}", roles[from]),
+        LinkFault::Break(how, after) => {
+            let verb = if how == Break::Cut { "cut" } else { "end" };
+            let after = after.map(|After { bytes, from }| format!(" after {bytes} bytes from {}", roles[from]));
+            format!("{verb} link{}", after.unwrap_or_default())
+        }
         LinkFault::Stall => "stall link".to_owned(),
         LinkFault::Heal => "heal link".to_owned(),
     }
@@ -263,7 +273,7 @@ fn kind(what: &Happened) -> Wire {
         Happened::Data { sealed: false, .. } => Wire::Data,
         Happened::Data { sealed: true, .. } => Wire::Sealed,
         Happened::Finished => Wire::End,
-        Happened::Refused | Happened::Reset | Happened::Cut => Wire::Break,
+        Happened::Refused | Happened::Reset | Happened::Cut | Happened::Ended => Wire::Break,
     }
 }
 
@@ -280,6 +290,7 @@ pub fn happened(what: &Happened) -> String {
         Happened::Finished => "end of the stream (FIN)".to_owned(),
         Happened::Reset => "reset".to_owned(),
         Happened::Cut => "cut by the scenario".to_owned(),
+        Happened::Ended => "ended by the scenario".to_owned(),
         Happened::Data { bytes, pieces, sealed: true, .. } => format!("{}, encrypted", size(*bytes, *pieces)),
         Happened::Data { bytes, pieces, sample, .. } => {
             let more = if *bytes > sample.len() as u64 { "…" } else { "" };

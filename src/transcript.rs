@@ -82,7 +82,11 @@ pub enum Action {
     EndInput(RoleId),
     /// `! kill role`: end it without a warning.
     Kill(RoleId),
-    /// `! cut link …`, `! stall link …`, `! heal link …`.
+    /// `! pause role`: stop it where it is.
+    Pause(RoleId),
+    /// `! resume role`: let it go on.
+    Resume(RoleId),
+    /// `! cut link …`, `! end link …`, `! stall link …`, `! heal link …`.
     Link(LinkFault, Option<LinkName>),
     /// `! until still`: wait until every peer sleeps and nothing is on its way.
     UntilStill,
@@ -100,19 +104,30 @@ pub struct LinkName {
 /// What befalls a link at a point of the transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkFault {
-    /// Reset its connections now, and refuse new ones until it heals.
-    Cut,
-    /// Reset them as soon as so many more bytes of a role have come through.
-    CutAfter {
-        /// Bytes, counted from this point on.
-        bytes: u64,
-        /// The role whose bytes are counted.
-        from: RoleId,
-    },
+    /// Break its connections off, now or after so many more bytes, and refuse new ones until it heals.
+    Break(Break, Option<After>),
     /// Accept everything, deliver nothing.
     Stall,
     /// Back to normal.
     Heal,
+}
+
+/// How a connection is broken off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Break {
+    /// `! cut`: it is reset; both sides see an error.
+    Cut,
+    /// `! end`: both sides are told that nothing more will come (FIN), as when the other one has died.
+    End,
+}
+
+/// Where in a stream a fault comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct After {
+    /// Bytes, counted from the fault's line on.
+    pub bytes: u64,
+    /// The role whose bytes are counted.
+    pub from: RoleId,
 }
 
 /// What a role is expected to show.

@@ -21,6 +21,8 @@ pub struct RunId {
     pub pairing: Pairing,
     /// Over which link.
     pub condition: Condition,
+    /// Which order of events, counted from 0, where the links are interleaved.
+    pub order: Option<u32>,
     /// Counted from 0.
     pub repeat: u32,
     /// The seed of the run's random choices.
@@ -29,7 +31,23 @@ pub struct RunId {
 
 impl std::fmt::Display for RunId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} · {} · {}", self.scenario, self.pairing, self.condition.name())
+        write!(f, "{} · {} · {}", self.scenario, self.pairing, self.condition.name())?;
+        self.order.map_or(Ok(()), |order| write!(f, ", order {}", order + 1))
+    }
+}
+
+impl RunId {
+    /// What the run is about: what the scenario shows, and in which order of events, where that is chosen.
+    pub fn about(&self, scenario: &str) -> String {
+        let order = match self.order {
+            None => return scenario.to_owned(),
+            Some(0) => "whatever is typed or done comes before anything that is still on its way",
+            Some(1) => "whatever is on its way arrives before anything else is typed or done",
+            Some(2) => "whatever the dialing side sends arrives as late as it can",
+            Some(3) => "whatever the listening side sends arrives as late as it can",
+            Some(_) => "one of the many orders in which it can happen, chosen by the seed",
+        };
+        format!("{scenario} The order of events here: {order}.")
     }
 }
 
@@ -137,8 +155,12 @@ pub enum Failure {
     TimeLimit(u64),
     /// A role printed more than it may.
     Flood(RoleId),
+    /// Peers wake by themselves, and nothing comes of it.
+    Restless,
     /// A role burns processor time, with nothing to do.
     Spinning(RoleId),
+    /// A role writes to standard error without end, while nothing else happens.
+    Noisy(RoleId),
     /// A role left a process behind that holds its output.
     Leaked(RoleId),
     /// A role listens on every interface of the machine, not only on loopback.
@@ -180,7 +202,15 @@ pub struct StageVerdict {
 impl Failure {
     /// Did it take long to find out? Every such run costs the learner the same wait again.
     pub fn was_slow(&self) -> bool {
-        matches!(self, Failure::TimeLimit(_) | Failure::Spinning(_) | Failure::Flood(_) | Failure::Leaked(_))
+        matches!(
+            self,
+            Failure::TimeLimit(_)
+                | Failure::Restless
+                | Failure::Spinning(_)
+                | Failure::Noisy(_)
+                | Failure::Flood(_)
+                | Failure::Leaked(_)
+        )
     }
 }
 

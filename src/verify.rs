@@ -101,20 +101,25 @@ fn plan<'s>(stage: &'s Stage, selection: &Selection) -> Result<Vec<Plan<'s>>> {
             stage.scenarios.iter().filter(|s| selection.scenario.as_ref().is_none_or(|name| *name == s.name))
         {
             for condition in scenario.conditions.iter().filter(|c| selection.condition.is_none_or(|only| only == **c)) {
-                for pairing in scenario
-                    .pairings
-                    .iter()
-                    .filter(|p| selection.pairing.as_ref().is_none_or(|only| *only == p.to_string()))
-                {
-                    let mut id = RunId {
-                        scenario: scenario.name.clone(),
-                        pairing: pairing.clone(),
-                        condition: *condition,
-                        repeat,
-                        seed: 0,
-                    };
-                    id.seed = seed_of(selection.seed, &id);
-                    plans.push(Plan { stage, scenario, id });
+                // Every pairing meets one order before any of them meets the next.
+                let orders = if *condition == Condition::Interleaved { scenario.orders } else { 1 };
+                for order in (0..orders).map(|order| (*condition == Condition::Interleaved).then_some(order)) {
+                    for pairing in scenario
+                        .pairings
+                        .iter()
+                        .filter(|p| selection.pairing.as_ref().is_none_or(|only| *only == p.to_string()))
+                    {
+                        let mut id = RunId {
+                            scenario: scenario.name.clone(),
+                            pairing: pairing.clone(),
+                            condition: *condition,
+                            order,
+                            repeat,
+                            seed: 0,
+                        };
+                        id.seed = seed_of(selection.seed, &id);
+                        plans.push(Plan { stage, scenario, id });
+                    }
                 }
             }
         }
@@ -150,7 +155,7 @@ fn nothing_selected(stage: &Stage, selection: &Selection) -> Error {
 /// The seed of one run: the same for the same run, whatever else is selected.
 fn seed_of(seed: u64, id: &RunId) -> u64 {
     let mut hash = DefaultHasher::new();
-    (seed, &id.scenario, &id.pairing, id.condition, id.repeat).hash(&mut hash);
+    (seed, &id.scenario, &id.pairing, id.condition, id.order, id.repeat).hash(&mut hash);
     // Any reader of JSON keeps 53 bits.
     hash.finish() >> 11
 }

@@ -7,7 +7,7 @@ mod processor;
 use processor::within;
 use proptest::prelude::*;
 use workshop::pattern::{Pattern, Piece};
-use workshop::transcript::{Action, Expect, LinkFault, LinkName, StepKind, Transcript, TranscriptError};
+use workshop::transcript::{Action, After, Break, Expect, LinkFault, LinkName, StepKind, Transcript, TranscriptError};
 
 // ---- Any text ----
 
@@ -88,9 +88,12 @@ fn written(transcript: &Transcript) -> Vec<String> {
         StepKind::Act(Action::Type(who, text)) => format!("{} < {}", role(*who), pattern(text)),
         StepKind::Act(Action::EndInput(who)) => format!("{} < ^D", role(*who)),
         StepKind::Act(Action::Kill(who)) => format!("! kill {}", role(*who)),
-        StepKind::Act(Action::Link(LinkFault::Cut, name)) => format!("! cut link{}", link(*name)),
-        StepKind::Act(Action::Link(LinkFault::CutAfter { bytes, from }, name)) => {
-            format!("! cut link{} after {bytes} bytes from {}", link(*name), role(*from))
+        StepKind::Act(Action::Pause(who)) => format!("! pause {}", role(*who)),
+        StepKind::Act(Action::Resume(who)) => format!("! resume {}", role(*who)),
+        StepKind::Act(Action::Link(LinkFault::Break(how, after), name)) => {
+            let verb = if *how == Break::Cut { "cut" } else { "end" };
+            let after = after.map(|After { bytes, from }| format!(" after {bytes} bytes from {}", role(from)));
+            format!("! {verb} link{}{}", link(*name), after.unwrap_or_default())
         }
         StepKind::Act(Action::Link(LinkFault::Stall, name)) => format!("! stall link{}", link(*name)),
         StepKind::Act(Action::Link(LinkFault::Heal, name)) => format!("! heal link{}", link(*name)),
@@ -148,10 +151,10 @@ fn line() -> impl Strategy<Value = String> {
         (role.clone(), text()).prop_map(|(role, text)| format!("{role} < {text}")),
         role.clone().prop_map(|role| format!("{role} < ^D")),
         role.clone().prop_map(|role| format!("{role} | ...")),
-        (prop::sample::select(vec!["cut", "stall", "heal"]), link.clone())
+        (prop::sample::select(vec!["cut", "end", "stall", "heal"]), link.clone())
             .prop_map(|(verb, link)| format!("! {verb} link{link}")),
-        (link, any::<u64>(), role)
-            .prop_map(|(link, bytes, from)| format!("! cut link{link} after {bytes} bytes from {from}")),
+        (prop::sample::select(vec!["cut", "end"]), link, any::<u64>(), role)
+            .prop_map(|(verb, link, bytes, from)| format!("! {verb} link{link} after {bytes} bytes from {from}")),
     ]
 }
 
@@ -278,7 +281,15 @@ fn every_error_is_in_its_place() {
         ("$ a\n⟦! cut link after 1 bytes⟧\na = exit 0", "not known", "after N bytes from ROLE"),
         ("$ a\n! cut link ⟦b-a⟧\na = exit 0", "`b` is named, but never started", "$ b"),
         ("$ a\n! cut link after 1 bytes from ⟦b⟧\na = exit 0", "`b` is named, but never started", "$ b"),
+        ("$ a\n! end link after ⟦t⟧ bytes from a\na = exit 0", "not a number", "digits"),
+        ("$ a\n⟦! stall link after 1 bytes from a⟧\na = exit 0", "not known", "! end link"),
+        ("$ a\n⟦! pause⟧\na = exit 0", "not known", "! pause ROLE"),
         // Lives.
+        ("$ a\n⟦! pause b⟧\na = exit 0", "`b` is not started", "$ b"),
+        ("$ a\n⟦! resume a⟧\na = exit 0", "`a` is not paused", "! pause a"),
+        ("$ a\n! pause a\n⟦! pause a⟧\na = exit 0", "`a` is paused already", "! resume a"),
+        ("$ a\n! pause a\n⟦a | x⟧\na = exit 0", "`a` is paused here", "! resume a"),
+        ("$ a\n! pause a\n⟦a = exit 0⟧", "`a` is paused here", "! resume a"),
         ("$ a\n⟦b < hi⟧\na = exit 0", "`b` is not started", "$ b"),
         ("$ a\n⟦! kill b⟧\na = exit 0", "`b` is not started", "$ b"),
         ("⟦$ a⟧\n$ b\nb = exit 0", "`a` is started, but nothing says how it ends", "a = exit 0"),
@@ -316,6 +327,17 @@ fn every_error_is_in_its_place() {
     ];
     let faults: Vec<String> = cases.iter().filter_map(|(text, message, help)| wrong(text, message, help)).collect();
     assert!(faults.is_empty(), "{} of {} cases fail:\n{}", faults.len(), cases.len(), faults.join("\n"));
+}
+
+#[test]
+fn who_is_paused_can_be_typed_into_killed_and_left_so() {
+    for text in [
+        "$ a\n! pause a\na < hi\na < ^D\n! resume a\na | hi\na = exit 0",
+        "$ a\n! pause a\n! kill a\n$ a\na = exit 0",
+        "$ a\n! pause a\na = running",
+    ] {
+        Transcript::parse(text).expect(text);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::scenario::ScenarioReader;
 use super::{ALWAYS_GIVEN, Scenario};
 use crate::error::{Error, Result};
 use crate::pattern::{Pattern, Type};
-use crate::transcript::{Action, Expect, LinkFault, LinkName, Step, StepKind};
+use crate::transcript::{Action, After, Expect, LinkFault, LinkName, Step, StepKind};
 
 /// Checks that every name is made before it is used, and every fault has its link.
 pub(super) struct Names<'s, 'r, 't> {
@@ -136,7 +136,7 @@ impl<'s, 'r, 't> Names<'s, 'r, 't> {
             (None, _) => return Err(self.error(step, "which link?", format!("name one of: {all}"))),
         };
         match fault {
-            LinkFault::CutAfter { from, .. } if from != link.dialer && from != link.listener => {
+            LinkFault::Break(_, Some(After { from, .. })) if from != link.dialer && from != link.listener => {
                 let message = format!("`{}` is not at an end of this link", roles[from]);
                 Err(self.error(step, message, format!("the link is {}", show(&link))))
             }

@@ -14,6 +14,10 @@ use crate::yaml::Source;
 /// MiB that a limit of memory may be.
 pub(super) const ROOM: std::ops::RangeInclusive<u64> = 16..=65536;
 
+/// How many orders of events a scenario may have, and has if it does not say.
+pub(super) const ORDERS: std::ops::RangeInclusive<u32> = 1..=64;
+const DEFAULT_ORDERS: u32 = 6;
+
 /// Reads one scenario and checks it against its stage.
 pub(super) struct ScenarioReader<'s, 't> {
     pub(super) raw: &'s ScenarioFile,
@@ -37,6 +41,7 @@ impl ScenarioReader<'_, '_> {
             cast: self.cast(&transcript)?,
             given: self.given()?,
             conditions: self.conditions(conditions)?,
+            orders: self.orders()?,
             pairings: Vec::new(),
             limit: self.raw.limit.unwrap_or(limit),
             memory: self.memory()?,
@@ -45,8 +50,40 @@ impl ScenarioReader<'_, '_> {
         if !self.unfinished {
             Names::new(&scenario, self).check()?;
         }
+        let conditions = self.for_links(&scenario)?;
         let pairings = self.pairings(&scenario)?;
-        Ok(Scenario { pairings, ..scenario })
+        Ok(Scenario { conditions, pairings, ..scenario })
+    }
+
+    /// Conditions are those of links. A scenario without a link is played once; conditions of its own would
+    /// promise what can't be.
+    fn for_links(&self, scenario: &Scenario) -> Result<Vec<Condition>> {
+        let mut unkind = scenario.conditions.iter().filter(|condition| **condition != Condition::Clear);
+        if self.unfinished || !scenario.links(self.roles).is_empty() {
+            return Ok(scenario.conditions.clone());
+        }
+        match (&self.raw.conditions, unkind.next()) {
+            (Some(_), Some(condition)) => Err(Error::new(format!(
+                "there is no link in this scenario that could be {}",
+                condition.name()
+            ))
+            .at(self.source.place(&self.at("conditions")))
+            .help(
+                "a link is made where a role is handed an address that another one printed; take the conditions out",
+            )),
+            _ => Ok(vec![Condition::Clear]),
+        }
+    }
+
+    fn orders(&self) -> Result<u32> {
+        match self.raw.orders {
+            Some(orders) if !ORDERS.contains(&orders) => {
+                Err(Error::new(format!("{orders} orders of events can't be played"))
+                    .at(self.source.place(&self.at("orders")))
+                    .help(format!("write a number, {} to {}", ORDERS.start(), ORDERS.end())))
+            }
+            orders => Ok(orders.unwrap_or(DEFAULT_ORDERS)),
+        }
     }
 
     /// A limit of memory leaves room for a program to start in.
@@ -176,7 +213,7 @@ impl ScenarioReader<'_, '_> {
         if unique.is_empty() || unique.len() != own.len() {
             return Err(Error::new("conditions are named once each, and at least one")
                 .at(self.source.place(&key))
-                .help("write some of `[clear, fragmented, coalesced, delayed]`"));
+                .help("write some of `[clear, fragmented, coalesced, delayed, interleaved]`"));
         }
         Ok(own.to_vec())
     }

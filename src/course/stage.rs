@@ -7,9 +7,9 @@ use serde::Deserialize;
 #[cfg(test)]
 use super::checks::{FILE_NAME, LIMITS, NAME};
 use super::checks::{check_file_name, check_limit, check_path, check_unique, pattern};
-#[cfg(test)]
-use super::scenario::ROOM;
 use super::scenario::ScenarioReader;
+#[cfg(test)]
+use super::scenario::{ORDERS, ROOM};
 use super::shown::Shown;
 use super::{Condition, Hint, Mistake, Party, Role, Scenario, Stage, StageExplanation};
 use crate::error::{Error, Result, suggest};
@@ -98,6 +98,11 @@ pub(super) struct ScenarioFile {
     #[serde(default)]
     #[cfg_attr(test, schemars(length(min = 1), extend("uniqueItems" = true), example = ["clear"]))]
     pub(super) conditions: Option<Vec<Condition>>,
+    /// How many orders of events are played under the condition `interleaved`: the first four are the
+    /// extreme ones, the others are chosen by the seed.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(range(min = *ORDERS.start(), max = *ORDERS.end())))]
+    pub(super) orders: Option<u32>,
     /// Values of names that the transcript uses.
     #[serde(default, rename = "let")]
     #[cfg_attr(test, schemars(extend("maxProperties" = 16, "propertyNames" = {"pattern": NAME})))]

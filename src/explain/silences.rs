@@ -12,7 +12,10 @@ impl Case<'_> {
         if let Failure::Ended(role, ending) = *self.failure {
             self.early_ending(role, ending, facts);
         }
-        let waiting = matches!(self.failure, Failure::Stuck | Failure::TimeLimit(_) | Failure::Spinning(_));
+        let waiting = matches!(
+            self.failure,
+            Failure::Stuck | Failure::Restless | Failure::TimeLimit(_) | Failure::Spinning(_) | Failure::Noisy(_)
+        );
         if !waiting {
             return;
         }
@@ -144,6 +147,7 @@ impl Case<'_> {
             let input = if lanes[role].input_ended { " although its input has" } else { "" };
             let how = match self.failure {
                 Failure::Stuck => ": it waits for something that nobody will do".to_owned(),
+                Failure::Restless => ", and nothing comes of what it wakes for".to_owned(),
                 Failure::TimeLimit(seconds) => format!(" after {seconds} s"),
                 _ => String::new(),
             };

@@ -10,15 +10,20 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{DELAY, Doing, Shared, addresses};
+use super::{DELAY, Doing, Held, Shared, addresses};
 use crate::course::Condition;
 use crate::evidence::Happened;
+use crate::transcript::Break;
 
-/// The first so many bytes of each direction go one by one over a fragmented link; after them
-/// come pieces of up to [`MAX_PIECE`], so that long lines do not take long.
-const SINGLE_BYTES: u64 = 24;
+/// What comes over a fragmented link in one read goes on byte by byte up to this size: it is a message, or
+/// a few of them, and none may arrive whole.
+const SHORT: usize = 256;
 
-/// The longest later piece of a fragmented link; see [`SINGLE_BYTES`].
+/// Of what is longer, so many bytes go one by one, then so many in pieces of up to [`SMALL_PIECE`], the rest
+/// in pieces of up to [`MAX_PIECE`], so that long lines do not take long.
+const SINGLE_BYTES: usize = 24;
+const SMALL: usize = 1024;
+const SMALL_PIECE: usize = 64;
 const MAX_PIECE: usize = 4096;
 
 /// A direction takes in at most so much that it has not delivered: back-pressure works through
@@ -32,8 +37,8 @@ pub(super) enum Over {
     Finished,
     /// One side reset it.
     Reset,
-    /// The runner cut it.
-    Cut,
+    /// The runner broke it off.
+    Broken(Break),
 }
 
 /// Carries both directions until the connection is over.
@@ -64,20 +69,20 @@ pub(super) async fn carry(id: usize, dialer: &TcpStream, listener: &TcpStream, s
             Err(over) => over,
         }
     };
-    let cut = async {
+    let broken = async {
         loop {
             let changed = shared.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if shared.lock().cut {
-                return;
+            if let Some(how) = shared.lock().broken {
+                return how;
             }
             changed.await;
         }
     };
     tokio::select! {
         over = both => over,
-        () = cut => Over::Cut,
+        how = broken => Over::Broken(how),
     }
 }
 
@@ -95,9 +100,28 @@ struct Direction<'c> {
 
 #[derive(Default)]
 struct Queue {
-    pieces: VecDeque<(Instant, Vec<u8>)>,
+    pieces: VecDeque<Piece>,
     held: usize,
     end: Option<End>,
+}
+
+/// What was taken in by one read, or what is left of it.
+struct Piece {
+    came: Instant,
+    bytes: Vec<u8>,
+    /// How many bytes of it have gone on already.
+    gone: usize,
+}
+
+impl Piece {
+    /// How much of it goes on next over a fragmented link.
+    fn fragment(&self, random: &mut fastrand::Rng) -> usize {
+        match self.gone {
+            gone if gone < SINGLE_BYTES || gone + self.bytes.len() <= SHORT => 1,
+            gone if gone < SMALL => random.usize(1..=SMALL_PIECE),
+            _ => random.usize(1..=MAX_PIECE),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +191,7 @@ impl Direction<'_> {
         {
             let mut queue = self.queue();
             queue.held += bytes.len();
-            queue.pieces.push_back((Instant::now(), bytes.to_vec()));
+            queue.pieces.push_back(Piece { came: Instant::now(), bytes: bytes.to_vec(), gone: 0 });
         }
         self.shared.wake(self.id, self.there);
         self.shared.changed();
@@ -203,6 +227,7 @@ impl Direction<'_> {
                     if end == End::Fin && self.shared.condition == Condition::Delayed {
                         tokio::time::sleep(DELAY).await;
                     }
+                    self.hold().await;
                     return None;
                 }
                 (false, _) => return Some(self.take(random).await),
@@ -213,31 +238,37 @@ impl Direction<'_> {
     /// Takes from a queue that has something, as the condition says.
     async fn take(&self, random: &mut fastrand::Rng) -> Vec<u8> {
         match self.shared.condition {
-            Condition::Clear => self.taken(|queue| queue.pieces.pop_front().map(|(_, piece)| piece)),
+            Condition::Clear => self.taken(|queue| queue.pieces.pop_front().map(|piece| piece.bytes)),
+            Condition::Interleaved => {
+                self.hold().await;
+                self.taken(|queue| queue.pieces.pop_front().map(|piece| piece.bytes))
+            }
             Condition::Delayed => {
-                let came = self.queue().pieces.front().map(|(at, _)| *at);
+                let came = self.queue().pieces.front().map(|piece| piece.came);
                 if let Some(came) = came {
                     tokio::time::sleep_until(came + DELAY).await;
                 }
-                self.taken(|queue| queue.pieces.pop_front().map(|(_, piece)| piece))
+                self.taken(|queue| queue.pieces.pop_front().map(|piece| piece.bytes))
             }
             Condition::Coalesced => {
                 self.released().await;
-                self.taken(|queue| Some(queue.pieces.drain(..).flat_map(|(_, piece)| piece).collect()))
+                self.taken(|queue| Some(queue.pieces.drain(..).flat_map(|piece| piece.bytes).collect()))
             }
-            Condition::Fragmented => {
-                let so_far = self.shared.lock().evidence.connections[self.id].flow(self.there).delivered;
-                let size = if so_far < SINGLE_BYTES { 1 } else { random.usize(1..=MAX_PIECE) };
-                self.taken(|queue| {
-                    let (at, mut piece) = queue.pieces.pop_front()?;
-                    if piece.len() > size {
-                        let rest = piece.split_off(size);
-                        queue.pieces.push_front((at, rest));
-                    }
-                    Some(piece)
-                })
-            }
+            Condition::Fragmented => self.taken(|queue| {
+                let mut piece = queue.pieces.pop_front()?;
+                let size = piece.fragment(random);
+                if piece.bytes.len() > size {
+                    let rest = piece.bytes.split_off(size);
+                    queue.pieces.push_front(Piece { bytes: rest, gone: piece.gone + size, ..piece });
+                }
+                Some(piece.bytes)
+            }),
         }
+    }
+
+    /// On an interleaved link: waits until the next piece, or the end, may go on.
+    async fn hold(&self) {
+        self.shared.hold(Held::Piece { connection: self.id, there: self.there }).await;
     }
 
     fn taken(&self, take: impl FnOnce(&mut Queue) -> Option<Vec<u8>>) -> Vec<u8> {
@@ -279,24 +310,23 @@ impl Direction<'_> {
         }
     }
 
-    /// Sends a piece, up to where the link is to be cut.
+    /// Sends a piece, up to where the link is to be broken off.
     async fn deliver(&self, piece: &[u8]) -> Result<(), Over> {
-        let cut_in = {
+        let at = {
             let mut state = self.shared.lock();
             let so_far: u64 = state.evidence.connections.iter_mut().map(|c| c.flow(self.there).delivered).sum();
-            state.cut_at.filter(|(there, _)| *there == self.there).map(|(_, at)| at.saturating_sub(so_far))
+            state
+                .break_at
+                .filter(|(there, ..)| *there == self.there)
+                .map(|(_, at, how)| (at.saturating_sub(so_far), how))
         };
-        let cut_here = cut_in.is_some_and(|left| left <= piece.len() as u64);
-        let piece =
-            &piece[..cut_in.map_or(piece.len(), |left| piece.len().min(usize::try_from(left).unwrap_or(usize::MAX)))];
-        self.send(piece).await?;
-        if cut_here || self.shared.condition == Condition::Fragmented {
+        let here = at.filter(|(left, _)| *left <= piece.len() as u64);
+        let end = here.map_or(piece.len(), |(left, _)| usize::try_from(left).unwrap_or(piece.len()));
+        self.send(&piece[..end]).await?;
+        if here.is_some() || self.shared.condition == Condition::Fragmented {
             self.until_read().await;
         }
-        if cut_here {
-            return Err(Over::Cut);
-        }
-        Ok(())
+        here.map_or(Ok(()), |(_, how)| Err(Over::Broken(how)))
     }
 
     async fn send(&self, piece: &[u8]) -> Result<(), Over> {
@@ -344,29 +374,8 @@ impl Direction<'_> {
 
     /// Waits until the receiver has read all that was delivered.
     async fn until_read(&self) {
-        /// Asked so often without a pause: a receiver that is awake needs microseconds.
-        const EAGER: u32 = 64;
-        let (Some(table), Some((ours, theirs))) = (&self.shared.sockets, addresses(self.to)) else {
-            // The system does not say; this is the best that is left.
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            return;
-        };
-        let delivered = self.shared.lock().evidence.connections[self.id].flow(self.there).delivered;
-        for turn in 0_u32.. {
-            match table.queues(theirs, ours) {
-                // An acknowledgement would say so too, but may take 40 ms.
-                Some(queues) if queues.unread > 0 || queues.received < delivered => {}
-                // Read, or no longer there to read it.
-                _ => break,
-            }
-            if turn < EAGER {
-                std::thread::yield_now();
-                tokio::task::yield_now().await;
-            } else {
-                self.doing(Doing::AwaitingRead);
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        }
+        let delivered = self.shared.lock().evidence.connections[self.id].flow(self.there).arrived();
+        until_read(self.to, delivered, self.shared, || self.doing(Doing::AwaitingRead)).await;
         self.doing(Doing::Moving);
     }
 
@@ -383,7 +392,34 @@ impl Direction<'_> {
     }
 }
 
-async fn read_some(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+/// Waits until the peer at this socket has read so much, an end of stream counted as one byte, or is no
+/// longer there to read it. `idle` is told when that takes a while.
+pub(super) async fn until_read(to: &TcpStream, delivered: u64, shared: &Shared, idle: impl Fn()) {
+    /// Asked so often without a pause: a receiver that is awake needs microseconds.
+    const EAGER: u32 = 64;
+    let (Some(table), Some((ours, theirs))) = (&shared.sockets, addresses(to)) else {
+        // The system does not say; this is the best that is left.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        return;
+    };
+    for turn in 0_u32.. {
+        match table.queues(theirs, ours) {
+            // An acknowledgement would say so too, but may take 40 ms.
+            Some(queues) if queues.unread > 0 || queues.received < delivered => {}
+            // Read, or no longer there to read it.
+            _ => return,
+        }
+        if turn < EAGER {
+            std::thread::yield_now();
+            tokio::task::yield_now().await;
+        } else {
+            idle();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+pub(super) async fn read_some(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         stream.readable().await?;
         match stream.try_read(buffer) {

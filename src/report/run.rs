@@ -21,7 +21,7 @@ const MAX_LINES: usize = 10;
 /// What a failed run looked like, as indented text.
 pub fn show(run: &Run, failed: &Failed, scenario: &Scenario, width: usize, verbose: bool) -> String {
     let mut out = String::new();
-    let started = (0..run.evidence.lanes.len()).filter(|role| run.evidence.lanes[*role].started);
+    let started = (0..run.evidence.lanes.len()).filter(|role| run.evidence.lanes[*role].started.is_some());
     let compared: Vec<Compared<'_>> = started.map(|role| Compared::new(run, failed, scenario, role)).collect();
     // What the marks mean is said once.
     let first = compared.iter().position(Compared::differs);

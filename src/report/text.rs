@@ -110,7 +110,7 @@ impl Text {
         for (run, failed) in verdict.failed().filter(|(run, _)| self.verbose || run.id == shown.id) {
             let Ok(scenario) = stage.scenario(&run.id.scenario) else { continue };
             out.push_str(&format!("{} {}\n", "✗".red().bold(), run.id.to_string().bold()));
-            out.push_str(&wrap(&scenario.about, width(), "  "));
+            out.push_str(&wrap(&run.id.about(&scenario.about), width(), "  "));
             out.push('\n');
             out.push_str(&wrap(&failed.because.say, width(), "  "));
             out.push_str(&busy(run));

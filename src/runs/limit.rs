@@ -8,38 +8,42 @@ use std::time::{Duration, Instant};
 
 use crate::stillness::{denied, occupied};
 
-/// On however busy a machine: after so many times the limit a run is over.
+/// However busy the machine: at least one part in this many of the time that passes counts.
 const AT_MOST: u32 = 10;
 
-/// Who sleeps so much longer than he wanted was stopped, as by Ctrl-Z, or the whole machine was.
-const STOPPED: Duration = Duration::from_secs(1);
+/// A sleep that overruns by this much means that the process was suspended, as by Ctrl-Z.
+const SUSPENDED: Duration = Duration::from_secs(1);
 
-/// So many looks a limit at how long peers wait; a peer that has ended can't be asked any more.
+/// The limit looks this many times, while it runs, at how long peers wait; a peer that has ended can't be
+/// asked any more.
 const LOOKS: u32 = 20;
 
 /// When a run is over, whatever happens.
 pub(super) struct Limit {
     limit: Duration,
-    start: Cell<Instant>,
-    /// How long the runner had been occupied by then.
-    occupied: Cell<Duration>,
+    began: Cell<Moment>,
     /// For each peer by its process: how long it was denied a processor, when it was last asked.
     denied: RefCell<BTreeMap<u32, Duration>>,
+}
+
+/// An instant, and how long the peers had been denied a processor, and the runner been occupied, by then.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    at: Instant,
+    denied: Duration,
+    occupied: Duration,
 }
 
 impl Limit {
     /// It begins now.
     pub(super) fn new(seconds: u64) -> Limit {
-        let limit = Duration::from_secs(seconds);
-        let occupied = Cell::new(occupied().unwrap_or_default());
-        Limit { limit, start: Cell::new(Instant::now()), occupied, denied: RefCell::default() }
+        let began = Moment { at: Instant::now(), denied: Duration::ZERO, occupied: occupied().unwrap_or_default() };
+        Limit { limit: Duration::from_secs(seconds), began: Cell::new(began), denied: RefCell::default() }
     }
 
     /// It begins anew, with peers that have run before.
     pub(super) fn restart(&self) {
-        self.start.set(Instant::now());
-        self.occupied.set(occupied().unwrap_or_default());
-        self.denied.borrow_mut().clear();
+        self.began.set(self.now());
     }
 
     /// A peer is up that may have to wait.
@@ -56,15 +60,32 @@ impl Limit {
         peers.values().sum()
     }
 
+    /// This moment, to measure from.
+    pub(super) fn now(&self) -> Moment {
+        Moment { at: Instant::now(), denied: self.denied(), occupied: occupied().unwrap_or_default() }
+    }
+
+    /// The time since then that peers and runner could use.
+    pub(super) fn usable_since(&self, then: Moment) -> Duration {
+        let passed = then.at.elapsed();
+        passed.saturating_sub(self.lost_since(then)).max(passed / AT_MOST)
+    }
+
+    /// The time since then in which peers wanted a processor and had none, or the runner was occupied.
+    fn lost_since(&self, then: Moment) -> Duration {
+        let now = self.now();
+        now.denied.saturating_sub(then.denied) + now.occupied.saturating_sub(then.occupied)
+    }
+
     /// When it will be over, as far as can be said now.
     pub(super) fn end(&self) -> Instant {
-        let occupied = occupied().unwrap_or_default().saturating_sub(self.occupied.get());
-        self.start.get() + (self.limit + self.denied() + occupied).min(self.limit * AT_MOST)
+        let began = self.began.get();
+        began.at + (self.limit + self.lost_since(began)).min(self.limit * AT_MOST)
     }
 
     /// Will it be over by then, as far as can be said now?
     pub(super) fn is_over_at(&self, then: Instant) -> bool {
-        then > self.start.get() + self.limit && then > self.end()
+        then > self.began.get().at + self.limit && then > self.end()
     }
 
     /// Waits until it is over.
@@ -77,8 +98,9 @@ impl Limit {
             let (nap, start) = (left.min(self.limit / LOOKS), Instant::now());
             tokio::time::sleep(nap).await;
             let late = start.elapsed().saturating_sub(nap);
-            if late > STOPPED {
-                self.start.set(self.start.get() + late);
+            if late > SUSPENDED {
+                let began = self.began.get();
+                self.began.set(Moment { at: began.at + late, ..began });
             }
         }
     }

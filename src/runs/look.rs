@@ -1,91 +1,118 @@
 //! What are the peers and the links doing? The system is asked; see [`stillness`](crate::stillness).
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{LOOK, Player};
-use crate::course::Condition;
+use super::Player;
 use crate::link::{Link, Quiet};
-use crate::stillness::{Activity, Watch};
+use crate::stillness::{Activity, Uncounted, Watch};
 use crate::transcript::RoleId;
 
 /// What a look at the peers and the links shows.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Look {
-    /// Somebody is doing something.
-    Busy,
-    /// All peers sleep; a link holds bytes back.
-    Holding,
-    /// All peers sleep, and nothing is on its way. `mark` is the same as long as it lasts.
-    Still { mark: u64, for_good: bool },
+    /// Bytes are on their way over a link, or a peer is just ending.
+    Moving,
+    /// Nothing is on its way over the links.
+    Quiet {
+        /// What each role's peer does; `None` where none is up.
+        peers: Vec<Option<Doing>>,
+        /// A link holds something back.
+        holding: bool,
+    },
     /// The system does not say.
     Blind,
 }
 
+/// What a peer does, with all that it has started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// It runs, or is about to.
+    Awake,
+    /// It slept at one instant of the look.
+    Asleep {
+        /// When it wakes by itself, at the earliest.
+        wakes: Option<Instant>,
+        /// Another one once it has run.
+        mark: u64,
+    },
+}
+
+impl Look {
+    /// All peers slept at one common instant, and nothing was on its way.
+    pub(super) fn is_at_rest(&self) -> bool {
+        match self {
+            Look::Quiet { peers, .. } => peers.iter().flatten().all(|doing| *doing != Doing::Awake),
+            Look::Moving | Look::Blind => false,
+        }
+    }
+
+    /// A link holds something back.
+    pub(super) fn is_holding(&self) -> bool {
+        matches!(self, Look::Quiet { holding: true, .. })
+    }
+}
+
 impl Player<'_> {
-    /// What are the peers and the links doing? The links are asked first, then all peers, then
-    /// all again: where nothing has changed in between, there was a common instant of rest.
+    /// What are the peers and the links doing? The links are asked first, then all peers, then all
+    /// again, then the links: where nothing has changed in between, there was a common instant of rest.
     pub(super) fn look(&mut self) -> Look {
         let before = self.quiet();
+        if before == Quiet::Moving {
+            return Look::Moving;
+        }
         if self.sockets.is_none() && !self.links.is_empty() {
             // What is on its way can't be seen here: nobody can be said to wait in vain.
-            return if before == Quiet::Moving { Look::Busy } else { Look::Blind };
+            return Look::Blind;
         }
-        if before == Quiet::Moving {
-            return Look::Busy;
+        let Ok(mut peers) = self.doings() else { return Look::Blind };
+        if (Look::Quiet { peers: peers.clone(), holding: false }).is_at_rest() {
+            let Ok(again) = self.doings() else { return Look::Blind };
+            for (peer, again) in peers.iter_mut().zip(again) {
+                let mark = |doing: Option<Doing>| if let Some(Doing::Asleep { mark, .. }) = doing { mark } else { 0 };
+                if mark(*peer) != mark(again) {
+                    *peer = Some(Doing::Awake);
+                }
+            }
         }
-        let (first, second) = (self.asleep(), self.asleep());
-        match (first, second) {
-            (Err(look), _) | (_, Err(look)) => look,
-            (Ok(first), Ok(second)) if first.0 != second.0 => Look::Busy,
-            (Ok((mark, for_good)), Ok(_)) => match before.min(self.quiet()) {
-                Quiet::Moving => Look::Busy,
-                Quiet::Holding => Look::Holding,
-                Quiet::Still => Look::Still { mark, for_good },
-            },
+        let gone = self.peers.iter().flatten().any(|(peer, _)| peer.is_ending());
+        match before.min(self.quiet()) {
+            _ if gone => Look::Moving,
+            Quiet::Moving => Look::Moving,
+            quiet => Look::Quiet { peers, holding: quiet == Quiet::Holding },
         }
     }
 
-    /// Before the first look at a wait: where a link holds bytes back, peers that sleep are what
-    /// is waited for; elsewhere most waits are over before anybody needs to look.
-    pub(super) fn first_pause(&self) -> Duration {
-        if self.plan.id.condition == Condition::Coalesced { LOOK.0 } else { LOOK.0 * 4 }
-    }
-
-    /// The watches on the peers that are up.
-    pub(super) fn watches(&self) -> impl Iterator<Item = &Watch> {
-        self.peers.iter().flatten().map(|(_, watch)| watch)
+    /// What each peer does; an error where the system does not say.
+    fn doings(&mut self) -> Result<Vec<Option<Doing>>, ()> {
+        let doing = |(_, watch): &mut (_, Watch)| match watch.activity() {
+            Activity::Unknown => Err(()),
+            // Gone: its ending is on its way.
+            Activity::Busy | Activity::Gone => Ok(Doing::Awake),
+            Activity::Asleep { wakes, mark } => Ok(Doing::Asleep { wakes, mark }),
+        };
+        self.peers.iter_mut().map(|peer| peer.as_mut().map(doing).transpose()).collect()
     }
 
     pub(super) fn quiet(&self) -> Quiet {
         self.links.iter().map(Link::quiet).min().unwrap_or(Quiet::Still)
     }
 
-    /// When all peers sleep: a mark that changes when one has run, and whether none can wake by
-    /// itself before the time limit.
-    pub(super) fn asleep(&mut self) -> Result<(u64, bool), Look> {
-        let mut mark = DefaultHasher::new();
-        self.ticks.load(Ordering::Relaxed).hash(&mut mark);
-        let mut first: Option<Instant> = None;
-        for (peer, watch) in self.peers.iter_mut().flatten() {
-            match watch.activity() {
-                _ if peer.is_ending() => return Err(Look::Busy),
-                Activity::Unknown => return Err(Look::Blind),
-                // Gone: its ending is on its way.
-                Activity::Busy | Activity::Gone => return Err(Look::Busy),
-                Activity::Asleep { wakes, mark: own } => {
-                    (peer.id, own).hash(&mut mark);
-                    first = first.into_iter().chain(wakes).min();
-                }
-            }
+    /// What happens on the peers' connections past the links. `None` where that can't be known.
+    pub(super) fn uncounted(&self) -> Option<Uncounted> {
+        let counted = |own, other| self.links.iter().any(|link| link.knows(own, other));
+        let mut inodes = std::collections::HashSet::new();
+        for (_, watch) in self.peers.iter().flatten() {
+            inodes.extend(watch.sockets()?);
         }
-        // Asked once: what the limit is depends on how long each peer has waited for a processor.
-        Ok((mark.finish(), first.is_none_or(|first| self.limit.is_over_at(first))))
+        match &self.sockets {
+            _ if inodes.is_empty() => Some(Uncounted { moving: false, traffic: 0 }),
+            Some(table) => table.uncounted(&inodes, &counted),
+            None => None,
+        }
     }
 
-    /// A peer that was told that nothing more will come has nothing to wait for but its input.
-    pub(super) fn told_of_the_end(&self, role: RoleId) -> bool {
-        self.links.iter().any(|link| link.told_of_the_end(role))
+    /// May this peer have timers that can't be seen from outside?
+    pub(super) fn has_hidden_timers(&self, role: RoleId) -> bool {
+        self.peers[role].as_ref().is_some_and(|(_, watch)| watch.may_have_hidden_timers())
     }
 }

@@ -10,9 +10,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::look::Look;
 use super::notes::Notes;
-use super::patience::Patience;
+use super::rest::Until;
 use super::scratch::hide;
 use super::{Own, Plan, Player, Programs};
 use crate::course::Scenario;
@@ -24,9 +23,6 @@ use crate::process::strays;
 use crate::stillness::SocketTable;
 use crate::transcript::{Action, RoleId};
 use crate::verdict::Failure;
-
-/// So often may a peer wake by itself, to no effect that is seen, before it counts as still.
-const NAPS: u32 = 3;
 
 /// A run that was recorded.
 #[derive(Debug, Default)]
@@ -172,7 +168,9 @@ impl<'c> Player<'c> {
         let (role, texts) = match action {
             Action::Start(role, own) => (*role, scenario.args(*role, own.as_ref(), &self.plan.stage.roles)),
             Action::Type(role, text) => (*role, std::slice::from_ref(text)),
-            Action::EndInput(role) | Action::Kill(role) => (*role, [].as_slice()),
+            Action::EndInput(role) | Action::Kill(role) | Action::Pause(role) | Action::Resume(role) => {
+                (*role, [].as_slice())
+            }
             Action::Link(..) | Action::UntilStill => return Ok(()),
         };
         match (action, self.peers[role].is_some()) {
@@ -187,22 +185,7 @@ impl<'c> Player<'c> {
     /// Waits until nobody does anything any more. A peer that sleeps for a while is waited for,
     /// unless it wakes again and again to no effect.
     async fn until_rest(&mut self) -> Result<(), Failure> {
-        let mut watch = Patience::new(self);
-        let (mut heard, mut naps, mut last) = (0, 0, None);
-        loop {
-            self.take_waiting()?;
-            if self.matcher.heard() != heard {
-                (heard, naps, last) = (self.matcher.heard(), 0, None);
-            }
-            let Some(look) = self.rested(&mut watch).await? else { continue };
-            let Look::Still { mark, for_good } = look else { return Ok(()) };
-            if last != Some(mark) {
-                (naps, last) = (naps + 1, Some(mark));
-            }
-            if for_good || naps >= NAPS {
-                return Ok(());
-            }
-        }
+        self.until(Until::Still, Self::is_done).await
     }
 }
 
@@ -294,13 +277,6 @@ impl Follower<'_> {
         match self {
             Follower::Matcher(matcher) => matcher.captures_of(role),
             Follower::Notes(_) => Captures::new(),
-        }
-    }
-
-    fn heard(&self) -> usize {
-        match self {
-            Follower::Matcher(_) => 0,
-            Follower::Notes(notes) => notes.heard.len(),
         }
     }
 }

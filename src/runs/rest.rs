@@ -1,56 +1,79 @@
 //! Waiting for rest: where a transcript says so, after its last line, and after a difference.
 
-use std::time::{Duration, Instant as Clock};
+use std::time::Duration;
 
 use super::look::Look;
-use super::patience::{Judgement, Patience};
+use super::patience::Judgement;
 use super::{LOOK, Player, Seen};
 use crate::evidence::Evidence;
 use crate::link::Link;
 use crate::verdict::Failure;
 
+/// A peer that is always busy is not waited for at the end of a run.
+const BUSY_LOOKS: u32 = 12;
+
+/// So often is let go what links hold back, at the end of a run: peers may talk for ever.
+const RELEASES: u32 = 100;
+
+/// After a difference a role may print so many more lines: they may say why.
+const MORE_LINES: usize = 64;
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Everything that links hold back has been let go.
+    Still,
+    /// Something has to be chosen that happens next.
+    Choice,
+}
+
 impl Player<'_> {
-    /// Waits until all peers sleep and nothing is on its way. Where the system does not say, for
+    /// Waits until all peers are at rest and nothing is on its way. Where the system does not say, for
     /// as long as a link holds bytes back there.
     pub(super) async fn until_still(&mut self) -> Result<(), Failure> {
-        let mut watch = Patience::new(self);
+        self.until(Until::Still, Self::is_still).await
+    }
+
+    /// Waits until a look at rest shows what is wanted, or the system does not say and there is no use
+    /// in more looks.
+    pub(super) async fn until(&mut self, until: Until, wanted: fn(&Self) -> bool) -> Result<(), Failure> {
+        self.begin_to_wait();
         loop {
+            let taken = self.taken;
             self.take_waiting()?;
-            if self.rested(&mut watch).await?.is_some() {
+            if self.taken != taken {
+                self.begin_to_wait();
+            }
+            tokio::time::sleep(self.patience.pause).await;
+            let (look, judgement) = self.consider();
+            match judgement {
+                Judgement::Release if matches!(look, Look::Blind) => return Ok(()),
+                Judgement::Release if until == Until::Still => self.release(),
+                Judgement::Spins(role) => return Err(Failure::Spinning(role)),
+                Judgement::Noisy(role) => return Err(Failure::Noisy(role)),
+                Judgement::Release | Judgement::Wait | Judgement::Stuck | Judgement::Restless => {}
+            }
+            // Lines that were printed before the peers fell asleep have come by now.
+            let held = look.is_holding() && until == Until::Still;
+            if look.is_at_rest() && !held && self.events.1.is_empty() && wanted(self) {
                 return Ok(());
             }
         }
     }
 
-    /// One more look on the way to rest, after a pause: what it shows when all is still, or when
-    /// the system does not say and there is no use in more looks.
-    pub(super) async fn rested(&mut self, watch: &mut Patience) -> Result<Option<Look>, Failure> {
-        tokio::time::sleep(watch.pause).await;
-        let look = self.look();
-        match watch.consider(self, &look) {
-            Judgement::Release if look == Look::Blind => return Ok(Some(look)),
-            Judgement::Release => self.links.iter().for_each(Link::release),
-            Judgement::Spins(role) => return Err(Failure::Spinning(role)),
-            Judgement::Wait | Judgement::Stuck => {}
-        }
-        // Lines that were printed before the peers fell asleep have come by now.
-        let still = matches!(look, Look::Still { .. }) && watch.is_still(self) && self.events.1.is_empty();
-        Ok(still.then_some(look))
-    }
-
     /// Every line has been seen. Roles that are to be running still are, and say nothing more.
     pub(super) async fn settle(&mut self) -> Result<(), Failure> {
-        /// A peer that is always busy is not waited for.
-        const BUSY_LOOKS: u32 = 12;
         let mut pause = LOOK.0;
-        for _ in 0..BUSY_LOOKS {
-            if self.peers.iter().all(Option::is_none) {
-                break;
-            }
-            match self.look() {
-                Look::Still { .. } => break,
-                Look::Holding => self.links.iter().for_each(Link::release),
-                Look::Busy | Look::Blind => {}
+        let (mut busy, mut released) = (0, 0);
+        while busy < BUSY_LOOKS && released < RELEASES && self.peers.iter().any(Option::is_some) {
+            let look = self.look();
+            match (look.is_at_rest(), look.is_holding()) {
+                (true, false) => break,
+                (true, true) => {
+                    self.release();
+                    released += 1;
+                }
+                (false, _) => busy += 1,
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LOOK.1);
@@ -75,6 +98,9 @@ impl Player<'_> {
             ..Evidence::default()
         };
         let endings: Vec<_> = self.lanes.iter().map(|lane| (lane.ending, lane.endings.len())).collect();
+        for (lane, habit) in self.lanes.iter_mut().zip(self.patience.habits()) {
+            (lane.naps, lane.computed) = (habit.naps, habit.used.total());
+        }
         for (lane, peer) in self.lanes.iter_mut().zip(&mut self.peers) {
             if let Some((peer, _)) = peer {
                 lane.unread_input = peer.unread_input();
@@ -97,32 +123,33 @@ impl Player<'_> {
         Seen { failure, awaited, phase, evidence, captures }
     }
 
-    /// After a difference: whatever the peers still do by themselves belongs to the picture.
-    pub(super) async fn gather(&mut self) {
+    /// After a difference: whatever the peers still do by themselves belongs to the picture, up to where
+    /// they sleep, or have shown enough.
+    async fn gather(&mut self) {
         self.aftermath = true;
+        let shown: Vec<usize> = self.lanes.iter().map(|lane| lane.lines.len()).collect();
+        let mut busy = 0;
         let mut pause = LOOK.0;
-        let mut last = None;
-        while self.peers.iter().any(Option::is_some) && Clock::now() < self.limit.end() {
+        while busy < BUSY_LOOKS && self.peers.iter().any(Option::is_some) {
             tokio::select! {
                 biased;
                 event = self.events.1.recv() => {
                     let Some((role, event)) = event else { return };
-                    if matches!(self.take(role, event), Err(Failure::Flood(_) | Failure::Leaked(_))) {
+                    let over = matches!(self.take(role, event), Err(Failure::Flood(_) | Failure::Leaked(_)));
+                    if over || self.lanes[role].lines.len() > shown[role] + MORE_LINES {
                         return;
                     }
-                    (pause, last) = (LOOK.0, None);
                 }
                 () = tokio::time::sleep(pause) => {
                     let look = self.look();
-                    match look {
-                        Look::Holding => self.links.iter().for_each(Link::release),
-                        Look::Still { mark, .. } if last == Some(mark) => return,
-                        Look::Still { mark, .. } => last = Some(mark),
-                        // Whoever is busy all the time, or can't be seen, has had its chance.
-                        Look::Busy | Look::Blind if pause >= LOOK.1 * 8 => return,
-                        Look::Busy | Look::Blind => {}
+                    if look.is_holding() && look.is_at_rest() {
+                        self.release();
+                    } else if look.is_at_rest() && self.events.1.is_empty() {
+                        return;
+                    } else {
+                        busy += 1;
                     }
-                    pause *= 2;
+                    pause = (pause * 2).min(LOOK.1);
                 }
             }
         }

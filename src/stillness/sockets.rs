@@ -1,7 +1,9 @@
 //! Exact look-ups in the socket table, through `NETLINK_SOCK_DIAG`.
 
-use super::Queues;
+use super::{Counted, Queues, Uncounted};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +18,8 @@ const ANSWER: usize = 72;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// Attribute with `struct tcp_info`.
 const INET_DIAG_INFO: u16 = 2;
+/// The state of a socket that listens.
+const LISTEN: u8 = 10;
 /// Offsets in `struct tcp_info`.
 const BYTES_ACKED: usize = 120;
 const BYTES_RECEIVED: usize = 128;
@@ -56,6 +60,46 @@ impl Table {
         self.ask(address, SocketAddr::new(nobody, 0), parse_listener)
     }
 
+    pub fn uncounted(&self, inodes: &HashSet<u32>, counted: Counted<'_>) -> Option<Uncounted> {
+        let mut all = Uncounted { moving: false, traffic: 0 };
+        for family in [AddressFamily::INET, AddressFamily::INET6] {
+            self.dump(family, |row| {
+                let Some(row) = Row::parse(row) else { return };
+                if inodes.contains(&row.inode) && !counted(row.ports.0, row.ports.1) {
+                    all.moving |= row.moves();
+                    all.traffic = all.traffic.wrapping_add(row.mark());
+                }
+            })?;
+        }
+        Some(all)
+    }
+
+    /// Every socket of a family, each as the `struct inet_diag_msg` and what follows it.
+    fn dump(&self, family: AddressFamily, mut each: impl FnMut(&[u8])) -> Option<()> {
+        const DONE: u16 = 3;
+        let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
+        *sequence = sequence.wrapping_add(1);
+        let request = dump_request(*sequence, family)?;
+        rustix::net::send(&self.socket, &request, SendFlags::DONTWAIT).ok()?;
+        let mut buffer = vec![0; 32 * 1024];
+        loop {
+            let (length, _) = rustix::net::recv(&self.socket, &mut buffer, RecvFlags::DONTWAIT).ok()?;
+            let mut messages = buffer.get(..length)?;
+            while messages.len() >= HEADER {
+                let size = usize::try_from(number(messages, 0).map(u32::from_ne_bytes)?).ok()?;
+                let (kind, mine) = (number(messages, 4).map(u16::from_ne_bytes)?, number::<4>(messages, 8)?);
+                if u32::from_ne_bytes(mine) == *sequence {
+                    match kind {
+                        SOCK_DIAG_BY_FAMILY => each(messages.get(HEADER..size)?),
+                        DONE => return Some(()),
+                        _ => return None,
+                    }
+                }
+                messages = messages.get(size.max(HEADER).next_multiple_of(4)..).unwrap_or_default();
+            }
+        }
+    }
+
     /// Looks a socket up by its two addresses.
     fn ask<T>(&self, local: SocketAddr, remote: SocketAddr, parse: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
         let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,6 +119,12 @@ impl Table {
     }
 }
 
+/// The request for all sockets of a family.
+fn dump_request(sequence: u32, family: AddressFamily) -> Option<[u8; HEADER + REQUEST]> {
+    const DUMP: u16 = 0x300;
+    message_of(sequence, DUMP, family, [&[0; 2], &[0; 2], &[0; 16], &[0; 16], &[0; 4], &[0; 8]])
+}
+
 /// The request for one socket, by its two addresses.
 fn request(sequence: u32, local: SocketAddr, remote: SocketAddr) -> Option<[u8; HEADER + REQUEST]> {
     let (family, source, destination) = match (local.ip().to_canonical(), remote.ip().to_canonical()) {
@@ -89,6 +139,14 @@ fn request(sequence: u32, local: SocketAddr, remote: SocketAddr) -> Option<[u8; 
         SocketAddr::V6(local) => local.scope_id(),
         SocketAddr::V4(_) => 0,
     };
+    let (ours, theirs) = (local.port().to_be_bytes(), remote.port().to_be_bytes());
+    // No cookie is known.
+    message_of(sequence, 0, family, [&ours, &theirs, &source, &destination, &interface.to_ne_bytes(), &[0xff; 8]])
+}
+
+/// A request with the fields of `struct inet_diag_sockid`: ports, addresses, interface, cookie.
+fn message_of(sequence: u32, flags: u16, family: AddressFamily, id: [&[u8]; 6]) -> Option<[u8; HEADER + REQUEST]> {
+    const REQUESTED: u16 = 1;
     let mut bytes = [0; HEADER + REQUEST];
     let mut rest = bytes.as_mut_slice();
     let mut put = |field: &[u8]| {
@@ -96,22 +154,16 @@ fn request(sequence: u32, local: SocketAddr, remote: SocketAddr) -> Option<[u8; 
         head.copy_from_slice(field);
         rest = tail;
     };
-    // nlmsghdr: length, type, flags (NLM_F_REQUEST), sequence, port.
+    // nlmsghdr: length, type, flags, sequence, port.
     put(&u32::try_from(HEADER + REQUEST).ok()?.to_ne_bytes());
     put(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    put(&1_u16.to_ne_bytes());
+    put(&(REQUESTED | flags).to_ne_bytes());
     put(&sequence.to_ne_bytes());
     put(&[0; 4]);
     // inet_diag_req_v2: family, protocol (TCP), extensions, padding, states.
     put(&[u8::try_from(family.as_raw()).ok()?, 6, 1 << (INET_DIAG_INFO - 1), 0]);
     put(&u32::MAX.to_ne_bytes());
-    // inet_diag_sockid: ports, addresses, interface, cookie (none).
-    put(&local.port().to_be_bytes());
-    put(&remote.port().to_be_bytes());
-    put(&source);
-    put(&destination);
-    put(&interface.to_ne_bytes());
-    put(&[0xff; 8]);
+    id.into_iter().for_each(put);
     Some(bytes)
 }
 
@@ -128,14 +180,52 @@ fn message(answer: &[u8]) -> Option<&[u8]> {
 }
 
 fn parse_listener(message: &[u8]) -> Option<IpAddr> {
-    // LISTEN
-    if *message.get(1)? != 10 {
+    if *message.get(1)? != LISTEN {
         return None;
     }
     Some(match i32::from(*message.first()?) == i32::from(AddressFamily::INET.as_raw()) {
         true => Ipv4Addr::from(number::<4>(message, 8)?).into(),
         false => Ipv6Addr::from(number::<16>(message, 8)?).to_canonical(),
     })
+}
+
+/// One socket of a dump.
+struct Row {
+    /// Its own, and its peer's.
+    ports: (u16, u16),
+    state: u8,
+    unread: u32,
+    unsent: u32,
+    inode: u32,
+    received: u64,
+    acked: u64,
+}
+
+impl Row {
+    fn parse(message: &[u8]) -> Option<Row> {
+        // A socket that is being made, or waits for its end to be known, has no such part.
+        let info = message.get(ANSWER..).and_then(|rest| attribute(rest, INET_DIAG_INFO)).unwrap_or_default();
+        Some(Row {
+            ports: (number(message, 4).map(u16::from_be_bytes)?, number(message, 6).map(u16::from_be_bytes)?),
+            state: *message.get(1)?,
+            unread: number(message, 56).map(u32::from_ne_bytes)?,
+            unsent: number(message, 60).map(u32::from_ne_bytes)?,
+            inode: number(message, 68).map(u32::from_ne_bytes)?,
+            received: number(info, BYTES_RECEIVED).map_or(0, u64::from_ne_bytes),
+            acked: number(info, BYTES_ACKED).map_or(0, u64::from_ne_bytes),
+        })
+    }
+
+    fn moves(&self) -> bool {
+        // SYN_SENT and SYN_RECV; the queue of a listener is that of callers.
+        matches!(self.state, 2 | 3) || (self.state != LISTEN && self.unread + self.unsent > 0)
+    }
+
+    fn mark(&self) -> u64 {
+        let mut mark = DefaultHasher::new();
+        (self.inode, self.ports, self.state, self.received, self.acked).hash(&mut mark);
+        mark.finish()
+    }
 }
 
 fn parse(message: &[u8], remote: SocketAddr) -> Option<Queues> {

@@ -1,10 +1,11 @@
 //! Processes and threads, through `/proc`.
 
 use super::waits::{Call, Wake};
-use super::{Activity, Past, elsewhere};
+use super::{Activity, Usage};
 use crate::machine::shortage;
 use rustix::fs::{Mode, OFlags, RawDir, SeekFrom};
 use rustix::io::Errno;
+use std::collections::HashSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -121,9 +122,12 @@ impl Tree {
         self.processes.is_empty() || living.any(timers)
     }
 
-    pub fn moves_elsewhere(&self, known: Past<'_>) -> bool {
-        let mut living = self.processes.iter().filter(|process| !process.is_dead());
-        self.processes.is_empty() || living.any(|process| elsewhere::moves(process.pid, known).unwrap_or_else(in_doubt))
+    pub fn sockets(&self) -> Option<HashSet<u32>> {
+        let mut sockets = HashSet::new();
+        for process in self.processes.iter().filter(|process| !process.is_dead()) {
+            sockets.extend(sockets_of(process.pid).inspect_err(shortage::note).ok()?);
+        }
+        (!self.processes.is_empty()).then_some(sockets)
     }
 }
 
@@ -370,8 +374,10 @@ impl Thread {
 struct Stat {
     state: u8,
     start: u64,
-    /// In clock ticks: own, and of reaped children.
-    cpu: u64,
+    /// In its own code and in the kernel, in clock ticks: own, and of reaped children.
+    cpu: (u64, u64),
+    /// Page faults: own, and of reaped children.
+    faults: u64,
 }
 
 impl Stat {
@@ -386,10 +392,14 @@ impl Stat {
         let name_end = line.iter().rposition(|&byte| byte == b')')?;
         let mut fields = line.get(name_end + 2..)?.split(u8::is_ascii_whitespace);
         let state = *fields.next()?.first()?;
-        // utime, stime, cutime, cstime are fields 14 to 17; starttime is 22.
-        let mut fields = fields.skip(10);
-        let cpu = fields.by_ref().take(4).filter_map(decimal).sum();
-        Some(Self { state, start: fields.nth(4).and_then(decimal)?, cpu })
+        // minflt, cminflt, majflt, cmajflt are fields 10 to 13; utime, stime, cutime, cstime 14 to 17;
+        // starttime is 22.
+        let mut fields = fields.skip(6);
+        let faults = fields.by_ref().take(4).filter_map(decimal).sum();
+        let mut cpu = || fields.next().and_then(decimal);
+        let (user, system, user_of_children, system_of_children) = (cpu()?, cpu()?, cpu()?, cpu()?);
+        let cpu = (user + user_of_children, system + system_of_children);
+        Some(Self { state, start: fields.nth(4).and_then(decimal)?, cpu, faults })
     }
 
     const fn is_asleep(&self) -> bool {
@@ -402,10 +412,23 @@ pub fn is_up(pid: u32) -> bool {
     stat.is_some_and(|stat| !matches!(stat.state, b'Z' | b'X'))
 }
 
-pub fn cpu_time(pid: u32) -> Option<Duration> {
-    let mut total = ticks(Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)?.cpu);
+pub fn is_stopped(pid: u32) -> Option<bool> {
+    let process = Process::open(pid).ok()??;
+    let stopped = |tid: u32| {
+        let line = fs::read(format!("/proc/{pid}/task/{tid}/stat")).ok()?;
+        Stat::parse(&line).map(|stat| matches!(stat.state, b'T' | b't' | b'Z' | b'X'))
+    };
+    // A thread that is gone is in nobody's way.
+    Some(list(&process.tasks).ok()?.into_iter().all(|tid| stopped(tid).unwrap_or(true)))
+}
+
+pub fn usage(pid: u32) -> Option<Usage> {
+    let stat = Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)?;
+    let (user, system) = stat.cpu;
+    let bytes = fs::read(format!("/proc/{pid}/io")).map_or(0, |text| bytes_moved(&text));
+    let mut all = Usage { user: ticks(user), system: ticks(system), faults: stat.faults, bytes };
     let Some(process) = Process::open(pid).ok()? else {
-        return Some(total);
+        return Some(all);
     };
     let mut descendants = Vec::new();
     for tid in list(&process.tasks).unwrap_or_default() {
@@ -413,9 +436,32 @@ pub fn cpu_time(pid: u32) -> Option<Duration> {
     }
     for child in descendants {
         // One that has just ended counts no more, or with its parent.
-        total += cpu_time(child).unwrap_or_default();
+        let own = usage(child).unwrap_or_default();
+        all.user += own.user;
+        all.system += own.system;
+        all.faults += own.faults;
+        all.bytes += own.bytes;
     }
-    Some(total)
+    Some(all)
+}
+
+/// `rchar` and `wchar` of an `io` file.
+fn bytes_moved(io: &[u8]) -> u64 {
+    let lines = io.split(|byte| *byte == b'\n');
+    let value = |line: &[u8]| line.strip_prefix(b"rchar: ").or_else(|| line.strip_prefix(b"wchar: ")).and_then(decimal);
+    lines.filter_map(value).sum()
+}
+
+/// The inodes of a process's sockets.
+fn sockets_of(pid: u32) -> io::Result<HashSet<u32>> {
+    let mut sockets = HashSet::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
+        // A file may be closed while the list is read.
+        let Ok(target) = fs::read_link(entry?.path()) else { continue };
+        let inode = target.to_str().and_then(|target| target.strip_prefix("socket:[")?.strip_suffix(']'));
+        sockets.extend(inode.and_then(|inode| inode.parse::<u32>().ok()));
+    }
+    Ok(sockets)
 }
 
 /// How long a thread has run, and how long it was ready to run and had no processor. See

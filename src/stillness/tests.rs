@@ -1,4 +1,4 @@
-use super::{Activity, Queues, SocketTable, Watch, cpu_time, denied, unread_in_pipe};
+use super::{Activity, Queues, SocketTable, Usage, Watch, denied, unread_in_pipe, usage};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -198,9 +198,30 @@ fn busy() {
                 assert_eq!(watch.activity(), Activity::Busy);
             }
         }
-        let before = cpu_time(peer.0.id()).expect("cpu time");
-        until("uses time", || (cpu_time(peer.0.id())? > before + Duration::from_millis(50)).then_some(()));
+        let used = usage_of(&peer, "uses time", |used| used.total() > Duration::from_millis(50));
+        assert!(used.user > used.system * 4 && used.bytes == 0, "{used:?}");
     }
+}
+
+/// What a peer uses from now on, once it is as it should be.
+fn usage_of(peer: &Peer, what: &str, wanted: impl Fn(&Usage) -> bool) -> Usage {
+    let before = usage(peer.0.id()).expect("usage");
+    until(what, || usage(peer.0.id()).map(|now| now.since(&before)).filter(&wanted))
+}
+
+/// Reading an end over and over is the kernel's time; bytes, and memory touched for the first time, are told.
+#[test]
+fn what_time_is_spent_on() {
+    let mut spins = Peer::python(
+        "import socket\na, b = socket.socketpair()\nb.close()\nprint(flush=True)\nr = a.recv\nwhile True: r(1)",
+    );
+    line(&mut spins.output());
+    let used = usage_of(&spins, "asks the kernel", |used| used.total() > Duration::from_millis(200));
+    assert!(used.system > used.user / 4 && used.bytes == 0 && used.faults < 50, "{used:?}");
+    let copies = Peer::python("import os\nz = os.open('/dev/zero', 0)\nwhile True: os.read(z, 100000)");
+    usage_of(&copies, "moves bytes", |used| used.bytes > 10_000_000);
+    let allocates = Peer::python("while True: len(bytearray(1 << 24))");
+    usage_of(&allocates, "touches memory", |used| used.faults > 10_000);
 }
 
 /// More spin than there are processors: somebody has to wait.
@@ -237,8 +258,7 @@ fn descendants() {
     for _ in 0..200 {
         assert_eq!(watch.activity(), Activity::Busy);
     }
-    let before = cpu_time(peer.0.id()).expect("cpu time");
-    until("child's time", || (cpu_time(peer.0.id())? > before + Duration::from_millis(50)).then_some(()));
+    usage_of(&peer, "child's time", |used| used.total() > Duration::from_millis(50));
     let child = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", peer.0.id())).expect("children");
     let child = Pid::from_raw(child.trim().parse().expect("one child")).expect("not 0");
     // The child outlives its parent, and stays known.
@@ -277,7 +297,7 @@ fn gone() {
     peer.0.wait().expect("wait");
     assert_eq!(watch.activity(), Activity::Gone);
     assert_eq!(peer.watch().activity(), Activity::Gone);
-    assert_eq!(cpu_time(peer.0.id()), None);
+    assert_eq!(usage(peer.0.id()), None);
     assert_eq!(denied(peer.0.id()), None);
 }
 
@@ -413,17 +433,24 @@ fn what_moves_elsewhere() {
     let (mut server, address) = listener.accept().expect("accept");
     let mut watch = peer.watch();
     let mut output = peer.output();
+    let table = SocketTable::open().expect("a table");
     let nobody = |_: u16, _: u16| false;
+    let see = |watch: &Watch| table.uncounted(&watch.sockets().expect("sockets"), &nobody).expect("known");
     line(&mut output);
     until("rests", || asleep(&mut watch));
-    assert!(!watch.moves_elsewhere(&nobody));
+    let before = see(&watch);
+    assert!(!before.moving);
+    assert_eq!(see(&watch), before, "nothing has happened");
     server.write_all(b"x").expect("write");
-    until("byte arrives", || watch.moves_elsewhere(&nobody).then_some(()));
-    assert!(!watch.moves_elsewhere(&|own, other| (own, other) == (address.port(), port)), "somebody counts");
+    until("byte arrives", || see(&watch).moving.then_some(()));
+    let counted = |own: u16, other: u16| (own, other) == (address.port(), port);
+    let sockets = watch.sockets().expect("sockets");
+    assert!(!table.uncounted(&sockets, &counted).expect("known").moving, "a link keeps count");
     peer.0.stdin.as_mut().expect("stdin").write_all(b"\n").expect("write");
     line(&mut output);
     until("rests again", || asleep(&mut watch));
-    until("byte is read", || (!watch.moves_elsewhere(&nobody)).then_some(()));
+    let after = until("byte is read", || Some(see(&watch)).filter(|seen| !seen.moving));
+    assert_ne!(after.traffic, before.traffic, "a byte has come meanwhile");
 }
 
 #[test]

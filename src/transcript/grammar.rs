@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Action, Expect, LinkFault, LinkName, Mention, RoleId, Step, StepKind, Transcript, TranscriptError, is_name,
+    Action, After, Break, Expect, LinkFault, LinkName, Mention, RoleId, Step, StepKind, Transcript, TranscriptError,
+    is_name,
 };
 use crate::pattern::Pattern;
 
@@ -56,34 +57,42 @@ impl<'t> Reader<'t> {
         Ok(StepKind::Act(Action::Start(role, (!args.is_empty()).then_some(args))))
     }
 
-    /// `! kill role`, `! cut link [b-a] [after N bytes from role]`, `! stall link`, `! heal link`,
-    /// `! until still`
+    /// `! kill role`, `! pause role`, `! resume role`, `! cut link [b-a] [after N bytes from role]`,
+    /// `! end link` likewise, `! stall link`, `! heal link`, `! until still`
     fn fault(&mut self, at: Cursor<'t>, rest: &'t str) -> Result<StepKind, TranscriptError> {
-        const KNOWN: &str = "write `! kill ROLE`, `! cut link`, `! cut link after N bytes from ROLE`, \
-                             `! stall link`, `! heal link` or `! until still`; with several links, name one: `link b-a`";
+        const KNOWN: &str = "write `! kill ROLE`, `! pause ROLE`, `! resume ROLE`, `! cut link`, `! end link`, both \
+                             perhaps with `after N bytes from ROLE`, `! stall link`, `! heal link` or `! until still`; \
+                             with several links, name one: `link b-a`";
         let words: Vec<&str> = rest.split_whitespace().collect();
         let unknown = || at.error("this fault is not known", KNOWN);
         let (verb, rest) = match words.as_slice() {
             ["until", "still"] => return Ok(StepKind::Act(Action::UntilStill)),
             ["kill", role] => return Ok(StepKind::Act(Action::Kill(self.role(at, role)?))),
-            [verb @ ("cut" | "stall" | "heal"), "link", rest @ ..] => (*verb, rest),
+            ["pause", role] => return Ok(StepKind::Act(Action::Pause(self.role(at, role)?))),
+            ["resume", role] => return Ok(StepKind::Act(Action::Resume(self.role(at, role)?))),
+            [verb @ ("cut" | "end" | "stall" | "heal"), "link", rest @ ..] => (*verb, rest),
             _ => return Err(unknown()),
         };
         let (link, rest) = match rest {
             [name, rest @ ..] if *name != "after" => (Some(self.link(at, name)?), rest),
             rest => (None, rest),
         };
-        let fault = match (verb, rest) {
-            ("cut", []) => LinkFault::Cut,
-            ("stall", []) => LinkFault::Stall,
-            ("heal", []) => LinkFault::Heal,
-            ("cut", ["after", count, "bytes" | "byte", "from", role]) => {
+        let after = match rest {
+            [] => None,
+            ["after", count, "bytes" | "byte", "from", role] => {
                 let from = self.role(at, role)?;
                 let bytes = count.parse().map_err(|_| {
                     at.error_on(count, "this is not a number of bytes", "write digits, as in `after 12 bytes`")
                 })?;
-                LinkFault::CutAfter { bytes, from }
+                Some(After { bytes, from })
             }
+            _ => return Err(unknown()),
+        };
+        let fault = match (verb, after) {
+            ("cut", after) => LinkFault::Break(Break::Cut, after),
+            ("end", after) => LinkFault::Break(Break::End, after),
+            ("stall", None) => LinkFault::Stall,
+            ("heal", None) => LinkFault::Heal,
             _ => return Err(unknown()),
         };
         Ok(StepKind::Act(Action::Link(fault, link)))

@@ -42,7 +42,14 @@ pub(super) fn check(transcript: &Transcript, lines: &[&str]) -> Result<(), Trans
 /// Whose life a step is about. A fault of a link is about nobody's.
 fn role_of(step: &Step) -> Option<RoleId> {
     match &step.kind {
-        StepKind::Act(Action::Start(role, _) | Action::Type(role, _) | Action::EndInput(role) | Action::Kill(role))
+        StepKind::Act(
+            Action::Start(role, _)
+            | Action::Type(role, _)
+            | Action::EndInput(role)
+            | Action::Kill(role)
+            | Action::Pause(role)
+            | Action::Resume(role),
+        )
         | StepKind::Expect(role, _) => Some(*role),
         StepKind::Act(Action::Link(..) | Action::UntilStill) => None,
     }
@@ -53,6 +60,8 @@ struct Role<'t> {
     name: &'t str,
     life: Life,
     input_ended: bool,
+    /// Paused in this line.
+    paused: Option<usize>,
     /// The unordered group in which it is: how many lines so far, and between which actions.
     group: usize,
     phase: usize,
@@ -70,7 +79,7 @@ enum Life {
 
 impl<'t> Role<'t> {
     fn new(name: &'t str) -> Role<'t> {
-        Role { name, life: Life::NotYet, input_ended: false, group: 0, phase: 0 }
+        Role { name, life: Life::NotYet, input_ended: false, paused: None, group: 0, phase: 0 }
     }
 
     fn step(&mut self, step: &Step, at: Cursor<'_>) -> Result<(), TranscriptError> {
@@ -79,8 +88,22 @@ impl<'t> Role<'t> {
         }
         self.check_up(at)?;
         match &step.kind {
-            StepKind::Act(Action::Kill(_)) | StepKind::Expect(_, Expect::Exit(_)) => self.life = Life::Over,
+            StepKind::Act(Action::Kill(_)) => (self.life, self.paused) = (Life::Over, None),
+            StepKind::Expect(_, Expect::Exit(_)) if self.paused.is_none() => self.life = Life::Over,
             StepKind::Expect(_, Expect::Running) => self.life = Life::Stays,
+            StepKind::Act(Action::Pause(_)) if self.paused.is_some() => {
+                let message = format!("`{}` is paused already", self.name);
+                return Err(at.error(message, format!("add `! resume {}` above this line", self.name)));
+            }
+            StepKind::Act(Action::Pause(_)) => self.paused = Some(at.number),
+            StepKind::Act(Action::Resume(_)) if self.paused.take().is_none() => {
+                let message = format!("`{}` is not paused here", self.name);
+                return Err(at.error(message, format!("add `! pause {}` above this line", self.name)));
+            }
+            StepKind::Expect(_, Expect::Line(_) | Expect::Unordered(_) | Expect::Exit(_)) if self.paused.is_some() => {
+                let message = format!("`{}` is paused here, and can do nothing", self.name);
+                return Err(at.error(message, format!("add `! resume {}` above this line", self.name)));
+            }
             StepKind::Act(Action::Type(..)) => self.check_input(at)?,
             StepKind::Act(Action::EndInput(_)) => {
                 self.check_input(at)?;

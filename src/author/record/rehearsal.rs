@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt};
 use super::compose::{Problem, compose};
 use super::script::Line;
 use crate::build::Built;
-use crate::course::{Scenario, Stage};
+use crate::course::{Condition, Scenario, Stage};
 use crate::evidence::Lane;
 use crate::explain::stderr_lines;
 use crate::machine::files;
@@ -83,6 +83,7 @@ impl Stagehand<'_> {
             scenario: scenario.name.clone(),
             pairing: scenario.pairings[0].clone(),
             condition,
+            order: (condition == Condition::Interleaved).then_some(repeat),
             repeat,
             seed: fastrand::u64(..) >> 11,
         };
@@ -99,7 +100,7 @@ impl Stagehand<'_> {
                 (format!("`{}` is up here already", name(*role)), "say how it ends before it starts again", Some(*role))
             }
             Unrecorded::NotUp(role) => {
-                let over = lane(*role).filter(|lane| lane.started);
+                let over = lane(*role).filter(|lane| lane.started.is_some());
                 let why = match over.map(|lane| lane.ending) {
                     Some(Some(Ending::Exit(code))) => format!("has ended here, with exit code {code}"),
                     Some(_) => "has been killed above".to_owned(),
@@ -177,7 +178,12 @@ impl Stagehand<'_> {
                 "let it end, or wait for something",
                 Some(*role),
             ),
-            Failure::TimeLimit(_) | Failure::Stuck => (
+            Failure::Noisy(role) => (
+                format!("`{}` writes to standard error without end after this", name(*role)),
+                "nobody can read so much: let it write less",
+                Some(*role),
+            ),
+            Failure::TimeLimit(_) | Failure::Stuck | Failure::Restless => (
                 format!("nobody comes to rest within {} s after this", self.scenario.limit),
                 "let the peers wait for something, or give the scenario a longer `limit`",
                 None,

@@ -1,0 +1,128 @@
+//! The order of events of a run whose links are interleaved.
+//!
+//! Such links hold back everything. Whenever all peers are at rest, one thing is let go: a piece or an end
+//! in one direction of a connection, a dialer, or the next action of the transcript, if it is due. So a run is
+//! one order of events, and the same number and seed make the same order again.
+//!
+//! Which orders: a race mostly shows when one thing comes as late, or as early, as it can. So the first
+//! orders are those ([`RunId::about`](crate::verdict::RunId::about)); the others give each of the things that may happen a priority of its
+//! own, by seed, and take the highest one away at a few random steps. With `d - 1` such steps that finds a
+//! race of `d` events in `k` steps of `n` sources with a probability of at least `1 / (n * k^(d - 1))`
+//! (Burckhardt, Kothari, Musuvathi, Nagarakatte: A Randomized Scheduler with Probabilistic Guarantees of
+//! Finding Bugs, ASPLOS 2010).
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::link::Held;
+
+/// Among so many steps a priority is taken away at random; most runs have about as many in which there is
+/// something to choose.
+const STEPS: u32 = 24;
+
+/// At so many of them: a race of three events.
+const CHANGES: usize = 2;
+
+/// Something that may happen next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Turn {
+    /// The next action of the transcript.
+    Act,
+    /// What a link holds back; the link by its number.
+    Link(usize, Held),
+}
+
+/// One order of events.
+pub(super) struct Order {
+    number: u32,
+    seed: u64,
+    step: u32,
+    /// The steps at which a priority is taken away.
+    changes: Vec<u32>,
+    /// Those that have lost theirs, and when.
+    lowered: HashMap<Turn, u32>,
+}
+
+impl Order {
+    /// The order of this number, from 0; `seed` is the run's.
+    pub(super) fn new(number: u32, seed: u64) -> Order {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let changes = (0..CHANGES).map(|_| random.u32(1..=STEPS)).collect();
+        Order { number, seed, step: 0, changes, lowered: HashMap::new() }
+    }
+
+    /// What is done next of what may happen; `None` if nothing may.
+    pub(super) fn choose(&mut self, turns: &[Turn]) -> Option<Turn> {
+        let chosen = *turns.iter().max_by_key(|turn| self.priority(**turn))?;
+        if turns.len() > 1 {
+            self.step += 1;
+            if self.number >= Self::FIRST && self.changes.contains(&self.step) {
+                self.lowered.insert(chosen, self.step);
+                return self.choose(turns);
+            }
+        }
+        Some(chosen)
+    }
+
+    /// The number of orders that are not chosen at random.
+    const FIRST: u32 = 4;
+
+    /// The higher, the sooner.
+    fn priority(&self, turn: Turn) -> (u32, u64) {
+        let dialers = match turn {
+            Turn::Link(_, Held::Dialer(_) | Held::Piece { there: true, .. }) => Some(true),
+            Turn::Link(_, Held::Piece { there: false, .. }) => Some(false),
+            Turn::Act => None,
+        };
+        let class = match (self.number, dialers) {
+            (0, None) | (1, Some(_)) => 2,
+            (2, Some(false)) | (3, Some(true)) => 2,
+            (2 | 3, None) => 1,
+            (0..=3, _) => 0,
+            // Whoever lost its priority last has the lowest.
+            _ => self.lowered.get(&turn).map_or(STEPS + 1, |step| STEPS - step),
+        };
+        let mut random = DefaultHasher::new();
+        (self.seed, turn).hash(&mut random);
+        (class, random.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THERE: Turn = Turn::Link(0, Held::Piece { connection: 0, there: true });
+    const BACK: Turn = Turn::Link(0, Held::Piece { connection: 0, there: false });
+
+    /// The order in which so many pieces of each direction, and actions, happen.
+    fn played(number: u32, seed: u64) -> Vec<Turn> {
+        let mut order = Order::new(number, seed);
+        let mut left = [(Turn::Act, 3), (THERE, 3), (BACK, 3)];
+        let mut played = Vec::new();
+        loop {
+            let turns: Vec<Turn> = left.iter().filter(|(_, left)| *left > 0).map(|(turn, _)| *turn).collect();
+            let Some(turn) = order.choose(&turns) else { return played };
+            left.iter_mut().filter(|(other, _)| *other == turn).for_each(|(_, left)| *left -= 1);
+            played.push(turn);
+        }
+    }
+
+    #[test]
+    fn the_first_orders_are_the_extreme_ones() {
+        let position = |number, turn| played(number, 7).iter().position(|other| *other == turn).expect("it is played");
+        assert_eq!(position(0, Turn::Act), 0);
+        assert_eq!(position(1, Turn::Act), 6);
+        assert_eq!(position(2, THERE), 6);
+        assert_eq!(position(3, BACK), 6);
+    }
+
+    #[test]
+    fn an_order_is_the_same_again_and_others_are_others() {
+        let orders: std::collections::HashSet<Vec<Turn>> = (0..200).map(|seed| played(4, seed)).collect();
+        assert!(orders.len() > 20, "only {} orders", orders.len());
+        for number in 0..6 {
+            assert_eq!(played(number, 42), played(number, 42));
+        }
+    }
+}
