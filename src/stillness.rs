@@ -285,6 +285,13 @@ pub fn denied(pid: u32) -> Option<Duration> {
     crate::machine::proc_is_ours().then(|| imp::denied(pid)).flatten()
 }
 
+/// Processor time that this process has used so far, and that of those processes that it has started and
+/// waited for. In steps of 10 ms. `None` if unknown.
+#[must_use]
+pub fn own_and_children() -> Option<(Duration, Duration)> {
+    imp::own_and_children()
+}
+
 /// How long this thread has run so far, or was ready to run and had no processor: all the time but that
 /// in which it waited for something to do. `None` if unknown.
 #[must_use]
@@ -361,12 +368,16 @@ mod imp {
     pub fn occupied() -> Option<Duration> {
         None
     }
+
+    pub fn own_and_children() -> Option<(Duration, Duration)> {
+        None
+    }
 }
 
 #[cfg(target_os = "linux")]
 mod imp {
     pub use super::sockets::Table;
-    pub use super::tasks::{Tree, denied, is_stopped, is_up, occupied, usage};
+    pub use super::tasks::{Tree, denied, is_stopped, is_up, occupied, own_and_children, usage};
 }
 
 #[cfg(target_os = "linux")]

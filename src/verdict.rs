@@ -197,6 +197,8 @@ pub struct StageVerdict {
     pub left_out: usize,
     /// How long all of it took.
     pub took: std::time::Duration,
+    /// Processor time that the runner and its peers used meanwhile, where the system says.
+    pub processor: Option<(std::time::Duration, std::time::Duration)>,
 }
 
 impl Failure {

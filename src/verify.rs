@@ -16,7 +16,7 @@ use crate::explain::{Case, compare_pairings, explain};
 use crate::machine::files;
 use crate::process::strays;
 use crate::runs::{Plan, Seen, play};
-use crate::stillness::SocketTable;
+use crate::stillness::{SocketTable, own_and_children};
 use crate::trace::Trace;
 use crate::verdict::{Failed, Failure, Outcome as Came, Run, RunId, StageVerdict};
 
@@ -160,8 +160,9 @@ fn seed_of(seed: u64, id: &RunId) -> u64 {
     hash.finish() >> 11
 }
 
-/// After so many runs that took long to fail, the rest is left out, those at work included: the
-/// verdict is clear, and every other such run would cost the learner the same wait again.
+/// After so many runs that took long to fail, what is behind the first failed one is left out, those at
+/// work included: the verdict and its reason are clear, and every other such run would cost the learner the
+/// same wait again.
 const SLOW_ENOUGH: usize = 3;
 
 /// Of so many failed runs the evidence is kept; of more of them, only the verdict.
@@ -170,30 +171,47 @@ const SHOWN: usize = 100;
 /// One repeat of all runs, while it is played.
 #[derive(Default)]
 struct Repeat {
-    /// How many of its runs took long to fail, or could not be played.
+    /// How many of its runs took long to fail.
     slow: Cell<usize>,
-    /// Raised when these are enough.
+    /// How many could not be played, although they were alone: the others would lack the same.
+    unplayed: Cell<usize>,
+    /// Raised when one more run has failed, and these are enough.
     enough: Notify,
-    /// The first scenario in which a run has failed, by its place in the stage.
-    failed: Cell<Option<usize>>,
+    /// The first failed run, by its place in the plan, and the first scenario in which one has failed, by
+    /// its place in the stage.
+    failed: Cell<Option<(usize, usize)>>,
 }
 
 impl Repeat {
-    /// Does a run of this scenario still make sense?
-    fn wants(&self, scenario: usize, selection: &Selection) -> bool {
-        let beyond = selection.until_failed && self.failed.get().is_some_and(|failed| scenario > failed);
-        self.slow.get() < SLOW_ENOUGH && !beyond
+    /// Does this run, of this scenario, still make sense?
+    fn wants(&self, index: usize, scenario: usize, selection: &Selection) -> bool {
+        if self.unplayed.get() >= SLOW_ENOUGH {
+            return false;
+        }
+        let Some((first, first_scenario)) = self.failed.get() else { return true };
+        let beyond = selection.until_failed && scenario > first_scenario;
+        (self.slow.get() < SLOW_ENOUGH || index < first) && !beyond
     }
 
-    fn over(&self, scenario: usize, run: &Run) {
-        if run.failure().is_some() {
-            self.failed.set(Some(self.failed.get().map_or(scenario, |before| before.min(scenario))));
+    /// Waits until this run makes no more sense.
+    async fn is_enough_without(&self, index: usize) {
+        let wanted = || self.slow.get() < SLOW_ENOUGH || self.failed.get().is_none_or(|(first, _)| index < first);
+        while wanted() && self.unplayed.get() < SLOW_ENOUGH {
+            self.enough.notified().await;
         }
-        if run.unplayed().is_some() || run.failure().is_some_and(|failed| failed.how.was_slow()) {
-            self.slow.set(self.slow.get() + 1);
-            if self.slow.get() == SLOW_ENOUGH {
-                self.enough.notify_waiters();
-            }
+    }
+
+    fn over(&self, index: usize, scenario: usize, run: &Run) {
+        self.unplayed.set(self.unplayed.get() + usize::from(run.unplayed().is_some()));
+        if self.unplayed.get() >= SLOW_ENOUGH {
+            self.enough.notify_waiters();
+        }
+        let Some(failed) = run.failure() else { return };
+        let earlier = |(first, scene): (usize, usize)| (first.min(index), scene.min(scenario));
+        self.failed.set(Some(self.failed.get().map_or((index, scenario), earlier)));
+        self.slow.set(self.slow.get() + usize::from(failed.how.was_slow()));
+        if self.slow.get() >= SLOW_ENOUGH {
+            self.enough.notify_waiters();
         }
     }
 }
@@ -218,7 +236,7 @@ async fn play_all(
             .help(lacking.help()));
     }
     reporter.tell(&Event::Verifying { stage, seed: selection.seed, runs: plans.len() });
-    let start = Instant::now();
+    let (start, used) = (Instant::now(), own_and_children());
     let sockets = SocketTable::open().map(Arc::new);
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let jobs = if selection.jobs > 0 { selection.jobs } else { cores * 2 };
@@ -237,14 +255,14 @@ async fn play_all(
                 && let Some(index) = queue.pop()
             {
                 let repeat = &repeats[plans[index].id.repeat as usize];
-                if repeat.wants(place(index), selection) {
+                if repeat.wants(index, place(index), selection) {
                     *count += 1;
                     let playing_one = play_one(&plans[index], built, sockets.clone());
                     let beside = carries;
                     playing.push(async move {
                         tokio::select! {
                             run = playing_one => (index, beside, Some(run)),
-                            () = repeat.enough.notified() => (index, beside, None),
+                            () = repeat.is_enough_without(index) => (index, beside, None),
                         }
                     });
                 }
@@ -266,14 +284,15 @@ async fn play_all(
         done += 1;
         let Some(run) = run else { continue };
         reporter.tell(&Event::RunOver { run: &run, done, total: plans.len() });
-        repeats[id.repeat as usize].over(place(index), &run);
+        repeats[id.repeat as usize].over(index, place(index), &run);
         runs[index] = Some(run);
         forget_beyond(&mut runs);
     }
     let left_out = runs.iter().filter(|run| run.is_none()).count();
     let mut runs: Vec<Run> = runs.into_iter().flatten().collect();
     compare_pairings(&mut runs);
-    Ok(StageVerdict { stage: stage.name.clone(), runs, left_out, took: start.elapsed() })
+    let processor = used.zip(own_and_children()).map(|(then, now)| (now.0 - then.0, now.1 - then.1));
+    Ok(StageVerdict { stage: stage.name.clone(), runs, left_out, took: start.elapsed(), processor })
 }
 
 /// Keeps the evidence of the first [`SHOWN`] failed runs in the order of the plan.

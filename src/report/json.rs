@@ -41,6 +41,7 @@ fn values(event: &Event<'_>) -> Vec<Value> {
             values.push(json!({
                 "event": "stage", "version": VERSION, "stage": stage.name, "passed": verdict.passed(),
                 "runs": verdict.runs.len(), "failed": verdict.failed().count(), "unplayed": verdict.unplayed().count(), "left_out": verdict.left_out, "ms": verdict.took.as_millis(), "reason": reason,
+                "processor_ms": verdict.processor.map(|(runner, peers)| json!({"runner": runner.as_millis(), "peers": peers.as_millis()})),
             }));
             values
         }

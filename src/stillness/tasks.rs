@@ -374,8 +374,10 @@ impl Thread {
 struct Stat {
     state: u8,
     start: u64,
-    /// In its own code and in the kernel, in clock ticks: own, and of reaped children.
+    /// In its own code and in the kernel, in clock ticks.
     cpu: (u64, u64),
+    /// The same of its reaped children.
+    of_children: (u64, u64),
     /// Page faults: own, and of reaped children.
     faults: u64,
 }
@@ -397,9 +399,8 @@ impl Stat {
         let mut fields = fields.skip(6);
         let faults = fields.by_ref().take(4).filter_map(decimal).sum();
         let mut cpu = || fields.next().and_then(decimal);
-        let (user, system, user_of_children, system_of_children) = (cpu()?, cpu()?, cpu()?, cpu()?);
-        let cpu = (user + user_of_children, system + system_of_children);
-        Some(Self { state, start: fields.nth(4).and_then(decimal)?, cpu, faults })
+        let (cpu, of_children) = ((cpu()?, cpu()?), (cpu()?, cpu()?));
+        Some(Self { state, start: fields.nth(4).and_then(decimal)?, cpu, of_children, faults })
     }
 
     const fn is_asleep(&self) -> bool {
@@ -424,7 +425,7 @@ pub fn is_stopped(pid: u32) -> Option<bool> {
 
 pub fn usage(pid: u32) -> Option<Usage> {
     let stat = Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)?;
-    let (user, system) = stat.cpu;
+    let (user, system) = (stat.cpu.0 + stat.of_children.0, stat.cpu.1 + stat.of_children.1);
     let bytes = fs::read(format!("/proc/{pid}/io")).map_or(0, |text| bytes_moved(&text));
     let mut all = Usage { user: ticks(user), system: ticks(system), faults: stat.faults, bytes };
     let Some(process) = Process::open(pid).ok()? else {
@@ -482,6 +483,11 @@ pub fn denied(pid: u32) -> Option<Duration> {
         let _ = children(&process.tasks, tid, &mut descendants);
     }
     Some(descendants.into_iter().filter_map(denied).fold(total, |total, more| total + more))
+}
+
+pub fn own_and_children() -> Option<(Duration, Duration)> {
+    let Stat { cpu, of_children, .. } = Stat::parse(&fs::read("/proc/self/stat").ok()?)?;
+    Some((ticks(cpu.0 + cpu.1), ticks(of_children.0 + of_children.1)))
 }
 
 pub fn occupied() -> Option<Duration> {
