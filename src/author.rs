@@ -212,7 +212,8 @@ impl Desk<'_> {
         let seed = self.args.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
         let selection = Selection { seed, jobs: self.args.jobs, ..selection };
         match verify(self.stage, &built, &selection, &mut self.ticker).await? {
-            Verified::Verdict(verdict) => Ok(Some(verdict)),
+            // A rule that was not tried out neither holds nor is broken.
+            Verified::Verdict(verdict) => verdict.trouble().map_or(Ok(Some(verdict)), Err),
             Verified::NotBuilt => Ok(None),
         }
     }

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 
 use crate::course::{Party, Track, fill_words};
 use crate::error::{Error, Result};
+use crate::fault::Fault;
+use crate::machine::room::Before;
+use crate::machine::{is_noexec, unplayed};
 use crate::process::{Group, LEAK_GRACE, PeerCommand};
 use crate::progress::remove_file;
 use crate::runs::Programs;
@@ -61,6 +64,9 @@ pub enum Outcome {
 
 /// Of what a build tool prints, at most so many bytes are shown.
 const MAX_OUTPUT: usize = 1 << 20;
+
+/// What to do when a tool can't be started.
+const NOT_INSTALLED: &str = "is the language of this track installed? `workshop doctor` looks";
 
 /// What the last good build was made from.
 const BUILT_FROM: &str = ".built-from";
@@ -132,7 +138,7 @@ impl Package {
         }
         fs::create_dir_all(&self.out).map_err(|error| Error::io("make", &self.out, &error))?;
         let _ = fs::remove_file(&built_from);
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), Before::now());
         let tried = Tried::after(&self.out.join(TRIED), self.programs(track));
         tried.touch_changed(&sources)?;
         self.remove_programs(track)?;
@@ -141,6 +147,9 @@ impl Package {
         // What was saved in between may have been built or not.
         let now = self.sources(track)?;
         tried.write(&sources.common(&now))?;
+        if !success && let Some(trouble) = self.trouble(&output, &before) {
+            return Err(trouble);
+        }
         if !success {
             return Ok(Outcome::Failed(errors_first(&output, track.error.as_deref())));
         }
@@ -198,7 +207,8 @@ impl Package {
         tool.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         // With its group: the compilers that it starts end with it when we are interrupted.
         let mut tool = Group::spawn(tool).map_err(|error| {
-            fail("start", error).help("is the language of this track installed? `workshop doctor` looks")
+            let help = Fault::of(&error).map_or(NOT_INSTALLED, Fault::help);
+            fail("start", error).help(help)
         })?;
         let mut output = String::new();
         let mut told = |printed: Line| {
@@ -234,6 +244,29 @@ impl Package {
         };
         let status = status.map_err(|error| fail("wait for", error))?;
         Ok((status.success(), output))
+    }
+
+    /// What kept the tool from building, if it was not the package: it says what it lacked, and that is
+    /// lacking in truth; see [`machine`].
+    fn trouble(&self, output: &str, before: &Before) -> Option<Error> {
+        let temporary = std::env::temp_dir();
+        let folders = [self.out.as_path(), &self.cache, &temporary];
+        let lacked = before.lacked(output, false, &folders);
+        // A compiler is large: when it was ended, there is room again.
+        let killed = || {
+            let is = output.contains("SIGKILL") && before.has_killed();
+            is.then(|| {
+                unplayed(Fault::Memory, "The system has ended the compiler: there was no memory left.".to_owned())
+            })
+        };
+        // Some tools start programs that they have built.
+        let noexec = || {
+            let on = folders.iter().find(|folder| Fault::NoExec.is_said(output) && is_noexec(folder))?;
+            Some(unplayed(Fault::NoExec, format!("{} is on a disk that is mounted `noexec`.", on.display())))
+        };
+        let unplayed = lacked.or_else(killed).or_else(noexec)?;
+        let message = format!("the machine keeps `{}` from being built", self.stage);
+        Some(Error::new(message).because(unplayed.say).help(unplayed.help))
     }
 
     /// All that a build depends on, with a hash of each: the command, and the files of all

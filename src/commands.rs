@@ -21,10 +21,15 @@ use crate::build::{Built, Package};
 use crate::cli::{AuthorCommand, Chosen, Cli, Command, SchemaOf, WatchArgs};
 use crate::course::{Party, Stage, schema};
 use crate::error::{Error, Result};
+use crate::fault::Fault;
+use crate::machine::files;
 use crate::pattern::escape;
 use crate::process::strays;
 use crate::progress::State;
 use crate::workspace::{DOT, Workspace};
+
+/// So many files the runtime has open for itself, at most.
+const RUNTIME: usize = 12;
 
 /// Does what was asked for. `Ok(false)` is a verdict against the learner's program.
 ///
@@ -208,10 +213,13 @@ fn until_stopped<T>(work: impl Future<Output = Result<T>>) -> Result<Result<T, &
 
 /// The same in a thread beside the one that is asked to stop.
 fn block_on_unasked<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::new("the runtime can't be started").because(error))?;
+    // What the runtime needs later, for signals and for children, it takes for granted.
+    let runtime = files::has(RUNTIME)
+        .and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build())
+        .map_err(|error| {
+            let help = Fault::of(&error).map_or("`workshop doctor` looks at what is needed", Fault::help);
+            Error::new("the runtime can't be started").because(error).help(help)
+        })?;
     let result = runtime.block_on(work);
     // Ends the groups of whatever was still running, and then whoever has left his group.
     drop(runtime);

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::fault::Fault;
+
 /// A place in a text file that was written by a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -53,7 +55,11 @@ impl Error {
 
     /// An operation on a file or folder failed: `what` is a verb, as in "read".
     pub fn io(what: &str, path: &Path, cause: &std::io::Error) -> Self {
-        Error::new(format!("cannot {what} {}", path.display())).because(cause)
+        let error = Error::new(format!("cannot {what} {}", path.display())).because(cause);
+        match Fault::of(cause) {
+            Some(fault) => error.help(fault.help()),
+            None => error,
+        }
     }
 
     /// Adds the next step.

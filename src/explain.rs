@@ -15,7 +15,7 @@ use crate::evidence::{Evidence, Lane};
 use crate::matcher::{Captures, Ending};
 use crate::pattern::{escape, shorten};
 use crate::transcript::{Action, Expect, LinkFault, RoleId, Step, StepKind};
-use crate::verdict::{Explanation, Failed, Failure, Run};
+use crate::verdict::{Explanation, Failed, Failure, Outcome, Run};
 
 /// The names of all facts, the most telling first.
 pub const FACTS: [&str; 35] = [
@@ -123,7 +123,7 @@ pub fn compare_pairings(runs: &mut [Run]) {
     let failed: BTreeSet<_> = runs.iter().filter(alone).filter(|run| !run.passed()).map(story).collect();
     for run in runs {
         let story = story(run);
-        let Some(Failed { because, .. }) = &mut run.failure else { continue };
+        let Outcome::Failed(Failed { because, .. }) = &mut run.outcome else { continue };
         let vague = rank(&because.id) > rank("not-the-protocol") || LOOKS_LIKE.contains(&because.id.as_str());
         if vague && played.contains(&story) && !failed.contains(&story) {
             let seen = std::mem::take(&mut because.say);
@@ -214,7 +214,7 @@ impl Case<'_> {
     fn outcome(&self, facts: &mut Vec<Fact>) {
         let mut add = |id, say| facts.push(Fact { id, say, place: None });
         match self.failure {
-            Failure::Line(..) | Failure::Ended(..) => {}
+            Failure::Line(..) | Failure::Ended(..) | Failure::Unplayed(_) => {}
             Failure::Stuck | Failure::Restless | Failure::TimeLimit(_) => {
                 if let Some(awaited) = self.awaited_lines().first() {
                     add(
@@ -335,13 +335,6 @@ fn after<'l>(lines: &'l [String], line: &str) -> &'l [String] {
 /// Do these words say that a port is somebody else's?
 fn port_taken(text: &str) -> bool {
     text.to_lowercase().contains("address already in use") || text.contains("EADDRINUSE")
-}
-
-/// Do these words, of any language's runtime, say that no more memory can be had?
-fn says_no_memory(text: &str) -> bool {
-    ["memory allocation of", "MemoryError", "out of memory", "bad_alloc", "annot allocate memory"]
-        .iter()
-        .any(|words| text.contains(words))
 }
 
 /// How a role ended, in words.

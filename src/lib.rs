@@ -11,15 +11,15 @@
 //! ```
 //!
 //! **Vocabulary** (values, no input or output): [`error`], [`yaml`], [`course`], [`pattern`],
-//! [`transcript`], [`matcher`], [`evidence`], [`verdict`], [`explain`], [`trace`],
+//! [`transcript`], [`matcher`], [`evidence`], [`fault`], [`verdict`], [`explain`], [`trace`],
 //! [`event`].
 //! A [`course::Stage`] is read from YAML; its scenarios are [`transcript::Transcript`]s of
 //! [`pattern::Pattern`]s; [`matcher::Matcher`] follows a run through one; [`explain`] turns
 //! [`evidence`] into the reason of a [`verdict`].
 //!
 //! **Machinery** (touches the system): [`assets`] (where a course's files come from),
-//! [`progress`], [`last`] and [`workspace`] (what a learner has), [`build`], [`process`] (a peer and all
-//! that it starts), [`stillness`] (what the kernel knows), [`link`] (the proxy between two
+//! [`progress`], [`last`] and [`workspace`] (what a learner has), [`build`], [`machine`] (what it lacks), [`process`]
+//! (a peer and all that it starts), [`stillness`] (what the kernel knows), [`link`] (the proxy between two
 //! peers), [`runs`] (one run from start to end), [`saves`] (who is told when a file is saved).
 //!
 //! **Presentation**: [`report`] (terminal, JSON, JUnit), [`watch`] (the full-screen view), [`serve`] (the
@@ -41,8 +41,10 @@ pub mod error;
 pub mod event;
 pub mod evidence;
 pub mod explain;
+pub mod fault;
 pub mod last;
 pub mod link;
+pub mod machine;
 pub mod matcher;
 pub mod pattern;
 pub mod process;

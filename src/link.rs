@@ -34,8 +34,10 @@ use tokio::time::Instant;
 use self::direction::{Over, carry};
 use crate::course::Condition;
 use crate::evidence::{Connection, Happened, LinkEvidence};
+use crate::fault::Fault;
+use crate::machine::{files, shortage};
 use crate::stillness::{Queues, SocketTable};
-use crate::transcript::{After, Break, LinkFault, LinkName};
+use crate::transcript::{After, Break, LinkFault, LinkName, RoleId};
 
 /// How long a delayed link keeps every piece.
 pub const DELAY: Duration = Duration::from_millis(25);
@@ -297,6 +299,16 @@ impl Link {
         self.shared.lock().ends.iter().flat_map(legs).any(is)
     }
 
+    /// Was a role told since then, on any connection, that nothing more will come?
+    pub fn told_of_the_end(&self, role: RoleId, since: Duration) -> bool {
+        let told = |connection: &Connection| {
+            let ends = [(self.name.dialer, &connection.back), (self.name.listener, &connection.there)];
+            let end = ends.iter().filter(|(to, _)| *to == role).find_map(|(_, flow)| flow.fin_delivered);
+            [end, connection.broken.map(|(_, at)| at)].into_iter().flatten().any(|at| at >= since)
+        };
+        self.shared.lock().evidence.connections.iter().any(told)
+    }
+
     /// What the link has seen so far.
     pub fn evidence(&self) -> LinkEvidence {
         let state = self.shared.lock();
@@ -451,19 +463,28 @@ fn written(queues: Queues, opened: bool) -> u64 {
 /// Takes dialers, each to a connection of its own.
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
+    let most = files::connections();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                let Ok((dialer, _)) = accepted else { continue };
-                connections.spawn(connect(dialer, Arc::clone(&shared)));
+                match accepted {
+                    Ok((dialer, _)) => {
+                        connections.spawn(connect(dialer, Arc::clone(&shared), connections.len() < most));
+                    }
+                    // Without files there is no way on: the caller stays in the queue, and would be
+                    // offered again at once. The run is over, as soon as it has noticed.
+                    Err(error) if Fault::of(&error).is_some() => return shortage::note(&error),
+                    // A caller that was gone before it was taken.
+                    Err(_) => {}
+                }
             }
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-/// One dialer, from its arrival to its end.
-async fn connect(dialer: TcpStream, shared: Arc<Shared>) {
+/// One dialer, from its arrival to its end. One too many is refused.
+async fn connect(dialer: TcpStream, shared: Arc<Shared>, welcome: bool) {
     let number = {
         let mut state = shared.lock();
         state.dialers += 1;
@@ -471,9 +492,13 @@ async fn connect(dialer: TcpStream, shared: Arc<Shared>) {
         state.dialers - 1
     };
     shared.hold(Held::Dialer(number)).await;
-    let refused = shared.lock().broken.is_some();
+    let refused = shared.lock().broken.is_some() || !welcome;
     let reached = if refused { Err(io::ErrorKind::ConnectionRefused.into()) } else { dial(shared.target).await };
     let now = shared.now();
+    if let Err(error) = &reached {
+        // That the runner has no socket is nobody's refusal.
+        shortage::note(error);
+    }
     let Ok(listener) = reached else {
         let mut connection = Connection::default();
         connection.note(now, true, Happened::Refused);

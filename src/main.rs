@@ -6,7 +6,8 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     workshop::report::choose_colour();
-    match workshop::commands::run(workshop::cli::Cli::parse()) {
+    let done = workshop::commands::run(workshop::cli::Cli::parse());
+    match done.and_then(|good| workshop::report::printed().map(|()| good)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {

@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::evidence::{MAX_PRINTED, MAX_PRINTED_LINES};
+use crate::machine::{files, shortage};
 use crate::matcher::Ending;
 use crate::transcript::RoleId;
 
@@ -109,7 +110,7 @@ impl Peer {
             return Err(io::Error::other("the process has no pipes"));
         };
         #[cfg(unix)]
-        let pipe = std::os::fd::AsFd::as_fd(&stdin).try_clone_to_owned().ok();
+        let pipe = std::os::fd::AsFd::as_fd(&stdin).try_clone_to_owned().inspect_err(shortage::note).ok();
         let (typed, to_type) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
         let (exited, noise) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
@@ -232,7 +233,8 @@ impl Group {
     ///
     /// # Errors
     /// It can't be started.
-    pub fn spawn(command: Command) -> io::Result<Group> {
+    pub fn spawn(mut command: Command) -> io::Result<Group> {
+        give_back_limits(&mut command);
         let mut wrapped = CommandWrap::from(command);
         #[cfg(unix)]
         wrapped.wrap(process_wrap::tokio::ProcessGroup::leader());
@@ -267,15 +269,50 @@ impl Drop for Group {
     }
 }
 
+/// The runner has raised its limit of open files; what it starts finds the usual one.
+#[cfg(unix)]
+fn give_back_limits(command: &mut Command) {
+    let Some(limit) = files::to_give_back() else { return };
+    let give_back =
+        move || rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).map_err(io::Error::from);
+    // SAFETY: between `fork` and `exec` a process may only do what is safe in a signal handler. This is
+    // one system call: nothing is allocated, and no lock is taken.
+    #[expect(unsafe_code, reason = "a limit that is set any later is seen by the program before")]
+    unsafe {
+        command.pre_exec(give_back);
+    }
+}
+
+#[cfg(not(unix))]
+fn give_back_limits(_: &mut Command) {}
+
 fn spawn_peer(command: &PeerCommand, args: &[String]) -> io::Result<Group> {
     let (program, first) = command.run.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     let mut spawned = match command.memory {
-        Some(memory) => limited(memory, program),
+        Some(memory) => {
+            may_start(program)?;
+            limited(memory, program)
+        }
         None => Command::new(program),
     };
     spawned.args(first).args(args).envs(&command.env).current_dir(&command.dir);
     spawned.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Group::spawn(spawned)
+}
+
+/// A shell would tell on standard error that it can't start a program, and not why.
+#[cfg(unix)]
+fn may_start(program: &str) -> io::Result<()> {
+    match program.contains('/') {
+        true => rustix::fs::access(program, rustix::fs::Access::EXEC_OK).map_err(io::Error::from),
+        false => Ok(()),
+    }
+}
+
+/// Other systems start it without a shell.
+#[cfg(not(unix))]
+fn may_start(_: &str) -> io::Result<()> {
+    Ok(())
 }
 
 /// A program that may allocate so many MiB. The limit has to be there before the program is: a

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::fault::Fault;
 
 /// The version of the format; a newer one is refused, and left alone.
 const FORMAT: u32 = 1;
@@ -288,7 +289,9 @@ impl Lock {
         let dir = dir.to_owned();
         // The wait for a file's lock can't be called off: it has a thread of its own, which gives
         // back what nobody wants any more.
-        std::thread::spawn(move || taken.send(Lock::take(&dir, name, || {})));
+        std::thread::Builder::new().spawn(move || taken.send(Lock::take(&dir, name, || {}))).map_err(|error| {
+            Error::new(format!("nobody can wait for {name}")).because(error).help(Fault::Processes.help())
+        })?;
         lock.await.unwrap_or_else(|_| Err(Error::new(format!("the wait for {name} was broken off"))))
     }
 

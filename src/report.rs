@@ -17,6 +17,7 @@ pub mod trace;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use ratatui::crossterm::terminal;
@@ -85,12 +86,31 @@ pub fn has_screen() -> bool {
     can_ask() && !dumb
 }
 
-/// Prints lines; a reader that has gone away is not an error.
+/// What first kept something from being printed.
+static UNPRINTED: OnceLock<String> = OnceLock::new();
+
+/// Prints lines. A reader that has gone away is not an error: the work goes on, and the exit code tells
+/// the verdict. What can't be written although somebody wants it is told at the end; see [`printed`].
 pub fn print(text: &str) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
-    // The work goes on, and the exit code tells the verdict, whether or not somebody still reads.
-    let _ = out.write_all(showable(text, unicode()).as_bytes()).and_then(|()| out.flush());
+    match out.write_all(showable(text, unicode()).as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => _ = UNPRINTED.set(error.to_string()),
+        _ => {}
+    }
+}
+
+/// Was all that was to be printed written?
+///
+/// # Errors
+/// It was not: a disk is full, for example.
+pub fn printed() -> Result<(), Error> {
+    match UNPRINTED.get() {
+        None => Ok(()),
+        Some(why) => Err(Error::new("the output could not be written")
+            .because(why)
+            .help("what was to be seen is not all there: look where standard output leads to, and try again")),
+    }
 }
 
 /// Which runs failed besides the first that did, and why: a line for each reason. A failed run is the

@@ -22,6 +22,7 @@ mod patience;
 mod recording;
 mod rest;
 mod scratch;
+mod unplayed;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -41,12 +42,15 @@ use self::scratch::Scratch;
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, SCRATCH, Scenario, Stage};
 use crate::evidence::{Evidence, Lane, Printed, Typed};
 use crate::link::Link;
+use crate::machine::could_not;
+use crate::machine::room::Before;
+use crate::machine::shortage::Since;
 use crate::matcher::{Captures, Matcher, Refused};
 use crate::pattern::Pattern;
 use crate::process::{Peer, PeerCommand, PeerEvent, strays};
 use crate::stillness::{SocketTable, Watch};
 use crate::transcript::{Action, LinkFault, LinkName, RoleId};
-use crate::verdict::{Failure, RunId};
+use crate::verdict::{Failure, RunId, Unplayed};
 
 pub use self::recording::{Found, Handed, Heard, Recorded, Shown, Unrecorded, record};
 pub use self::scratch::sweep;
@@ -92,33 +96,47 @@ pub async fn play(
     sockets: Option<Arc<SocketTable>>,
     computing: &dyn Fn(),
 ) -> Seen {
+    let (before, since) = (Before::now(), Since::now());
     let own = Own::new(plan);
-    let matcher = Matcher::new(&plan.scenario.transcript, own.given(plan));
+    let given = own.as_ref().map(|own| own.given(plan)).unwrap_or_default();
+    let matcher = Matcher::new(&plan.scenario.transcript, given);
     strays::adopt();
     let mut stage = Player::new(plan, (programs, computing), sockets, Follower::Matcher(matcher));
-    if let Err(reason) = &own.scratch {
-        return stage.finish(Some(no_scratch(reason))).await;
-    }
+    let own = match own {
+        Ok(own) => own,
+        Err(unplayed) => return stage.finish(Some(Failure::Unplayed(unplayed))).await,
+    };
     let limit = Rc::clone(&stage.limit);
     let result = tokio::select! {
         biased;
         result = stage.perform() => result,
         () = limit.over() => Err(Failure::TimeLimit(plan.scenario.limit)),
+        unplayed = since.meets() => Err(Failure::Unplayed(unplayed)),
     };
-    stage.finish(result.err()).await
+    let mut seen = stage.finish(result.err()).await;
+    // All that the run has taken is given back, before anybody looks what is lacking.
+    drop(own);
+    if let Some(unplayed) = unplayed::reason(plan, programs, &seen, &before, &since) {
+        seen.failure = Some(Failure::Unplayed(unplayed));
+    }
+    seen
 }
 
 /// What belongs to a run, and is gone with it. Whoever holds it lets go of the peers first.
 struct Own {
     nobody: Nobody,
     /// If the scenario has a use for it.
-    scratch: std::io::Result<Option<Scratch>>,
+    scratch: Option<Scratch>,
 }
 
 impl Own {
-    fn new(plan: &Plan<'_>) -> Own {
+    fn new(plan: &Plan<'_>) -> Result<Own, Unplayed> {
+        let nobody = Nobody::new().map_err(|error| could_not("have a port on loopback", &error))?;
         let wanted = plan.scenario.uses(SCRATCH, &plan.stage.roles);
-        Own { nobody: Nobody::new(), scratch: wanted.then(Scratch::new).transpose() }
+        let scratch = wanted.then(Scratch::new).transpose().map_err(|error| {
+            could_not(&format!("make a folder for the run in {}", std::env::temp_dir().display()), &error)
+        })?;
+        Ok(Own { nobody, scratch })
     }
 
     /// What a run is given from the start.
@@ -127,17 +145,11 @@ impl Own {
         let mut given = plan.scenario.given.clone();
         given.insert(NOBODY.to_owned(), nobody.to_string());
         given.insert(NOBODY_MULTIADDR.to_owned(), format!("/ip4/{}/tcp/{}", nobody.ip(), nobody.port()));
-        if let Ok(Some(scratch)) = &self.scratch {
+        if let Some(scratch) = &self.scratch {
             given.insert(SCRATCH.to_owned(), scratch.path());
         }
         given
     }
-}
-
-/// The first role can't be started, as there is no place for it to keep anything.
-fn no_scratch(reason: &std::io::Error) -> Failure {
-    let place = std::env::temp_dir();
-    Failure::NotStarted(0, format!("a folder for the run can't be made in {}: {reason}", place.display()))
 }
 
 /// An event, and the role that it comes from.
@@ -346,7 +358,7 @@ impl<'c> Player<'c> {
         command.env.insert(strays::MARK.to_owned(), strays::mark());
         command.memory = self.plan.scenario.memory;
         let peer = Peer::spawn(&command, args, role, self.events.0.clone())
-            .map_err(|error| Failure::NotStarted(role, format!("{}: {error}", command.run.join(" "))))?;
+            .map_err(|error| unplayed::not_started(&command, role, &error))?;
         let watch = Watch::new(peer.id);
         self.limit.watch(peer.id);
         let lane = &mut self.lanes[role];
@@ -410,7 +422,7 @@ impl<'c> Player<'c> {
             self.plan.id.seed ^ (self.links.len() as u64).rotate_left(32),
         )
         .await
-        .map_err(|error| Failure::NotStarted(name.dialer, error.to_string()))?;
+        .map_err(|error| unplayed::no_link(name.dialer, &error))?;
         let handed = address.with_port(link.address.port());
         for (fault, _) in self.faults.iter().filter(|(_, named)| named.is_none_or(|named| named == name)) {
             link.fault(*fault);

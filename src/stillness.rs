@@ -189,6 +189,10 @@ impl Watch {
 
     /// What the process and its descendants are doing.
     pub fn activity(&mut self) -> Activity {
+        // A `/proc` that is not ours tells of strangers.
+        if !crate::machine::proc_is_ours() {
+            return Activity::Unknown;
+        }
         self.0.activity()
     }
 
@@ -258,7 +262,7 @@ impl Usage {
 /// What the process and its living or reaped descendants have used so far. `None` if unknown.
 #[must_use]
 pub fn usage(pid: u32) -> Option<Usage> {
-    imp::usage(pid)
+    crate::machine::proc_is_ours().then(|| imp::usage(pid)).flatten()
 }
 
 /// Is there such a process, other than one that has ended and was not yet waited for?
@@ -271,14 +275,14 @@ pub fn is_up(pid: u32) -> bool {
 /// Are all threads of the process stopped, as by `SIGSTOP`? `None` if unknown.
 #[must_use]
 pub fn is_stopped(pid: u32) -> Option<bool> {
-    imp::is_stopped(pid)
+    crate::machine::proc_is_ours().then(|| imp::is_stopped(pid)).flatten()
 }
 
 /// How long the threads of the process and of its descendants, those that there are, were ready to
 /// run and had no processor, one after the other added up. `None` if unknown.
 #[must_use]
 pub fn denied(pid: u32) -> Option<Duration> {
-    imp::denied(pid)
+    crate::machine::proc_is_ours().then(|| imp::denied(pid)).flatten()
 }
 
 /// Processor time that this process has used so far, and that of those processes that it has started and

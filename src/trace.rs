@@ -129,12 +129,12 @@ impl Trace {
         let evidence = &run.evidence;
         let steps = &scenario.transcript.steps;
         let mut events = acts(evidence, scenario);
-        events.extend(shown(evidence, run.failure.as_ref()));
+        events.extend(shown(evidence, run.failure()));
         events.extend(evidence.links.iter().flat_map(wires));
         events.sort_by_key(|event| event.at);
         let left_out = events.len().saturating_sub(MAX_EVENTS);
         events.truncate(MAX_EVENTS);
-        events.extend(run.failure.iter().flat_map(|failed| missing(run, failed, scenario)));
+        events.extend(run.failure().iter().flat_map(|failed| missing(run, failed, scenario)));
         let lanes = evidence.lanes.iter().map(|lane| Lane {
             role: lane.role.clone(),
             party: lane.party,
@@ -148,12 +148,17 @@ impl Trace {
             order: run.id.order,
             repeat: run.id.repeat,
             transcript: scenario.text.lines().map(crate::pattern::visible).collect(),
-            awaited: run.failure.iter().flat_map(|failed| &failed.awaited).map(|step| steps[*step].line).collect(),
+            awaited: run
+                .failure()
+                .into_iter()
+                .flat_map(|failed| &failed.awaited)
+                .map(|step| steps[*step].line)
+                .collect(),
             lanes: lanes.collect(),
             events,
             left_out,
             took: evidence.took,
-            reason: run.failure.as_ref().map(|failed| failed.because.clone()),
+            reason: run.failure().map(|failed| failed.because.clone()),
         }
     }
 

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::course::{Condition, Pairing};
+use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::matcher::{Captures, Ending};
 use crate::trace::Trace;
@@ -55,8 +56,8 @@ impl RunId {
 pub struct Run {
     /// Which.
     pub id: RunId,
-    /// `None` when it passed.
-    pub failure: Option<Failed>,
+    /// What it came to.
+    pub outcome: Outcome,
     /// All that was seen.
     pub evidence: Evidence,
     /// What was captured, as each role of the transcript knows it.
@@ -68,7 +69,23 @@ pub struct Run {
 impl Run {
     /// Did it pass?
     pub fn passed(&self) -> bool {
-        self.failure.is_none()
+        matches!(self.outcome, Outcome::Passed)
+    }
+
+    /// How and why it failed, if it did.
+    pub fn failure(&self) -> Option<&Failed> {
+        match &self.outcome {
+            Outcome::Failed(failed) => Some(failed),
+            Outcome::Passed | Outcome::Unplayed(_) => None,
+        }
+    }
+
+    /// What kept it from being played, if something did.
+    pub fn unplayed(&self) -> Option<&Unplayed> {
+        match &self.outcome {
+            Outcome::Unplayed(unplayed) => Some(unplayed),
+            Outcome::Passed | Outcome::Failed(_) => None,
+        }
     }
 
     /// Forgets what was seen: nobody looks at it in a run that passed, nor in the hundredth that
@@ -77,6 +94,39 @@ impl Run {
         self.evidence.forget();
         self.captures.clear();
     }
+}
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// All was as the transcript says.
+    Passed,
+    /// Something did not fit it.
+    Failed(Failed),
+    /// The machine kept it from being played: nobody has passed, and nobody has failed.
+    Unplayed(Unplayed),
+}
+
+impl Outcome {
+    /// Its name in JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Passed => "passed",
+            Outcome::Failed(_) => "failed",
+            Outcome::Unplayed(_) => "unplayed",
+        }
+    }
+}
+
+/// What kept a run from being played: something that the machine lacks or refuses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unplayed {
+    /// What is lacking, by its name.
+    pub id: String,
+    /// What happened, and where. Escaped.
+    pub say: String,
+    /// What to do next.
+    pub help: String,
 }
 
 /// A failed run: how, and why.
@@ -117,6 +167,9 @@ pub enum Failure {
     OpenToAll(RoleId),
     /// A role could not be started.
     NotStarted(RoleId, String),
+    /// The machine kept the run from being played. This is never part of a verdict: the run's
+    /// [`Outcome`] says so.
+    Unplayed(Unplayed),
     /// The transcript can be read in too many ways: its author's fault.
     Ambiguous(RoleId),
 }
@@ -160,6 +213,7 @@ impl Failure {
             | Failure::Stuck
             | Failure::OpenToAll(_)
             | Failure::NotStarted(..)
+            | Failure::Unplayed(_)
             | Failure::Ambiguous(_) => 0,
         }
     }
@@ -173,7 +227,23 @@ impl StageVerdict {
 
     /// The failed runs.
     pub fn failed(&self) -> impl Iterator<Item = (&Run, &Failed)> {
-        self.runs.iter().filter_map(|run| run.failure.as_ref().map(|failed| (run, failed)))
+        self.runs.iter().filter_map(|run| run.failure().map(|failed| (run, failed)))
+    }
+
+    /// The runs that could not be played.
+    pub fn unplayed(&self) -> impl Iterator<Item = (&Run, &Unplayed)> {
+        self.runs.iter().filter_map(|run| run.unplayed().map(|unplayed| (run, unplayed)))
+    }
+
+    /// That there are runs that could not be played, as an error: there is no verdict then, whatever the
+    /// other runs came to.
+    pub fn trouble(&self) -> Option<Error> {
+        let (run, first) = self.unplayed().next()?;
+        let message = match (self.unplayed().count(), self.runs.len()) {
+            (1, 1) => format!("the run of {} could not be played", self.stage),
+            (count, all) => format!("{count} of {all} runs of {} could not be played", self.stage),
+        };
+        Some(Error::new(message).because(format!("{run}: {}", first.say, run = run.id)).help(first.help.clone()))
     }
 
     /// The failed run to show: the first in the order of the plan, which goes from simple to hard.

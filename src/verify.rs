@@ -1,7 +1,8 @@
 //! One stage, from its packages to its verdict.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+mod crowd;
+
+use std::cell::Cell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,16 +10,18 @@ use std::time::Instant;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
+use self::crowd::Crowd;
 use crate::build::{Built, Outcome, Package};
 use crate::course::{Condition, Pairing, Party, Stage, Track};
 use crate::error::{Error, Result, suggest};
 use crate::event::{Event, Reporter};
 use crate::explain::{Case, compare_pairings, explain};
+use crate::machine::files;
 use crate::process::strays;
 use crate::runs::{Plan, Seen, play};
 use crate::stillness::{SocketTable, own_and_children};
 use crate::trace::Trace;
-use crate::verdict::{Failed, Run, RunId, StageVerdict};
+use crate::verdict::{Failed, Failure, Outcome as Came, Run, RunId, StageVerdict};
 
 /// Which runs of a stage.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +70,7 @@ pub async fn verify(
         return Err(Error::new(format!("the reference of `{}` can't be built", stage.name))
             .help("`workshop doctor` looks at what a build needs"));
     }
-    let verdict = play_all(stage, built, &plans, selection, reporter).await;
+    let verdict = play_all(stage, built, &plans, selection, reporter).await?;
     reporter.tell(&Event::StageOver { stage, verdict: &verdict });
     Ok(Verified::Verdict(verdict))
 }
@@ -173,6 +176,8 @@ const SHOWN: usize = 100;
 struct Repeat {
     /// How many of its runs took long to fail.
     slow: Cell<usize>,
+    /// How many could not be played, although they were alone: the others would lack the same.
+    unplayed: Cell<usize>,
     /// Raised when one more run has failed, and these are enough.
     enough: Notify,
     /// The first failed run, by its place in the plan, and the first scenario in which one has failed, by
@@ -183,6 +188,9 @@ struct Repeat {
 impl Repeat {
     /// Does this run, of this scenario, still make sense?
     fn wants(&self, index: usize, scenario: usize, selection: &Selection) -> bool {
+        if self.unplayed.get() >= SLOW_ENOUGH {
+            return false;
+        }
         let Some((first, first_scenario)) = self.failed.get() else { return true };
         let beyond = selection.until_failed && scenario > first_scenario;
         (self.slow.get() < SLOW_ENOUGH || index < first) && !beyond
@@ -190,13 +198,18 @@ impl Repeat {
 
     /// Waits until this run makes no more sense.
     async fn is_enough_without(&self, index: usize) {
-        while self.slow.get() < SLOW_ENOUGH || self.failed.get().is_none_or(|(first, _)| index < first) {
+        let wanted = || self.slow.get() < SLOW_ENOUGH || self.failed.get().is_none_or(|(first, _)| index < first);
+        while wanted() && self.unplayed.get() < SLOW_ENOUGH {
             self.enough.notified().await;
         }
     }
 
     fn over(&self, index: usize, scenario: usize, run: &Run) {
-        let Some(failed) = &run.failure else { return };
+        self.unplayed.set(self.unplayed.get() + usize::from(run.unplayed().is_some()));
+        if self.unplayed.get() >= SLOW_ENOUGH {
+            self.enough.notify_waiters();
+        }
+        let Some(failed) = run.failure() else { return };
         let earlier = |(first, scene): (usize, usize)| (first.min(index), scene.min(scenario));
         self.failed.set(Some(self.failed.get().map_or((index, scenario), earlier)));
         self.slow.set(self.slow.get() + failed.how.slowness());
@@ -215,62 +228,25 @@ enum Over {
     Later,
 }
 
-/// Programs that compute take the processors from each other: a run that needs to be sure that nothing comes
-/// of it would wait for all of them. So once a peer has computed to no effect for a while, only a few runs are
-/// played at a time; the others are begun again later.
-struct Crowd {
-    /// So many at a time.
-    few: usize,
-    is_one: Cell<bool>,
-    /// The runs at work, by their places in the plan.
-    at_work: RefCell<BTreeSet<usize>>,
-    changed: Notify,
-}
-
-impl Crowd {
-    fn new(few: usize) -> Crowd {
-        Crowd { few, is_one: Cell::new(false), at_work: RefCell::default(), changed: Notify::new() }
-    }
-
-    /// A peer has computed to no effect for a while.
-    fn raise(&self) {
-        self.is_one.set(true);
-        self.changed.notify_waiters();
-    }
-
-    fn has_room(&self) -> bool {
-        !self.is_one.get() || self.at_work.borrow().len() < self.few
-    }
-
-    fn begins(&self, index: usize) {
-        self.at_work.borrow_mut().insert(index);
-    }
-
-    fn is_over(&self, index: usize) {
-        self.at_work.borrow_mut().remove(&index);
-    }
-
-    fn count(&self, which: impl Fn(usize) -> bool) -> usize {
-        self.at_work.borrow().iter().filter(|index| which(**index)).count()
-    }
-
-    /// Waits until this run has to give way to those before it in the plan.
-    async fn sends_away(&self, index: usize) {
-        while !self.is_one.get() || self.count(|other| other < index) < self.few {
-            self.changed.notified().await;
-        }
-    }
-}
-
-/// Plays all runs, as many at a time as the machine carries. Verdicts do not depend on that.
+/// Plays all runs, as many at a time as the machine carries. Verdicts do not depend on that: a run that
+/// lacked something while others were at work is played again, with half as many beside it. Only what is
+/// lacking to a run that is alone is lacking to everybody.
 async fn play_all(
     stage: &Stage,
     built: &Built<'_>,
     plans: &[Plan<'_>],
     selection: &Selection,
     reporter: &mut dyn Reporter,
-) -> StageVerdict {
+) -> Result<StageVerdict> {
     strays::end_abandoned();
+    files::raise();
+    let mut carries = files::carries(plans.iter().map(|plan| plan.scenario.cast.len()).max().unwrap_or(0));
+    if carries == 0 {
+        let lacking = crate::fault::Fault::Files;
+        return Err(Error::new(format!("no run of {} can be played here", stage.name))
+            .because("the limit of open files is so low that not even one run fits into it")
+            .help(lacking.help()));
+    }
     reporter.tell(&Event::Verifying { stage, seed: selection.seed, runs: plans.len() });
     let (start, used) = (Instant::now(), own_and_children());
     let sockets = SocketTable::open().map(Arc::new);
@@ -289,27 +265,32 @@ async fn play_all(
     loop {
         for (queue, most, delayed) in [(&mut waiting, jobs * 2, true), (&mut working, jobs, false)] {
             while crowd.has_room()
+                && playing.len() < carries
                 && crowd.count(|index| is_delayed(index) == delayed) < most
                 && let Some(index) = queue.pop()
             {
                 let repeat = &repeats[plans[index].id.repeat as usize];
                 if repeat.wants(index, place(index), selection) {
                     crowd.begins(index);
-                    let crowd = &crowd;
+                    let (crowd, beside) = (&crowd, carries);
                     let playing_one = play_one(&plans[index], built, sockets.clone(), crowd);
                     playing.push(async move {
                         tokio::select! {
-                            run = playing_one => (index, Over::Run(Box::new(run))),
-                            () = repeat.is_enough_without(index) => (index, Over::LeftOut),
-                            () = crowd.sends_away(index) => (index, Over::Later),
+                            run = playing_one => (index, beside, Over::Run(Box::new(run))),
+                            () = repeat.is_enough_without(index) => (index, beside, Over::LeftOut),
+                            () = crowd.sends_away(index) => (index, beside, Over::Later),
                         }
                     });
                 }
             }
         }
-        let Some((index, over)) = playing.next().await else { break };
+        let Some((index, beside, over)) = playing.next().await else { break };
         crowd.is_over(index);
         match over {
+            Over::Run(run) if beside > 1 && run.unplayed().is_some() => {
+                carries = carries.min(beside / 2);
+                if is_delayed(index) { &mut waiting } else { &mut working }.push(index);
+            }
             Over::Run(run) => {
                 done += 1;
                 reporter.tell(&Event::RunOver { run: &run, done, total: plans.len() });
@@ -330,7 +311,7 @@ async fn play_all(
     let mut runs: Vec<Run> = runs.into_iter().flatten().collect();
     compare_pairings(&mut runs);
     let processor = used.zip(own_and_children()).map(|(then, now)| (now.0 - then.0, now.1 - then.1));
-    StageVerdict { stage: stage.name.clone(), runs, left_out, took: start.elapsed(), processor }
+    Ok(StageVerdict { stage: stage.name.clone(), runs, left_out, took: start.elapsed(), processor })
 }
 
 /// Keeps the evidence of the first [`SHOWN`] failed runs in the order of the plan.
@@ -344,7 +325,7 @@ fn forget_beyond(runs: &mut [Option<Run>]) {
 
 async fn play_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketTable>>, crowd: &Crowd) -> Run {
     let Seen { failure, awaited, phase, evidence, captures } = play(plan, built, sockets, &|| crowd.raise()).await;
-    let failure = failure.map(|how| {
+    let explained = |how: Failure| {
         let case = Case {
             stage: plan.stage,
             scenario: plan.scenario,
@@ -356,10 +337,16 @@ async fn play_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<Socket
             captures: &captures,
         };
         let because = explain(&case);
-        Failed { how, awaited, phase, because }
-    });
-    let mut run = Run { id: plan.id.clone(), failure, evidence, captures, trace: None };
-    if !run.passed() || run.id.repeat == 0 {
+        Failed { how, awaited: awaited.clone(), phase, because }
+    };
+    let outcome = match failure {
+        None => Came::Passed,
+        Some(Failure::Unplayed(unplayed)) => Came::Unplayed(unplayed),
+        Some(how) => Came::Failed(explained(how)),
+    };
+    let mut run = Run { id: plan.id.clone(), outcome, evidence, captures, trace: None };
+    // Of a run that could not be played there is no story to tell.
+    if run.failure().is_some() || (run.passed() && run.id.repeat == 0) {
         run.trace = Some(Trace::of(&run, plan.scenario));
     }
     if run.passed() {

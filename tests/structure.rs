@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const VOCABULARY: [&str; 12] = [
+const VOCABULARY: [&str; 13] = [
     "error",
     "yaml",
     "course",
@@ -11,14 +11,15 @@ const VOCABULARY: [&str; 12] = [
     "transcript",
     "matcher",
     "evidence",
+    "fault",
     "verdict",
     "explain",
     "trace",
     "event",
     "lib",
 ];
-const MACHINERY: [&str; 10] =
-    ["assets", "workspace", "progress", "last", "build", "process", "stillness", "link", "runs", "saves"];
+const MACHINERY: [&str; 11] =
+    ["assets", "workspace", "progress", "last", "build", "machine", "process", "stillness", "link", "runs", "saves"];
 const PRESENTATION: [&str; 3] = ["report", "watch", "serve"];
 const ASSEMBLY: [&str; 4] = ["verify", "author", "cli", "commands"];
 

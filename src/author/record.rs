@@ -184,6 +184,9 @@ impl Recording<'_> {
             let seed = fastrand::u64(1..1_000_000);
             let selection = Selection { scenario: Some(scenario.clone()), repeat: 2, seed, ..Selection::default() };
             let Verified::Verdict(verdict) = verify(&stage, &built, &selection, &mut Silent).await? else { continue };
+            if let Some(trouble) = verdict.trouble() {
+                return Err(trouble);
+            }
             if let Some((run, failed)) = verdict.shown() {
                 return Err(Error::new(format!("the solution does not always pass what was recorded of `{scenario}`: nothing is written"))
                     .because(format!("{}: {}", run.id, failed.because.say))

@@ -11,6 +11,7 @@ use crate::build::Package;
 use crate::cli::Chosen;
 use crate::course::{Check, Party, fill_words};
 use crate::error::Result;
+use crate::machine::proc_is_ours;
 use crate::pattern::escape;
 use crate::report::{print, width, wrap};
 use crate::stillness::SocketTable;
@@ -74,6 +75,14 @@ pub fn doctor(chosen: &Chosen) -> Result<bool> {
         },
         "a sandbox forbids netlink: fragmented links are paced by the clock here, and may miss a mistake",
     );
+    if !proc_is_ours() {
+        line(
+            false,
+            "/proc tells of other processes than those that are started here, or of none",
+            "runs are played without it, to the time limit where nothing happens any more: in a container, or after \
+             `unshare --pid`, mount a `/proc` of its own (`unshare --mount-proc`)",
+        );
+    }
     good &= disk(workspace.as_ref().map_or(here.as_path(), |workspace| workspace.root.as_path()));
     print(if good { "All is well.\n" } else { "Something is missing.\n" });
     Ok(good)

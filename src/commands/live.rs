@@ -226,17 +226,21 @@ async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News>
     let judging = Judging { workspace: &workspace, stage: &stage, solution: false, selection: &selection };
     Ok(match judging.judge(&mut teller).await? {
         None => News::NotBuilt(teller.not_built),
-        Some((verdict, last)) => News::Over(Box::new(Outcome {
-            runs: verdict.runs.len(),
-            failed: verdict.failed().count(),
-            last,
-            left_out: verdict.left_out,
-            took: verdict.took,
-            place: verdict
-                .shown()
-                .and_then(|(_, failed)| failed.because.place.as_ref())
-                .and_then(|place| place_from_here(&workspace, place)),
-        })),
+        Some((verdict, last)) => match verdict.trouble() {
+            // What failed was told run by run; with runs that could not be played there is no verdict.
+            Some(trouble) => News::Trouble(trouble),
+            None => News::Over(Box::new(Outcome {
+                runs: verdict.runs.len(),
+                failed: verdict.failed().count(),
+                last,
+                left_out: verdict.left_out,
+                took: verdict.took,
+                place: verdict
+                    .shown()
+                    .and_then(|(_, failed)| failed.because.place.as_ref())
+                    .and_then(|place| place_from_here(&workspace, place)),
+            })),
+        },
     })
 }
 

@@ -30,7 +30,7 @@ pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
     let stages = names.iter().map(|name| workspace.catalog.stage(name)).collect::<Result<Vec<Stage>>>()?;
     let selection = selection(args);
     let mut reporter = args.format.reporter(args.verbose);
-    let mut passed = true;
+    let (mut passed, mut trouble) = (true, None);
     for stage in stages.iter().filter(|_| !args.solution) {
         has_package(&workspace, stage)?;
     }
@@ -40,10 +40,13 @@ pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
             reporter.tell(&Event::Turn { number: index + 1, of: stages.len() });
         }
         let judging = Judging { workspace: &workspace, stage, solution: args.solution, selection: &selection };
-        passed &= verify_one(&judging, args, reporter.as_mut())?;
+        let (good, unplayed) = verify_one(&judging, args, reporter.as_mut())?;
+        passed &= good;
+        trouble = trouble.or(unplayed);
     }
     reporter.tell(&Event::Over { passed });
-    Ok(passed)
+    // What failed was shown; but with runs that could not be played there is no verdict.
+    trouble.map_or(Ok(passed), Err)
 }
 
 /// The stage has a folder in the workspace: a new or renamed one may not yet.
@@ -115,12 +118,16 @@ impl Judging<'_> {
         if self.solution {
             return Ok(last);
         }
-        last.save(&dot)?;
+        // Where no run could be played, those of before are the last.
+        if !last.runs.is_empty() {
+            last.save(&dot)?;
+        }
         let shown = verdict.shown().map(|(_, failed)| failed.because.id.clone());
         let whole = self.whole();
         State::update(&dot, |state| {
             let progress = state.stage(&stage.name);
-            if whole || shown.is_some() {
+            // Of runs that could not be played nothing is known, and nothing is recorded.
+            if shown.is_some() || (whole && verdict.trouble().is_none()) {
                 progress.last_failure = shown;
             }
             if verdict.passed() && whole && progress.verified.is_none() {
@@ -131,20 +138,23 @@ impl Judging<'_> {
     }
 }
 
-fn verify_one(judging: &Judging<'_>, args: &VerifyArgs, reporter: &mut dyn Reporter) -> Result<bool> {
+/// Did the stage pass? And what kept runs of it from being played, if something did.
+fn verify_one(judging: &Judging<'_>, args: &VerifyArgs, reporter: &mut dyn Reporter) -> Result<(bool, Option<Error>)> {
     let (workspace, stage) = (judging.workspace, judging.stage);
     let Some((verdict, last)) = super::block_on(judging.judge(reporter))? else {
         if args.format == report::Format::Text {
             report::print("  mend the first error above, then `workshop verify`\n");
         }
-        return Ok(false);
+        return Ok((false, None));
     };
     if let Some(path) = &args.html {
         super::trace::write_page(&last, path)?;
     }
     let whole = judging.whole();
     let shown = verdict.shown().map(|(_, failed)| failed.because.clone());
-    if args.format == report::Format::Text {
+    let trouble = verdict.trouble();
+    // What to do about the machine comes first, and is said at the end.
+    if args.format == report::Format::Text && (trouble.is_none() || shown.is_some()) {
         let next = match (verdict.passed(), args.solution, whole) {
             (true, true, _) => String::new(),
             (true, false, true) => {
@@ -168,7 +178,7 @@ fn verify_one(judging: &Judging<'_>, args: &VerifyArgs, reporter: &mut dyn Repor
         };
         report::print(&next);
     }
-    Ok(verdict.passed())
+    Ok((verdict.passed(), trouble))
 }
 
 /// The files to edit, as paths from here, a line each.

@@ -2,9 +2,10 @@
 
 use regex_lite::Regex;
 
-use super::{Case, Fact, after, capitalize, port_taken, says_no_memory, shown, shown_bytes};
+use super::{Case, Fact, after, capitalize, port_taken, shown, shown_bytes};
 use crate::course::Party;
 use crate::evidence::Happened;
+use crate::fault::Fault;
 use crate::pattern::{escape, shorten};
 use crate::transcript::RoleId;
 use crate::verdict::Failure;
@@ -52,7 +53,7 @@ impl Case<'_> {
                 );
                 facts.push(Fact { id: "panicked", say, place: Some(place) });
             }
-            if self.scenario.memory.is_some() && says_no_memory(&stderr) {
+            if self.scenario.memory.is_some() && Fault::Memory.is_said(&stderr) {
                 let say = format!(
                     "{} needs more memory than the {} MiB that a peer has here. Does it keep something that has no end, such as all that is still to be sent?",
                     capitalize(&self.who(role)),

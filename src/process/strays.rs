@@ -24,6 +24,10 @@ pub fn adopt() {
 
 /// Ends what runners have left that were killed, and could not do it themselves. On Linux only.
 pub fn end_abandoned() {
+    // Elsewhere these numbers are those of other processes.
+    if !crate::machine::proc_is_ours() {
+        return;
+    }
     #[cfg(target_os = "linux")]
     for pid in processes().filter(|pid| is_abandoned(*pid)).filter_map(rustix::process::Pid::from_raw) {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
@@ -50,6 +54,9 @@ fn processes() -> impl Iterator<Item = i32> {
 #[cfg(target_os = "linux")]
 pub fn end() {
     use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+    if !crate::machine::proc_is_ours() {
+        return;
+    }
     // A stray that is ended leaves its own children to us: until none is found.
     loop {
         let strays: Vec<Pid> = children().filter(|pid| is_marked(*pid)).filter_map(Pid::from_raw).collect();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::print;
 use crate::course::Party;
 use crate::event::{Event, Reporter};
-use crate::verdict::Run;
+use crate::verdict::{Outcome, Run};
 
 /// The version of the format: raised when something is changed or removed, not when something
 /// is added.
@@ -40,7 +40,7 @@ fn values(event: &Event<'_>) -> Vec<Value> {
             let reason = verdict.shown().map(|(_, failed)| &failed.because);
             values.push(json!({
                 "event": "stage", "version": VERSION, "stage": stage.name, "passed": verdict.passed(),
-                "runs": verdict.runs.len(), "failed": verdict.failed().count(), "left_out": verdict.left_out, "ms": verdict.took.as_millis(), "reason": reason,
+                "runs": verdict.runs.len(), "failed": verdict.failed().count(), "unplayed": verdict.unplayed().count(), "left_out": verdict.left_out, "ms": verdict.took.as_millis(), "reason": reason,
                 "processor_ms": verdict.processor.map(|(runner, peers)| json!({"runner": runner.as_millis(), "peers": peers.as_millis()})),
             }));
             values
@@ -66,13 +66,17 @@ fn run(stage: &str, run: &Run) -> Value {
         .collect();
     let mut value = json!({
         "event": "run", "version": VERSION, "stage": stage, "scenario": run.id.scenario, "pairing": run.id.pairing.0.iter().flatten().copied().map(Party::name).collect::<Vec<_>>(),
-        "condition": run.id.condition.name(), "repeat": run.id.repeat, "seed": run.id.seed, "passed": run.passed(), "ms": run.evidence.took.as_millis(),
+        "condition": run.id.condition.name(), "repeat": run.id.repeat, "seed": run.id.seed, "outcome": run.outcome.name(), "passed": run.passed(), "ms": run.evidence.took.as_millis(),
     });
     if let Some(order) = run.id.order {
         value["order"] = json!(order + 1);
     }
-    if let Some(failed) = &run.failure {
-        value["reason"] = json!(failed.because);
+    match &run.outcome {
+        Outcome::Passed => {}
+        Outcome::Failed(failed) => value["reason"] = json!(failed.because),
+        Outcome::Unplayed(unplayed) => value["unplayed"] = json!(unplayed),
+    }
+    if !run.passed() {
         value["lanes"] = json!(lanes);
     }
     value

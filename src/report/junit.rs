@@ -4,7 +4,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::print;
 use crate::event::{Event, Reporter};
-use crate::verdict::StageVerdict;
+use crate::verdict::{Outcome, StageVerdict};
 
 /// Collects verdicts and prints them at the end.
 #[derive(Default)]
@@ -39,9 +39,14 @@ fn suite(verdict: &StageVerdict) -> TestSuite {
     let mut suite = TestSuite::new(verdict.stage.as_str());
     suite.set_time(verdict.took);
     for run in &verdict.runs {
-        let status = match &run.failure {
-            None => TestCaseStatus::success(),
-            Some(failed) => {
+        let status = match &run.outcome {
+            Outcome::Passed => TestCaseStatus::success(),
+            Outcome::Unplayed(unplayed) => {
+                let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+                status.set_type(unplayed.id.as_str()).set_message(format!("{} {}", unplayed.say, unplayed.help));
+                status
+            }
+            Outcome::Failed(failed) => {
                 let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                 status.set_type(failed.because.id.as_str()).set_message(failed.because.say.as_str());
                 status

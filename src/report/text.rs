@@ -75,6 +75,7 @@ impl Text {
         let failed = verdict.failed().count();
         let seconds = verdict.took.as_secs_f64();
         let mut out = String::new();
+        let unplayed = verdict.unplayed().count();
         if let Some((run, _)) = verdict.shown() {
             out.push_str(&self.failure(stage, verdict, run));
             out.push_str(&stability(verdict));
@@ -85,12 +86,21 @@ impl Text {
             let line =
                 format!("✗ {}: {failed} of {total} runs failed, in {seconds:.2} s (seed {})", stage.name, self.seed);
             out.push_str(&format!("{}\n", line.red().bold()));
-        } else {
+        } else if unplayed == 0 {
             out.push_str(&format!(
                 "{}\n",
                 format!("✓ {}: all {total} runs passed, in {seconds:.2} s", stage.name).green().bold()
             ));
             out.push_str(&wrap(&what_was_played(verdict), width(), "  "));
+        }
+        // What happened and what to do about it is the error with which the command ends.
+        if unplayed > 0 {
+            let others = match verdict.left_out {
+                0 => String::new(),
+                count => format!(" ({count} others were left out)"),
+            };
+            let line = format!("! {}: {unplayed} of {total} runs could not be played{others}: no verdict", stage.name);
+            out.push_str(&format!("{}\n", line.yellow().bold()));
         }
         out
     }
@@ -155,7 +165,7 @@ fn stability(verdict: &StageVerdict) -> String {
     shared.extend(common(&|run| run.id.condition.name().to_owned()).map(|name| format!("condition {name}")));
     shared.extend(common(&|run| run.id.pairing.to_string()).map(|name| format!("pairing {name}")));
     shared.extend(
-        common(&|run| run.failure.as_ref().map(|failed| failed.because.id.clone()).unwrap_or_default())
+        common(&|run| run.failure().map(|failed| failed.because.id.clone()).unwrap_or_default())
             .map(|id| format!("reason {id}")),
     );
     let common = if shared.is_empty() { "nothing".to_owned() } else { shared.join(", ") };

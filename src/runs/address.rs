@@ -1,5 +1,6 @@
 //! Addresses: as roles print them, and the one at which nobody listens.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// An address as a role prints it, in one of the forms that are captured.
@@ -45,18 +46,15 @@ impl<'v> Address<'v> {
 /// An address at which nobody listens, and nobody else can: bound, and never listening.
 pub(super) struct Nobody {
     pub(super) address: SocketAddr,
-    pub(super) _socket: Option<socket2::Socket>,
+    pub(super) _socket: socket2::Socket,
 }
 
 impl Nobody {
-    pub(super) fn new() -> Self {
+    pub(super) fn new() -> io::Result<Self> {
         let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).ok();
-        let bound = socket.as_ref().and_then(|socket| {
-            socket.bind(&any.into()).ok()?;
-            socket.local_addr().ok()?.as_socket()
-        });
-        // Port 1 stands in where no socket can be had; nobody listens there either.
-        Nobody { address: bound.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 1).into()), _socket: socket }
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+        socket.bind(&any.into())?;
+        let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Nobody { address, _socket: socket })
     }
 }

@@ -11,7 +11,7 @@
 //! | sleeps, and has napped [`NAPS`] times | no more, for rest; for [`QUIET`] before a run fails |
 //! | sleeps, and wakes soon | until it has |
 //! | computes | until it has used [`COMPUTING`] of processor time |
-//! | asks the kernel, over and over, for what is not there | until it has used [`ASKING`] |
+//! | reads an end, over and over | until it has used [`ASKING`] |
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering;
@@ -42,8 +42,8 @@ const SOON: Duration = Duration::from_millis(700);
 /// a key.
 const COMPUTING: Duration = Duration::from_millis(1500);
 
-/// A peer that spends its time in the kernel, moves no byte and touches no new memory asks for the same thing
-/// over and over, such as to read from a stream that has ended. It has this much processor time.
+/// A peer that was told that nothing more will come, and then spends its time in the kernel, moves no byte and
+/// touches no new memory, reads the end over and over. It has this much processor time.
 const ASKING: Duration = Duration::from_millis(300);
 
 /// Once a peer has used this much processor time to no effect, whoever plays other runs beside is told.
@@ -124,10 +124,10 @@ impl Habit {
     }
 
     /// Does it do the same useless thing over and over?
-    fn spins(&self) -> bool {
+    fn spins(&self, told_of_the_end: bool) -> bool {
         let Usage { system, faults, bytes, .. } = self.used;
         let asks = system * IN_THE_KERNEL >= self.used.total() && faults < FEW_FAULTS && bytes == 0;
-        self.used.total() >= if asks { ASKING } else { COMPUTING }
+        self.used.total() >= if asks && told_of_the_end { ASKING } else { COMPUTING }
     }
 }
 
@@ -277,9 +277,12 @@ impl Player<'_> {
         let idle = |role: RoleId| self.patience.habits[role].naps >= NAPS;
         let mut spins = None;
         for (role, doing) in up() {
-            if doing == Doing::Awake && self.patience.habits[role].spins() {
+            if doing == Doing::Awake && self.patience.habits[role].spins(self.told_of_the_end(role)) {
                 spins = spins.or(Some(role));
-            } else if !for_good(role) && !(idle(role) && quiet()) {
+                continue;
+            }
+            let is_over = for_good(role) || (idle(role) && quiet());
+            if !is_over {
                 return Judgement::Wait;
             }
         }
@@ -288,6 +291,12 @@ impl Player<'_> {
             None if look.is_at_rest() && self.is_quiet_past_the_links() => Judgement::Restless,
             None => Judgement::Wait,
         }
+    }
+
+    /// A peer that was told, since it was started, that nothing more will come.
+    fn told_of_the_end(&self, role: RoleId) -> bool {
+        let since = self.lanes[role].started.unwrap_or_default();
+        self.links.iter().any(|link| link.told_of_the_end(role, since))
     }
 
     /// At a look at rest: has everybody been asleep for so many looks, and does nobody wake within this time

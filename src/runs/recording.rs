@@ -13,9 +13,10 @@ use std::sync::Arc;
 use super::notes::Notes;
 use super::rest::Until;
 use super::scratch::hide;
-use super::{Own, Plan, Player, Programs, no_scratch};
+use super::{Own, Plan, Player, Programs};
 use crate::course::Scenario;
 use crate::evidence::Evidence;
+use crate::machine::shortage::Since;
 use crate::matcher::{Captures, Ending, Matcher, Refused};
 use crate::pattern::{Pattern, Type};
 use crate::process::strays;
@@ -114,13 +115,21 @@ pub async fn record(
     programs: &dyn Programs,
     sockets: Option<Arc<SocketTable>>,
 ) -> Recorded {
-    let own = Own::new(plan);
+    let since = Since::now();
+    let own = match Own::new(plan) {
+        Ok(own) => own,
+        Err(unplayed) => {
+            let failure = Some(Failure::Unplayed(unplayed).into());
+            return Recorded { failure, ..Recorded::default() };
+        }
+    };
     strays::adopt();
     let notes = Notes::new(plan.scenario, own.given(plan));
     let mut player = Player::new(plan, (programs, &|| {}), sockets, Follower::Notes(notes));
-    let failure = match &own.scratch {
-        Ok(_) => player.rehearse(together).await.err(),
-        Err(reason) => Some(no_scratch(reason).into()),
+    let failure = tokio::select! {
+        biased;
+        rehearsed = player.rehearse(together) => rehearsed.err(),
+        unplayed = since.meets() => Some(Failure::Unplayed(unplayed).into()),
     };
     let notes = match std::mem::replace(&mut player.matcher, Follower::Notes(Notes::default())) {
         Follower::Notes(notes) => notes,

@@ -2,6 +2,7 @@
 
 use super::waits::{Call, Wake};
 use super::{Activity, Usage};
+use crate::machine::shortage;
 use rustix::fs::{Mode, OFlags, RawDir, SeekFrom};
 use rustix::io::Errno;
 use std::collections::HashSet;
@@ -116,7 +117,7 @@ impl Tree {
     }
 
     pub fn may_have_hidden_timers(&self) -> bool {
-        let timers = |process: &Process| has_timers(process.pid).unwrap_or(true);
+        let timers = |process: &Process| has_timers(process.pid).unwrap_or_else(in_doubt);
         let mut living = self.processes.iter().filter(|process| !process.is_dead());
         self.processes.is_empty() || living.any(timers)
     }
@@ -124,7 +125,7 @@ impl Tree {
     pub fn sockets(&self) -> Option<HashSet<u32>> {
         let mut sockets = HashSet::new();
         for process in self.processes.iter().filter(|process| !process.is_dead()) {
-            sockets.extend(sockets_of(process.pid).ok()?);
+            sockets.extend(sockets_of(process.pid).inspect_err(shortage::note).ok()?);
         }
         (!self.processes.is_empty()).then_some(sockets)
     }
@@ -530,12 +531,21 @@ fn ticks(count: u64) -> Duration {
     TICK.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
+/// What can't be found out may be so; that the runner has no files left is noted.
+fn in_doubt(error: io::Error) -> bool {
+    shortage::note(&error);
+    true
+}
+
 /// `None` if the error says that the task does not exist any more.
 fn unless_vanished<T>(result: rustix::io::Result<T>) -> Result<Option<T>, Stop> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(Errno::NOENT | Errno::SRCH) => Ok(None),
-        Err(_) => Err(Stop::Unknown),
+        Err(error) => {
+            shortage::note(&error.into());
+            Err(Stop::Unknown)
+        }
     }
 }
 

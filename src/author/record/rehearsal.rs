@@ -10,6 +10,7 @@ use crate::build::Built;
 use crate::course::{Condition, Scenario, Stage};
 use crate::evidence::Lane;
 use crate::explain::stderr_lines;
+use crate::machine::files;
 use crate::matcher::Ending;
 use crate::pattern::{Pattern, escape};
 use crate::runs::{Plan, Recorded, Unrecorded, play, record};
@@ -39,7 +40,8 @@ impl Stagehand<'_> {
         };
         let sockets = SocketTable::open().map(Arc::new);
         let plans = self.plans(stage, scenario);
-        let runs = stream::iter(&plans).map(|plan| play(plan, self.built, sockets.clone(), &|| {})).buffered(jobs());
+        let runs =
+            stream::iter(&plans).map(|plan| play(plan, self.built, sockets.clone(), &|| {})).buffered(self.jobs());
         runs.all(|seen| async move { seen.failure.is_none() }).await
     }
 
@@ -58,13 +60,20 @@ impl Stagehand<'_> {
         let plans = self.plans(self.stage, self.scenario);
         let runs: Vec<Recorded> = stream::iter(&plans)
             .map(|plan| record(plan, &together, self.built, sockets.clone()))
-            .buffered(jobs())
+            .buffered(self.jobs())
             .collect()
             .await;
         match runs.iter().find_map(|run| run.failure.as_ref().map(|failure| (run, failure))) {
             Some((run, failure)) => Err(self.problem(run, failure)),
             None => compose(self.stage, self.scenario, &runs),
         }
+    }
+
+    /// As many runs at a time as the machine carries.
+    fn jobs(&self) -> usize {
+        files::raise();
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        files::carries(self.stage.roles.len()).clamp(1, cores * 2)
     }
 
     /// As many runs as were asked for, each condition at least once.
@@ -119,7 +128,7 @@ impl Stagehand<'_> {
         }
     }
 
-    fn failed(&self, run: &Recorded, failure: &Failure) -> (String, &'static str, Option<usize>) {
+    fn failed<'f>(&self, run: &Recorded, failure: &'f Failure) -> (String, &'f str, Option<usize>) {
         let name = |role: usize| &self.scenario.transcript.roles[role];
         match failure {
             Failure::Line(role, index) => {
@@ -162,6 +171,9 @@ impl Stagehand<'_> {
                 "look at `run` of the track in exercises/course.yaml, and at what the role is handed",
                 Some(*role),
             ),
+            Failure::Unplayed(unplayed) => {
+                (format!("the machine keeps it from being played: {}", unplayed.say), &unplayed.help, None)
+            }
             Failure::Spinning(role) => (
                 format!("`{}` computes for ever after this", name(*role)),
                 "let it end, or wait for something",
@@ -195,10 +207,6 @@ fn said(lane: &Lane) -> Vec<String> {
     let lines = stderr_lines(lane);
     let from = lines.len().saturating_sub(MAX_STDERR);
     lines[from..].iter().map(|line| format!("{}: {line}", lane.role)).collect()
-}
-
-fn jobs() -> usize {
-    std::thread::available_parallelism().map_or(2, std::num::NonZero::get) * 2
 }
 
 /// The solution passes what it was recorded with, and yet not always.

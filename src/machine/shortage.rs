@@ -1,0 +1,57 @@
+//! Of what the runner itself runs out, it runs out for all runs that are at work: files, processes and
+//! memory are limited for the process, or the user, as a whole. So it is noted once, here, from
+//! wherever it is found out, and each run looks whether it was hit.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::unplayed;
+use crate::fault::Fault;
+use crate::verdict::Unplayed;
+
+/// How often something was lacking, and what it was the last time.
+static LACKED: Mutex<(u64, Option<(Fault, String)>)> = Mutex::new((0, None));
+
+/// Raised each time.
+static RAISED: Notify = Notify::const_new();
+
+/// Notes an error, if it tells that the runner has run out of something that all runs share.
+pub fn note(error: &io::Error) {
+    let Some(fault @ (Fault::Files | Fault::Processes | Fault::Memory)) = Fault::of(error) else { return };
+    let mut lacked = LACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    *lacked = (lacked.0 + 1, Some((fault, error.to_string())));
+    drop(lacked);
+    RAISED.notify_waiters();
+}
+
+/// A moment, from which on a shortage matters.
+pub struct Since(u64);
+
+impl Since {
+    /// From now on.
+    pub fn now() -> Since {
+        Since(LACKED.lock().unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// What the runner has run out of since then.
+    pub fn met(&self) -> Option<Unplayed> {
+        let lacked = LACKED.lock().unwrap_or_else(PoisonError::into_inner);
+        let (fault, error) = lacked.1.as_ref().filter(|_| lacked.0 > self.0)?;
+        Some(unplayed(*fault, format!("The runner itself ran out: {} ({error}).", fault.what())))
+    }
+
+    /// Waits until the runner runs out of something.
+    pub async fn meets(&self) -> Unplayed {
+        loop {
+            let raised = RAISED.notified();
+            tokio::pin!(raised);
+            raised.as_mut().enable();
+            if let Some(unplayed) = self.met() {
+                return unplayed;
+            }
+            raised.await;
+        }
+    }
+}

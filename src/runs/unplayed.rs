@@ -1,0 +1,68 @@
+//! Was it the machine? What keeps a run from being played, told from what a program does wrong; see
+//! [`machine`](crate::machine).
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Plan, Programs, Seen};
+use crate::fault::Fault;
+use crate::machine::room::{self, Before};
+use crate::machine::shortage::Since;
+use crate::machine::{could_not, could_not_start, unplayed};
+use crate::matcher::Ending;
+use crate::process::PeerCommand;
+use crate::transcript::RoleId;
+use crate::verdict::{Failure, Unplayed};
+
+/// The signal that nobody can catch: the system ends with it what it has no memory for.
+const KILL: i32 = 9;
+
+/// A role that can't be started, by the machine's fault or the learner's.
+pub(super) fn not_started(command: &PeerCommand, role: RoleId, error: &io::Error) -> Failure {
+    let program = Path::new(command.run.first().map_or("", String::as_str));
+    match could_not_start(program, &command.dir, error) {
+        Some(unplayed) => Failure::Unplayed(unplayed),
+        None => Failure::NotStarted(role, format!("{}: {error}", command.run.join(" "))),
+    }
+}
+
+/// A link that can't be opened. An address that the machine does not have is one that a role has printed.
+pub(super) fn no_link(dialer: RoleId, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => Failure::NotStarted(dialer, error.to_string()),
+        _ => Failure::Unplayed(could_not("open a link", error)),
+    }
+}
+
+/// Why a run that is over could not be played, if so. All of it has ended by now.
+pub(super) fn reason(
+    plan: &Plan<'_>,
+    programs: &dyn Programs,
+    seen: &Seen,
+    before: &Before,
+    since: &Since,
+) -> Option<Unplayed> {
+    if matches!(seen.failure, Some(Failure::Unplayed(_))) {
+        return None;
+    }
+    // Even a run that has passed: what could not be looked at may have been wrong.
+    if let Some(unplayed) = since.met() {
+        return Some(unplayed);
+    }
+    seen.failure.as_ref()?;
+    let temporary = std::env::temp_dir();
+    seen.evidence.lanes.iter().enumerate().find_map(|(role, lane)| {
+        let who = &lane.role;
+        let name = &plan.stage.roles[plan.scenario.cast[role]].name;
+        let dir: PathBuf = programs.command(lane.party, name).dir;
+        let stderr = String::from_utf8_lossy(&lane.stderr);
+        // Where the scenario itself gives little memory, running out of it is the program's.
+        let lacked = before.lacked(&stderr, plan.scenario.memory.is_some(), &[&dir, &temporary]);
+        let killed = || {
+            let is = lane.ending == Some(Ending::Signal(KILL)) && before.has_killed() && room::is_short_of_memory();
+            is.then(|| unplayed(Fault::Memory, "The system has ended it: there was no memory left.".to_owned()))
+        };
+        let unplayed = lacked.or_else(killed)?;
+        Some(Unplayed { say: format!("Of {who}: {}", unplayed.say), ..unplayed })
+    })
+}
