@@ -49,7 +49,7 @@ use crate::matcher::{Captures, Matcher, Refused};
 use crate::pattern::Pattern;
 use crate::process::{Peer, PeerCommand, PeerEvent, strays};
 use crate::stillness::{SocketTable, Watch};
-use crate::transcript::{Action, LinkFault, LinkName, RoleId};
+use crate::transcript::{Action, LinkFault, LinkName, RoleId, StepKind};
 use crate::verdict::{Failure, RunId, Unplayed};
 
 pub use self::recording::{Found, Handed, Heard, Recorded, Shown, Unrecorded, record};
@@ -233,28 +233,44 @@ impl<'c> Player<'c> {
     async fn perform(&mut self) -> Result<(), Failure> {
         let plan = self.plan;
         let mut actions = plan.scenario.transcript.actions();
+        // Of a block of actions that is begun, so many are still to be done.
+        let mut begun = 0;
         loop {
             self.take_waiting()?;
-            if !self.matcher.ready() {
+            if begun == 0 && !self.matcher.ready() {
                 self.next_event().await?;
                 continue;
             }
             if self.order.is_some() && self.lets_something_go_first().await? {
                 continue;
             }
-            match actions.next() {
-                Some((_, action)) => {
-                    // Whatever is printed until then is printed above this line.
-                    if matches!(action, Action::UntilStill) {
-                        self.until_still().await?;
-                    }
-                    self.acted.push(self.start.elapsed());
-                    self.matcher.act();
-                    self.act(action).await?;
-                }
-                None => return self.settle().await,
+            let Some((step, action)) = actions.next() else { return self.settle().await };
+            // Whatever is printed until then is printed above this line.
+            if matches!(action, Action::UntilStill) {
+                self.until_still().await?;
             }
+            if begun == 0 {
+                begun = self.block(step.phase);
+                (0..begun).for_each(|_| self.matcher.act());
+            }
+            begun -= 1;
+            self.acted.push(self.start.elapsed());
+            self.act(action).await?;
         }
+    }
+
+    /// How many actions belong together, from this one on. One is done at a time. But where the order of
+    /// events is chosen, other things may happen between actions that follow each other in the transcript:
+    /// what comes of the first may come before the last is done.
+    fn block(&self, first: usize) -> usize {
+        if self.order.is_none() {
+            return 1;
+        }
+        let steps = self.plan.scenario.transcript.steps.iter().skip_while(|step| step.phase < first);
+        let acts = steps.skip_while(|step| matches!(step.kind, StepKind::Expect(..)));
+        let block = acts
+            .take_while(|step| matches!(&step.kind, StepKind::Act(action) if !matches!(action, Action::UntilStill)));
+        block.count().max(1)
     }
 
     /// Takes the events that have already come, so that a line that came before an action is

@@ -178,7 +178,7 @@ impl Player<'_> {
                 self.patience.habits[role].hidden = self.has_hidden_timers(role);
             }
         }
-        if look.is_at_rest() {
+        if look.is_at_rest() && self.is_worth_a_closer_look() {
             self.see_past_the_links(peers);
         }
         if look.is_holding() && self.may_release(look) {
@@ -196,6 +196,12 @@ impl Player<'_> {
             self.patience.nap_with(look);
         }
         judgement
+    }
+
+    /// Has everybody slept for long enough that it matters what happens past the links?
+    fn is_worth_a_closer_look(&self) -> bool {
+        let quiet = |habit: &Habit| habit.mark.is_none() || habit.asleep >= SURE || habit.naps > 0;
+        self.order.is_some() || self.patience.habits.iter().all(quiet)
     }
 
     /// At rest, is it time to let go of what is held back? What is joined goes on at once; an order of
