@@ -255,9 +255,9 @@ impl Node {
 
 /// Chats with `peer` until both sides have said everything.
 ///
-/// An error says why the chat was lost. The other side may have gone at any time,
-/// so [`still_up`] is asked whenever a half has ended: only if the connection is
-/// up can the end have been meant.
+/// An error says why the chat was lost. The end of what we receive was meant if
+/// the connection is [`still_up`] after it. The other side may also die later,
+/// when it has left and we still talk: then `gone` says so, as our lines end.
 ///
 /// When sending fails, lines that the other side sent before may still be on
 /// their way, so that failure is kept until everything has been received.
@@ -276,7 +276,9 @@ pub async fn converse(
         up.inspect(|()| println!("{peer} has left"))
     };
     let (sent, ()) = tokio::try_join!(sending, receiving)?;
-    still_up(peer, control, gone).await?;
+    if let Some(why) = gone.get() {
+        return Err(why.clone());
+    }
     sent.map_err(|reason| reason.to_string())
 }
 
@@ -323,7 +325,7 @@ pub async fn still_up(peer: PeerId, control: &Control, gone: &Gone) -> Result<()
         biased; // An answer that has come counts, whatever has come of the connection since.
         answer = control.open_stream(peer, ping::PROTOCOL_NAME) => match answer {
             Ok(_) | Err(OpenStreamError::UnsupportedProtocol(_)) => Ok(()),
-            Err(reason) => Err(reason.to_string()),
+            Err(reason) => Err(format!("no answer: {reason}")),
         },
         why = gone.wait() => Err(why.clone()),
     }
@@ -331,10 +333,10 @@ pub async fn still_up(peer: PeerId, control: &Control, gone: &Gone) -> Result<()
 
 /// Waits until the chat is over for the other side, too.
 ///
-/// A connection that closes takes along what its streams have not delivered, the
-/// ends included. What has arrived at the other machine need not have been read
-/// there: libp2p answers pings and takes streams in by itself, while the program
-/// is still busy with the line before the last. So it is the program that we ask.
+/// If the connection closes before the other program has read our end, that end is
+/// a loss there. And what has arrived at the other machine need not have been read:
+/// libp2p answers pings and takes streams in by itself, while the program is still
+/// busy with the line before the last. So it is the program that we ask.
 ///
 /// A stream that ends without an answer was dropped on the way: libp2p keeps one
 /// new stream for a program that is busy, and drops the next. We ask again. A peer

@@ -268,8 +268,8 @@ impl Node {
 ///
 /// When [`receive`] has come to the end of the stream, the other side may have
 /// meant it, or the connection may have gone away. Ask [`still_up`]: if it is
-/// up, print `PEER has left`. Ask once more when both directions have ended: the
-/// other side may have left, and then have died while we still talked.
+/// up, print `PEER has left`. The other side may also die later, when it has left
+/// and we still talk. Our lines end then, too, and `gone` says why (`SetOnce::get`).
 ///
 /// A finer point, as over plain TCP: when sending fails, lines that came in
 /// before may still be waiting to be read. They should be printed before you
@@ -331,10 +331,10 @@ pub async fn still_up(peer: PeerId, control: &Control, gone: &Gone) -> Result<()
 
 /// Waits until the chat is over for the other side, too.
 ///
-/// A connection that closes takes along what its streams have not delivered, the
-/// ends included. What has arrived at the other machine need not have been read
-/// there: libp2p answers pings and takes streams in by itself, while the program
-/// is still busy with the line before the last. So it is the program that you ask.
+/// If the connection closes before the other program has read our end, that end is
+/// a loss there. And what has arrived at the other machine need not have been read:
+/// libp2p answers pings and takes streams in by itself, while the program is still
+/// busy with the line before the last. So it is the program that you ask.
 ///
 /// Open a stream for the protocol [`HEARD`], and wait for one line on it
 /// ([`next_line`], as in [`receive`]): [`answer`] writes it on the other side, when
