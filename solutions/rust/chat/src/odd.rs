@@ -17,7 +17,7 @@
 use std::error::Error;
 use std::io;
 
-use chat::{Gone, Node, Typed, next_line, still_up};
+use chat::{Gone, Node, Typed, answer, next_line, still_up};
 use futures::io::{BufReader, ReadHalf, WriteHalf};
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use libp2p::swarm::SwarmEvent;
@@ -132,9 +132,8 @@ impl Odd<'_> {
         let _ = self.writer.close().await;
         let _ = self.reader.read_to_end(&mut Vec::new()).await;
         while self.question.is_some() || self.asked().await.is_ok() {
-            if let Some(mut question) = self.question.take() {
-                let _ = question.write_all(b"heard\n").await;
-                let _ = question.close().await;
+            if let Some(question) = self.question.take() {
+                answer(question).await;
             }
         }
     }

@@ -195,7 +195,7 @@ impl Node {
         // hold up the others. A real program would set one, and drop the peer.
         let (to_send, lines) = mpsc::unbounded_channel();
         let lines_left = (!self.input_ended).then_some(to_send);
-        let (to_answer, questions) = mpsc::unbounded_channel();
+        let (to_answer, mut questions) = mpsc::unbounded_channel();
         let gone = Rc::new(Gone::new());
         let chat = Chat {
             lines: lines_left,
@@ -212,9 +212,14 @@ impl Node {
         self.talks.push(Box::pin(async move {
             let result = converse(peer, stream, lines, &control, &gone).await;
             if result.is_ok() {
+                let answering = async {
+                    while let Some(question) = questions.recv().await {
+                        answer(question).await;
+                    }
+                };
                 tokio::select! {
                     () = heard_out(peer, control) => {}
-                    () = answer(questions) => {} // It ends when the connection is gone.
+                    () = answering => {} // It ends when the connection is gone.
                 }
             }
             (peer, result)
@@ -224,11 +229,12 @@ impl Node {
     /// Hands the question whether it was heard out to the chat with `peer`.
     /// (Nothing to do here.)
     ///
-    /// The chat answers when it is over, and not before. If there is none, there is
-    /// nothing to answer: the stream is dropped.
+    /// The chat answers when it is over, and not before. If none goes on, it is over.
     pub fn asked(&mut self, peer: PeerId, question: Stream) {
         if let Some(chat) = self.chats.get(&peer) {
             let _ = chat.questions.send(question); // Or else this chat has just been lost.
+        } else {
+            tokio::spawn(answer(question));
         }
     }
 
@@ -347,16 +353,14 @@ pub async fn heard_out(peer: PeerId, control: Control) {
     todo!("8. ask the program of the other side whether the chat is over, and wait for its answer")
 }
 
-/// Answers the other side, as often as it asks, that the chat is over for us.
+/// Answers the other side that the chat is over for us.
 /// (Nothing to do here.)
 ///
 /// The answer is a line, and not just the end of the stream: a stream that the
 /// library drops ends as well.
-pub async fn answer(mut questions: mpsc::UnboundedReceiver<Stream>) {
-    while let Some(mut question) = questions.recv().await {
-        let _ = question.write_all(b"heard\n").await; // Or else nobody waits any more.
-        let _ = question.close().await;
-    }
+pub async fn answer(mut question: Stream) {
+    let _ = question.write_all(b"heard\n").await; // Or else nobody waits any more.
+    let _ = question.close().await;
 }
 
 /// Reads one line, without its newline; `None` at the end. (Nothing to do here.)
