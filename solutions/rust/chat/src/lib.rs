@@ -349,8 +349,8 @@ pub async fn still_up(peer: PeerId, control: &Control, gone: &Gone) -> Result<()
 /// that does not know the protocol refuses, and is not waited for. If the
 /// connection is gone, so be it: for us the chat was over.
 pub async fn heard_out(peer: PeerId, mut control: Control) {
-    while let Ok(question) = control.open_stream(peer, HEARD).await {
-        if let Ok(Some(_)) = next_line(&mut BufReader::new(question)).await {
+    while let Ok(mut question) = control.open_stream(peer, HEARD).await {
+        if question.read(&mut [0]).await.is_ok_and(|bytes| bytes > 0) {
             break;
         }
     }

@@ -342,12 +342,12 @@ pub async fn still_up(peer: PeerId, control: &Control, gone: &Gone) -> Result<()
 /// libp2p answers pings and takes streams in by itself, while the program is still
 /// busy with the line before the last. So it is the program that you ask.
 ///
-/// Open a stream for the protocol [`HEARD`], and wait for one line on it
-/// ([`next_line`], as in [`receive`]): [`answer`] writes it on the other side, when
-/// the chat is over there. A stream that ends without a line was dropped on the
-/// way: libp2p keeps one new stream for a program that is busy, and drops the next.
-/// Ask again, in a loop. When opening fails, there is nothing to wait for: the peer
-/// does not know the protocol, or the connection is gone, and so be it.
+/// Open a stream for the protocol [`HEARD`], and read from it: [`answer`] writes a
+/// line on the other side, when the chat is over there, and one byte of it will do
+/// (`AsyncReadExt::read`). A stream that ends without a byte was dropped on the way:
+/// libp2p keeps one new stream for a program that is busy, and drops the next. Ask
+/// again, in a loop. When opening fails, there is nothing to wait for: the peer does
+/// not know the protocol, or the connection is gone, and so be it.
 pub async fn heard_out(peer: PeerId, control: Control) {
     let _ = (peer, control);
     todo!("8. ask the program of the other side whether the chat is over, and wait for its answer")
