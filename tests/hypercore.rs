@@ -38,6 +38,33 @@ fn we_write_and_javascript_11_views() {
     javascript_views("11");
 }
 
+/// A key that is a hash: no point of the curve, or one by chance. Either way the viewer says what it needs.
+#[test]
+fn javascript_11_writes_in_its_own_format() {
+    let Some(tools) = &*TOOLS else { return };
+    let (mut refused, mut tried) = (0, 0);
+    for round in 0.. {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let mut writer = tools.javascript("11-default", &["writer", &path("writer"), "alice"]);
+        let key = writer.line_with("key ");
+        let address = writer.line_with("listening on ");
+        writer.types("one");
+        writer.message();
+        let mut viewer = tools.ours("viewer", &[&path("viewer"), &key, &address]);
+        let line = viewer.message();
+        assert!(line.contains("compat: true"), "{line}");
+        match line.starts_with("cannot replicate: ") {
+            true => tried += 1,
+            false => refused += 1,
+        }
+        if refused > 0 && tried > 0 {
+            break;
+        }
+        assert!(round < 100, "one in two hashes is a point: {tried} of {}", refused + tried);
+    }
+}
+
 fn javascript_writes(version: &str) {
     let Some(tools) = &*TOOLS else { return };
     for round in 0..TIMES {

@@ -3,19 +3,20 @@
 //     node peer.js VERSION writer FOLDER NICKNAME
 //     node peer.js VERSION viewer FOLDER KEY ADDRESS
 //
-// VERSION is 10 or 11. They print what the stage's programs print.
+// VERSION is 10, 11 or 11-default. They print what the stage's programs print.
 'use strict'
 
 const net = require('net')
 const readline = require('readline')
 
 const [version, role, folder, ...rest] = process.argv.slice(2)
-const Hypercore = require(`hypercore-${version}`)
+const Hypercore = require(`hypercore-${version.split('-')[0]}`)
 
 async function main () {
   const key = role === 'viewer' ? Buffer.from(rest[0], 'hex') : null
   // From version 11 on, a feed has another format unless one asks for the one that all know.
-  const feed = new Hypercore(folder, key, { valueEncoding: 'json', compat: true })
+  const compat = version !== '11-default'
+  const feed = new Hypercore(folder, key, { valueEncoding: 'json', compat })
   await feed.ready()
   feed.createReadStream({ live: true }).on('data', ({ timestamp, nickname, text }) => {
     console.log(`${timestamp} ${nickname}: ${text}`)

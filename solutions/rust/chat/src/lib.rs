@@ -8,17 +8,17 @@
 //! * [`converse`]: one chat, both directions at the same time.
 //! * [`send`] and [`receive`]: one direction each, into the sink of the stream
 //!   and out of its source.
-//! * [`heard_out`]: what has to be known before anybody hangs up.
 //! * [`still_up`]: whether an end was meant.
+//! * [`heard_out`] and [`answer`]: what has to be known before anybody hangs up.
 //! * [`next_line`] and [`typed_lines`]: lines, as in a chat over plain TCP.
 //!
 //! The protocol: whoever has dialed opens a stream. Each side sends lines of
 //! UTF-8 text on it, ends each of them with a newline, and closes its half when
-//! it has said everything. When both halves are closed, a side that knows that
-//! the other one has heard all of it may close the connection. A connection
-//! that goes away earlier is lost.
+//! it has said everything. A chat is over for a side that has said everything and
+//! has heard everything. It then asks whether the chat is over for the other side,
+//! too, on a stream of [`HEARD`], and may close the connection when the answer has
+//! come. A connection that goes away earlier is lost.
 
-use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -32,11 +32,17 @@ use futures::{
 };
 use libp2p::swarm::SwarmEvent;
 use libp2p::{PeerId, Stream, StreamProtocol, Swarm, SwarmBuilder, noise, ping, tcp, yamux};
-use libp2p_stream::{Behaviour, Control, IncomingStreams};
-use tokio::sync::mpsc;
+use libp2p_stream::{Behaviour, Control, IncomingStreams, OpenStreamError};
+use tokio::sync::{SetOnce, mpsc};
 
 /// The name by which two peers agree on what a stream is for.
 pub const CHAT: StreamProtocol = StreamProtocol::new("/libp2p/chat/1.0.0");
+
+/// The name of a stream that asks: "Is the chat over for you, too?"
+///
+/// The one who is asked keeps the stream until it is, and then writes one line,
+/// `heard`. A stream that ends without a line has not been answered.
+pub const HEARD: StreamProtocol = StreamProtocol::new("/libp2p/chat/heard/1.0.0");
 
 /// The longest line that is accepted, in bytes, without its newline.
 pub const MAX_LINE: usize = 1024 * 1024;
@@ -47,19 +53,22 @@ pub type Typed = mpsc::Receiver<io::Result<String>>;
 /// The lines that one chat has to send; they end when the input has ended.
 pub type Lines = mpsc::UnboundedReceiver<String>;
 
-/// Why the connection below a chat is gone; empty as long as it is up.
-pub type Gone = OnceCell<String>;
+/// Why the connection below a chat is gone; empty as long as the swarm has not said so.
+pub type Gone = SetOnce<String>;
 
 /// A peer: its swarm, and the chats that go on over the swarm's connections.
 ///
-/// All of it runs in one task, so the chats need no locks, and it is certain in
-/// which order things are looked at. [`Node::step`] says why that matters.
+/// All of it runs in one task, so the chats need no locks. The connections have
+/// tasks of their own, perhaps in other threads: what a chat finds in its stream
+/// and what the swarm has to tell come in any order.
 pub struct Node {
     pub swarm: Swarm<Behaviour>,
     /// Opens streams to other peers.
     pub control: Control,
     /// The chat streams that other peers open.
     pub incoming: IncomingStreams,
+    /// The streams on which other peers ask whether they were heard out.
+    pub questions: IncomingStreams,
     pub typed: Typed,
     input_ended: bool,
     chats: HashMap<PeerId, Chat>,
@@ -71,6 +80,7 @@ pub struct Node {
 /// What the node keeps of a chat whose connection is open.
 struct Chat {
     lines: Option<mpsc::UnboundedSender<String>>,
+    questions: mpsc::UnboundedSender<Stream>,
     gone: Rc<Gone>,
 }
 
@@ -98,10 +108,12 @@ impl Node {
             .build();
         let mut control = swarm.behaviour().new_control();
         let incoming = control.accept(CHAT).map_err(|reason| reason.to_string())?;
+        let questions = control.accept(HEARD).map_err(|reason| reason.to_string())?;
         Ok(Self {
             swarm,
             control,
             incoming,
+            questions,
             typed: typed_lines(),
             input_ended: false,
             chats: HashMap::new(),
@@ -134,15 +146,13 @@ impl Node {
     /// move without that: `with_tokio` makes a task of each connection. But nobody
     /// would hear of its end.)
     ///
-    /// `biased` polls the branches from top to bottom. When a connection goes
-    /// away, the streams on it end in the same moment, and a stream can't tell
-    /// that from an end that the other side has meant. The swarm can: it is
-    /// asked before any chat looks at its stream.
+    /// `select!` looks at the branches in a different order each time, so that no
+    /// branch can keep the others waiting. No outcome may depend on that order.
     pub async fn step(&mut self) {
         tokio::select! {
-            biased;
             event = self.swarm.select_next_some() => self.note(event),
             Some((peer, stream)) = self.incoming.next() => self.start(peer, stream),
+            Some((peer, stream)) = self.questions.next() => self.asked(peer, stream),
             Some((peer, result)) = self.talks.next() => self.part(peer, result),
             line = self.typed.recv(), if !self.input_ended => self.say(line),
         }
@@ -179,28 +189,53 @@ impl Node {
         // hold up the others. A real program would set one, and drop the peer.
         let (to_send, lines) = mpsc::unbounded_channel();
         let lines_left = (!self.input_ended).then_some(to_send);
+        let (to_answer, mut questions) = mpsc::unbounded_channel();
         let gone = Rc::new(Gone::new());
         let chat = Chat {
             lines: lines_left,
+            questions: to_answer,
             gone: Rc::clone(&gone),
         };
-        self.chats.insert(peer, chat);
+        if self.swarm.is_connected(&peer) {
+            self.chats.insert(peer, chat);
+        } else {
+            let _ = gone.set("gone before the chat began".to_owned()); // The swarm has said so.
+        }
 
         let control = self.control.clone();
         self.talks.push(Box::pin(async move {
-            let result = converse(peer, stream, lines, &gone).await;
+            let result = converse(peer, stream, lines, &control, &gone).await;
             if result.is_ok() {
-                heard_out(peer, control).await;
+                let answering = async {
+                    while let Some(question) = questions.recv().await {
+                        answer(question).await;
+                    }
+                };
+                tokio::select! {
+                    () = heard_out(peer, control) => {}
+                    () = answering => {} // It ends when the connection is gone.
+                }
             }
             (peer, result)
         }));
+    }
+
+    /// Hands the question whether it was heard out to the chat with `peer`.
+    ///
+    /// The chat answers when it is over, and not before. If none goes on, it is over.
+    pub fn asked(&mut self, peer: PeerId, question: Stream) {
+        if let Some(chat) = self.chats.get(&peer) {
+            let _ = chat.questions.send(question); // Or else this chat has just been lost.
+        } else {
+            tokio::spawn(answer(question));
+        }
     }
 
     /// Closes the connection over which a chat went.
     ///
     /// It is closed in good order, which takes its time, and the swarm has to be
     /// driven meanwhile: the chat is kept until `ConnectionClosed` says that it is
-    /// done. What we said has been heard by then, or there was nobody to hear it.
+    /// done.
     pub fn part(&mut self, peer: PeerId, result: Result<(), String>) {
         if let Err(why) = result {
             println!("lost {peer}: {why}");
@@ -226,11 +261,9 @@ impl Node {
 
 /// Chats with `peer` until both sides have said everything.
 ///
-/// An error says why the chat was lost. The other side may have gone at any
-/// time, so the connection is looked at whenever a half has ended: only if it is
-/// up can the end have been meant. That is enough, as nobody who plays by the
-/// rules closes a connection before both sides have heard all (see
-/// [`heard_out`]).
+/// An error says why the chat was lost. The end of what we receive was meant if
+/// the connection is [`still_up`] after it. The other side may also die later,
+/// when it has left and we still talk: then `gone` says so, as our lines end.
 ///
 /// When sending fails, lines that the other side sent before may still be on
 /// their way, so that failure is kept until everything has been received.
@@ -238,25 +271,21 @@ pub async fn converse(
     peer: PeerId,
     stream: Stream,
     lines: Lines,
+    control: &Control,
     gone: &Gone,
 ) -> Result<(), String> {
     let (reader, writer) = stream.split();
     let sending = async { Ok(send(writer, lines).await) };
     let receiving = async {
         receive(reader).await.map_err(|reason| reason.to_string())?;
-        still_up(gone).inspect(|()| println!("{peer} has left"))
+        let up = still_up(peer, control, gone).await;
+        up.inspect(|()| println!("{peer} has left"))
     };
     let (sent, ()) = tokio::try_join!(sending, receiving)?;
-    still_up(gone)?;
-    sent.map_err(|reason| reason.to_string())
-}
-
-/// An error when the connection is gone.
-pub fn still_up(gone: &Gone) -> Result<(), String> {
-    match gone.get() {
-        None => Ok(()),
-        Some(why) => Err(why.clone()),
+    if let Some(why) = gone.get() {
+        return Err(why.clone());
     }
+    sent.map_err(|reason| reason.to_string())
 }
 
 /// Sends every line that is typed, then the end: into the sink of the stream.
@@ -285,18 +314,55 @@ pub async fn receive(reader: impl AsyncRead + Unpin) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the other side has taken in everything that was sent to it.
+/// Asks whether the connection is still up; an error says why it is gone.
 ///
-/// A connection that closes sweeps away what marks the end of its streams: a
-/// peer that gets both at once sees a loss. So before we hang up, we ask for
-/// something, and wait for the answer. Messages on a connection keep their
-/// order, so when the answer is here, the end has been seen.
+/// When a connection goes away, the streams on it end, and a stream can't tell
+/// that from an end that the other side has meant. So we ask for something after
+/// we have seen the end. An answer has come over the connection, which has
+/// outlived the end, then: nobody who plays by the rules closes it before both
+/// sides know that the chat is over (see [`heard_out`]).
 ///
-/// What we ask for is a stream for pings, and what is answered does not matter.
-/// A peer without that protocol says so, and that is an answer. If the
-/// connection goes away meanwhile, so be it: both sides had said everything.
+/// What we ask for is a stream for pings, and what is answered does not matter. A
+/// peer without that protocol says so, and that is an answer. There is none if
+/// opening fails, or if the swarm says that the connection is gone.
+pub async fn still_up(peer: PeerId, control: &Control, gone: &Gone) -> Result<(), String> {
+    let mut control = control.clone();
+    tokio::select! {
+        biased; // An answer that has come counts, whatever has come of the connection since.
+        answer = control.open_stream(peer, ping::PROTOCOL_NAME) => match answer {
+            Ok(_) | Err(OpenStreamError::UnsupportedProtocol(_)) => Ok(()),
+            Err(reason) => Err(format!("no answer: {reason}")),
+        },
+        why = gone.wait() => Err(why.clone()),
+    }
+}
+
+/// Waits until the chat is over for the other side, too.
+///
+/// If the connection closes before the other program has read our end, that end is
+/// a loss there. And what has arrived at the other machine need not have been read:
+/// libp2p answers pings and takes streams in by itself, while the program is still
+/// busy with the line before the last. So it is the program that we ask.
+///
+/// A stream that ends without an answer was dropped on the way: libp2p keeps one
+/// new stream for a program that is busy, and drops the next. We ask again. A peer
+/// that does not know the protocol refuses, and is not waited for. If the
+/// connection is gone, so be it: for us the chat was over.
 pub async fn heard_out(peer: PeerId, mut control: Control) {
-    let _ = control.open_stream(peer, ping::PROTOCOL_NAME).await;
+    while let Ok(mut question) = control.open_stream(peer, HEARD).await {
+        if question.read(&mut [0]).await.is_ok_and(|bytes| bytes > 0) {
+            break;
+        }
+    }
+}
+
+/// Answers the other side that the chat is over for us.
+///
+/// The answer is a line, and not just the end of the stream: a stream that the
+/// library drops ends as well.
+pub async fn answer(mut question: Stream) {
+    let _ = question.write_all(b"heard\n").await; // Or else nobody waits any more.
+    let _ = question.close().await;
 }
 
 /// Reads one line, without its newline; `None` at the end.

@@ -62,6 +62,8 @@ pub enum Error {
     Folder(String),
     /// A text is no key.
     NoKey(String),
+    /// 32 bytes that are no public key: no point of the curve Ed25519.
+    NoPoint(Key),
     /// The two sides did not come to an agreement on the encryption.
     Handshake(String),
     /// The other side is connected because of another feed.
@@ -71,6 +73,9 @@ pub enum Error {
     /// What came as this block is not what the writer has signed. `None`: it was
     /// about the length of the feed.
     Forged(Option<u64>),
+    /// The feed is signed in a form that is not ours: that of Hypercore 11 without
+    /// `compat: true`.
+    OtherFormat,
     /// The other side does not keep to the protocol.
     Protocol(String),
 }
@@ -88,8 +93,12 @@ impl Feed {
 
     /// Opens the copy of the feed with this key in a folder; begins an empty one where
     /// there is none. Nothing can be appended to it.
+    ///
+    /// The key of a feed that Hypercore 11 has made without `compat: true` is the hash
+    /// of a manifest, which names the public key. One in two hashes is a point of the
+    /// curve by chance: such a copy is opened, and fails with [`Error::OtherFormat`].
     pub async fn clone_of(folder: impl AsRef<Path>, key: Key) -> Result<Feed, Error> {
-        let public = VerifyingKey::from_bytes(&key.0).map_err(|_| Error::NoKey(key.to_string()))?;
+        let public = VerifyingKey::from_bytes(&key.0).map_err(|_| Error::NoPoint(key))?;
         let keys = PartialKeypair {
             public,
             secret: None,
@@ -232,6 +241,12 @@ impl fmt::Display for Error {
                 f,
                 "{text:?} is no public key, which has 64 hexadecimal digits"
             ),
+            Error::NoPoint(key) => write!(
+                f,
+                "{key} is no public key: it has 64 digits, but is no point of the curve \
+                 Ed25519. Is it a hash? Hypercore 11 makes one of a feed unless it is told \
+                 `compat: true`"
+            ),
             Error::Handshake(reason) => write!(f, "no agreement on the encryption ({reason})"),
             Error::OtherFeed => f.write_str("the other side has another feed"),
             Error::HungUp => f.write_str("the other side has hung up"),
@@ -239,6 +254,10 @@ impl fmt::Display for Error {
                 write!(f, "block {index} is not what the writer has signed")
             }
             Error::Forged(None) => f.write_str("the length is not what the writer has signed"),
+            Error::OtherFormat => f.write_str(
+                "the feed is signed in another form; Hypercore 11 makes ours when it is told \
+                 `compat: true`",
+            ),
             Error::Protocol(reason) => write!(f, "the other side breaks the protocol: {reason}"),
         }
     }

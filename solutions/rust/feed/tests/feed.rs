@@ -201,6 +201,13 @@ async fn keys_are_checked() {
         assert_eq!(feed.key().to_string().parse::<Key>().unwrap(), feed.key());
         assert_ne!(feed.discovery_key(), feed.key());
         assert!(matches!("hello".parse::<Key>(), Err(Error::NoKey(_))));
+        // 64 digits, but the hash of a manifest of Hypercore 11, and no point of the curve.
+        let hash = "3077b3c7438780dad9472c3acf6f95ec8c43df9d298745e44c98623090825a50";
+        let hash: Key = hash.parse().unwrap();
+        let refused = Feed::clone_of(tempfile::tempdir().unwrap().path(), hash).await;
+        let reason = refused.err().unwrap();
+        assert!(matches!(reason, Error::NoPoint(key) if key == hash));
+        assert!(reason.to_string().contains("compat: true"), "{reason}");
         let (copied, copy) = copy_of(&feed).await;
         drop(copy);
         let (_folder, other) = written(&[]).await;

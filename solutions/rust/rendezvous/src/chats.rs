@@ -3,7 +3,14 @@
 //! A chat is a stream. Each has a task, which prints what comes and sends what is
 //! typed, until one of the two sides hangs up: it closes its half of the stream,
 //! and the other side then closes its own. So nobody has to wait until another
-//! user is tired of it, and each side has heard all that the other one said.
+//! user is tired of it, and each side has heard all that the other one said: the
+//! end that comes back is the answer of the other program, which has read ours.
+//! (If both hang up in the same moment, neither end is an answer. Then what has
+//! been said is still delivered, as [`crate::leave`] closes connections in good
+//! order.)
+//!
+//! A chat that is lost counts as one that has ended. The exercise `chat` tells the
+//! two apart, and has a question and an answer for that.
 
 use std::pin::pin;
 use std::{io, thread};

@@ -8,22 +8,22 @@
 //! * [`converse`]: one chat, both directions at the same time.
 //! * [`send`] and [`receive`]: one direction each, into the sink of the stream
 //!   and out of its source.
-//! * [`heard_out`]: what has to be known before anybody hangs up.
 //! * [`still_up`]: whether an end was meant.
+//! * [`heard_out`] and [`answer`]: what has to be known before anybody hangs up.
 //! * [`next_line`] and [`typed_lines`]: lines, as in a chat over plain TCP.
 //!
 //! The protocol: whoever has dialed opens a stream. Each side sends lines of
 //! UTF-8 text on it, ends each of them with a newline, and closes its half when
-//! it has said everything. When both halves are closed, a side that knows that
-//! the other one has heard all of it may close the connection. A connection
-//! that goes away earlier is lost.
+//! it has said everything. A chat is over for a side that has said everything and
+//! has heard everything. It then asks whether the chat is over for the other side,
+//! too, on a stream of [`HEARD`], and may close the connection when the answer has
+//! come. A connection that goes away earlier is lost.
 //!
-//! There are seven holes, numbered in the order in which you meet them when you
+//! There are eight holes, numbered in the order in which you meet them when you
 //! run the programs: 1 is in `alice.rs`, 3 in `bob.rs`, the others are here. Each
 //! holds a `let _ = …` for its arguments, which only keeps the compiler quiet:
 //! it goes away with the `todo!`.
 
-use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -31,14 +31,20 @@ use std::{io, thread};
 
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
-use futures::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite};
+use futures::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::swarm::SwarmEvent;
 use libp2p::{PeerId, Stream, StreamProtocol, Swarm, SwarmBuilder, noise, tcp, yamux};
 use libp2p_stream::{Behaviour, Control, IncomingStreams};
-use tokio::sync::mpsc;
+use tokio::sync::{SetOnce, mpsc};
 
 /// The name by which two peers agree on what a stream is for.
 pub const CHAT: StreamProtocol = StreamProtocol::new("/libp2p/chat/1.0.0");
+
+/// The name of a stream that asks: "Is the chat over for you, too?"
+///
+/// The one who is asked keeps the stream until it is, and then writes one line,
+/// `heard`. A stream that ends without a line has not been answered.
+pub const HEARD: StreamProtocol = StreamProtocol::new("/libp2p/chat/heard/1.0.0");
 
 /// The longest line that is accepted, in bytes, without its newline.
 pub const MAX_LINE: usize = 1024 * 1024;
@@ -49,19 +55,22 @@ pub type Typed = mpsc::Receiver<io::Result<String>>;
 /// The lines that one chat has to send; they end when the input has ended.
 pub type Lines = mpsc::UnboundedReceiver<String>;
 
-/// Why the connection below a chat is gone; empty as long as it is up.
-pub type Gone = OnceCell<String>;
+/// Why the connection below a chat is gone; empty as long as the swarm has not said so.
+pub type Gone = SetOnce<String>;
 
 /// A peer: its swarm, and the chats that go on over the swarm's connections.
 ///
-/// All of it runs in one task, so the chats need no locks, and it is certain in
-/// which order things are looked at. [`Node::step`] says why that matters.
+/// All of it runs in one task, so the chats need no locks. The connections have
+/// tasks of their own, perhaps in other threads: what a chat finds in its stream
+/// and what the swarm has to tell come in any order.
 pub struct Node {
     pub swarm: Swarm<Behaviour>,
     /// Opens streams to other peers.
     pub control: Control,
     /// The chat streams that other peers open.
     pub incoming: IncomingStreams,
+    /// The streams on which other peers ask whether they were heard out.
+    pub questions: IncomingStreams,
     pub typed: Typed,
     input_ended: bool,
     chats: HashMap<PeerId, Chat>,
@@ -73,6 +82,7 @@ pub struct Node {
 /// What the node keeps of a chat whose connection is open.
 struct Chat {
     lines: Option<mpsc::UnboundedSender<String>>,
+    questions: mpsc::UnboundedSender<Stream>,
     gone: Rc<Gone>,
 }
 
@@ -100,10 +110,12 @@ impl Node {
             .build();
         let mut control = swarm.behaviour().new_control();
         let incoming = control.accept(CHAT).map_err(|reason| reason.to_string())?;
+        let questions = control.accept(HEARD).map_err(|reason| reason.to_string())?;
         Ok(Self {
             swarm,
             control,
             incoming,
+            questions,
             typed: typed_lines(),
             input_ended: false,
             chats: HashMap::new(),
@@ -130,11 +142,13 @@ impl Node {
 
     /// Waits for whatever comes next, and deals with it.
     ///
-    /// There are four things that can come, and one method for each:
+    /// There are five things that can come, and one method for each:
     ///
     /// * an event of the swarm (`StreamExt::select_next_some`): [`Node::note`];
     /// * a stream that another peer has opened (`StreamExt::next` of
     ///   `self.incoming`): [`Node::start`];
+    /// * a stream on which another peer asks whether it was heard out
+    ///   (`StreamExt::next` of `self.questions`): [`Node::asked`];
     /// * the end of a chat (`StreamExt::next` of `self.talks`): [`Node::part`];
     /// * a typed line, or the end of the input (`recv` of `self.typed`), unless
     ///   the input has ended before: [`Node::say`].
@@ -144,12 +158,10 @@ impl Node {
     /// connections while somebody polls it, and only then. And `self.talks` are
     /// the chats themselves: to wait for the end of one makes them all go on.
     ///
-    /// When a connection goes away, the streams on it end in the same moment,
-    /// and a stream can't tell that from an end that the other side has meant.
-    /// The swarm can. So ask it before any chat looks at its stream: read what
-    /// `biased;` does in a `select!`, and put the branches in order.
+    /// `select!` looks at the branches in a different order each time, so that no
+    /// branch can keep the others waiting. No outcome may depend on that order.
     pub async fn step(&mut self) {
-        todo!("2. wait for the swarm, new streams, chats that end and typed lines at once")
+        todo!("2. wait for the swarm, streams, questions, ended chats and typed lines at once")
     }
 
     /// Tells a chat that its connection is gone. (Nothing to do here.)
@@ -183,28 +195,54 @@ impl Node {
         // hold up the others. A real program would set one, and drop the peer.
         let (to_send, lines) = mpsc::unbounded_channel();
         let lines_left = (!self.input_ended).then_some(to_send);
+        let (to_answer, mut questions) = mpsc::unbounded_channel();
         let gone = Rc::new(Gone::new());
         let chat = Chat {
             lines: lines_left,
+            questions: to_answer,
             gone: Rc::clone(&gone),
         };
-        self.chats.insert(peer, chat);
+        if self.swarm.is_connected(&peer) {
+            self.chats.insert(peer, chat);
+        } else {
+            let _ = gone.set("gone before the chat began".to_owned()); // The swarm has said so.
+        }
 
         let control = self.control.clone();
         self.talks.push(Box::pin(async move {
-            let result = converse(peer, stream, lines, &gone).await;
+            let result = converse(peer, stream, lines, &control, &gone).await;
             if result.is_ok() {
-                heard_out(peer, control).await;
+                let answering = async {
+                    while let Some(question) = questions.recv().await {
+                        answer(question).await;
+                    }
+                };
+                tokio::select! {
+                    () = heard_out(peer, control) => {}
+                    () = answering => {} // It ends when the connection is gone.
+                }
             }
             (peer, result)
         }));
+    }
+
+    /// Hands the question whether it was heard out to the chat with `peer`.
+    /// (Nothing to do here.)
+    ///
+    /// The chat answers when it is over, and not before. If none goes on, it is over.
+    pub fn asked(&mut self, peer: PeerId, question: Stream) {
+        if let Some(chat) = self.chats.get(&peer) {
+            let _ = chat.questions.send(question); // Or else this chat has just been lost.
+        } else {
+            tokio::spawn(answer(question));
+        }
     }
 
     /// Closes the connection over which a chat went. (Nothing to do here.)
     ///
     /// It is closed in good order, which takes its time, and the swarm has to be
     /// driven meanwhile: the chat is kept until `ConnectionClosed` says that it is
-    /// done. What we said has been heard by then, or there was nobody to hear it.
+    /// done.
     pub fn part(&mut self, peer: PeerId, result: Result<(), String>) {
         if let Err(why) = result {
             println!("lost {peer}: {why}");
@@ -236,8 +274,8 @@ impl Node {
 ///
 /// When [`receive`] has come to the end of the stream, the other side may have
 /// meant it, or the connection may have gone away. Ask [`still_up`]: if it is
-/// up, print `PEER has left`. Ask it once more when both directions have ended:
-/// nobody who plays by the rules closes the connection before.
+/// up, print `PEER has left`. The other side may also die later, when it has left
+/// and we still talk. Our lines end then, too, and `gone` says why (`SetOnce::get`).
 ///
 /// A finer point, as over plain TCP: when sending fails, lines that came in
 /// before may still be waiting to be read. They should be printed before you
@@ -246,18 +284,11 @@ pub async fn converse(
     peer: PeerId,
     stream: Stream,
     lines: Lines,
+    control: &Control,
     gone: &Gone,
 ) -> Result<(), String> {
-    let _ = (peer, stream, lines, gone);
+    let _ = (peer, stream, lines, control, gone);
     todo!("4. send and receive at the same time, and tell a peer that left from one that is lost")
-}
-
-/// An error when the connection is gone. (Nothing to do here.)
-pub fn still_up(gone: &Gone) -> Result<(), String> {
-    match gone.get() {
-        None => Ok(()),
-        Some(why) => Err(why.clone()),
-    }
 }
 
 /// Sends every line that is typed, then the end: into the sink of the stream.
@@ -282,20 +313,54 @@ pub async fn receive(reader: impl AsyncRead + Unpin) -> io::Result<()> {
     todo!("6. print every line, until the other side has said everything")
 }
 
-/// Waits until the other side has taken in everything that was sent to it.
+/// Asks whether the connection is still up; an error says why it is gone.
 ///
-/// A connection that closes sweeps away what marks the end of its streams: a
-/// peer that gets both at once sees a loss. So before we hang up, we ask for
-/// something, and wait for the answer. Messages on a connection keep their
-/// order, so when the answer is here, the end has been seen.
+/// When a connection goes away, the streams on it end, and a stream can't tell
+/// that from an end that the other side has meant. So ask for something after you
+/// have seen the end. An answer has come over the connection, which has outlived
+/// the end, then: nobody who plays by the rules closes it before both sides know
+/// that the chat is over (see [`heard_out`]).
 ///
-/// Ask for another stream (`Control::open_stream`), for the protocol
-/// `libp2p::ping::PROTOCOL_NAME`, which nearly every peer of the world knows.
-/// What is answered does not matter: a peer without it says so, and that is an
-/// answer. If the connection goes away meanwhile, so be it.
+/// Ask for another stream (`Control::open_stream` of a clone of `control`), for
+/// the protocol `libp2p::ping::PROTOCOL_NAME`, which nearly every peer of the world
+/// knows. One that does not says so (`OpenStreamError::UnsupportedProtocol`), and
+/// that is an answer, too. Every other error means that none will come.
+///
+/// To a peer that is gone, libp2p tries to connect anew, and in some cases waits
+/// for ever. So wait for `gone` as well (`SetOnce::wait`, and `tokio::select!`): it
+/// is set when the swarm says that the connection is gone. If both are there, the
+/// answer counts (`biased;`, and the answer first).
+pub async fn still_up(peer: PeerId, control: &Control, gone: &Gone) -> Result<(), String> {
+    let _ = (peer, control, gone);
+    todo!("7. ask the peer for a stream, and wait for any answer, or until the connection is gone")
+}
+
+/// Waits until the chat is over for the other side, too.
+///
+/// If the connection closes before the other program has read our end, that end is
+/// a loss there. And what has arrived at the other machine need not have been read:
+/// libp2p answers pings and takes streams in by itself, while the program is still
+/// busy with the line before the last. So it is the program that you ask.
+///
+/// Open a stream for the protocol [`HEARD`], and read from it: [`answer`] writes a
+/// line on the other side, when the chat is over there, and one byte of it will do
+/// (`AsyncReadExt::read`). A stream that ends without a byte was dropped on the way:
+/// libp2p keeps one new stream for a program that is busy, and drops the next. Ask
+/// again, in a loop. When opening fails, there is nothing to wait for: the peer does
+/// not know the protocol, or the connection is gone, and so be it.
 pub async fn heard_out(peer: PeerId, control: Control) {
     let _ = (peer, control);
-    todo!("7. ask the peer for a stream, and wait for any answer")
+    todo!("8. ask the program of the other side whether the chat is over, and wait for its answer")
+}
+
+/// Answers the other side that the chat is over for us.
+/// (Nothing to do here.)
+///
+/// The answer is a line, and not just the end of the stream: a stream that the
+/// library drops ends as well.
+pub async fn answer(mut question: Stream) {
+    let _ = question.write_all(b"heard\n").await; // Or else nobody waits any more.
+    let _ = question.close().await;
 }
 
 /// Reads one line, without its newline; `None` at the end. (Nothing to do here.)

@@ -36,6 +36,9 @@ const ROUND: usize = 100;
 const UPGRADE: u64 = 1;
 const BLOCKS: u64 = 2;
 
+/// The bytes of a signature of Ed25519.
+const SIGNATURE: usize = 64;
+
 /// A connection to somebody who knows the key of our feed, too.
 pub struct Connection {
     feed: Feed,
@@ -265,6 +268,11 @@ impl Connection {
     /// Takes what we have asked for, if it is what the writer has signed.
     async fn on_data(&mut self, data: Data) -> Result<(), Error> {
         let index = data.block.as_ref().map(|block| block.index);
+        if let Some(upgrade) = &data.upgrade
+            && upgrade.signature.len() != SIGNATURE
+        {
+            return Err(Error::OtherFormat);
+        }
         let mut core = self.feed.core.lock().await;
         // Meanwhile somebody else may have given it.
         let is_known = index.is_some_and(|index| core.has(index))

@@ -15,7 +15,8 @@ use libp2p::kad::{self, GetProvidersOk, Mode, QueryId, QueryResult, StoreInserts
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{
-    Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder, identify, identity, noise, tcp, yamux,
+    Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder, identify, identity, noise, ping, tcp,
+    yamux,
 };
 use libp2p_stream::{Control, IncomingStreams};
 
@@ -27,6 +28,9 @@ pub const KAD: StreamProtocol = StreamProtocol::new("/workshop/kad/1.0.0");
 pub struct Behaviour {
     /// Tells the other side who we are, where we listen and what we speak.
     pub identify: identify::Behaviour,
+    /// Answers pings: some implementations, such as the one in JavaScript, take no
+    /// node into their routing table that does not.
+    pub ping: ping::Behaviour,
     /// Asks the nodes of the DHT; in server mode it is one.
     pub kad: kad::Behaviour<MemoryStore>,
     /// Opens and accepts streams of protocols of our own.
@@ -47,6 +51,7 @@ pub fn new_swarm(mode: Mode) -> Result<Swarm<Behaviour>, String> {
         kad.set_mode(Some(mode));
         Behaviour {
             identify: identify::Behaviour::new(about),
+            ping: ping::Behaviour::default(),
             kad,
             streams: libp2p_stream::Behaviour::new(),
         }

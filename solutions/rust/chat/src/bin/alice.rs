@@ -13,7 +13,8 @@ use futures::StreamExt;
 use libp2p::multiaddr::{Multiaddr, Protocol};
 use libp2p::swarm::SwarmEvent;
 
-// One thread: the chats take turns in one task, in an order that `Node::step`
+// One thread is enough, as all chats are one task; more do no harm. No outcome
+// depends on the order in which tasks and threads run, which the runtime
 // decides.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -13,7 +13,8 @@ use futures::StreamExt;
 use libp2p::kad::store::{MemoryStore, RecordStore};
 use libp2p::kad::{self, InboundRequest, Mode, ProviderRecord};
 use libp2p::swarm::SwarmEvent;
-use replication_swarm::dht::{BLAKE2B_256, BehaviourEvent, listen, new_swarm};
+use libp2p::{PeerId, identify};
+use replication_swarm::dht::{BLAKE2B_256, BehaviourEvent, KAD, listen, new_swarm};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -31,14 +32,31 @@ async fn run() -> Result<(), String> {
     let address = listen(&mut swarm).await?;
     println!("listening on {address}/p2p/{}", swarm.local_peer_id());
     loop {
-        if let SwarmEvent::Behaviour(BehaviourEvent::Kad(kad::Event::InboundRequest {
-            request:
-                InboundRequest::AddProvider {
-                    record: Some(record),
-                },
-        })) = swarm.select_next_some().await
-        {
-            keep(record, swarm.behaviour_mut().kad.store_mut());
+        match swarm.select_next_some().await {
+            SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received {
+                peer_id,
+                info,
+                ..
+            })) => route(peer_id, &info, &mut swarm.behaviour_mut().kad),
+            SwarmEvent::Behaviour(BehaviourEvent::Kad(kad::Event::InboundRequest {
+                request:
+                    InboundRequest::AddProvider {
+                        record: Some(record),
+                    },
+            })) => keep(record, swarm.behaviour_mut().kad.store_mut()),
+            _ => {}
+        }
+    }
+}
+
+/// Puts a peer that is a node of our DHT into the routing table.
+///
+/// kad does not do that by itself for those who have connected to us. See the
+/// exercise `rendezvous`.
+fn route(peer: PeerId, info: &identify::Info, kad: &mut kad::Behaviour<MemoryStore>) {
+    if info.protocols.contains(&KAD) {
+        for address in &info.listen_addrs {
+            kad.add_address(&peer, address.clone());
         }
     }
 }

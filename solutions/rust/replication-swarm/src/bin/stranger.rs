@@ -50,7 +50,7 @@ fn usage() -> ExitCode {
 /// with a feed of his own, so that it looks the same to the one whom he calls.
 async fn open(folder: &str, key: Key) -> Result<Feed, Error> {
     match Feed::clone_of(folder, key).await {
-        Err(Error::NoKey(_)) => Feed::open(folder).await,
+        Err(Error::NoPoint(_)) => Feed::open(folder).await,
         other => other,
     }
 }

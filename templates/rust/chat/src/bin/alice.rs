@@ -10,7 +10,8 @@ use std::process::ExitCode;
 use chat::Node;
 use libp2p::multiaddr::Multiaddr;
 
-// One thread: the chats take turns in one task, in an order that `Node::step`
+// One thread is enough, as all chats are one task; more do no harm. No outcome
+// depends on the order in which tasks and threads run, which the runtime
 // decides.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

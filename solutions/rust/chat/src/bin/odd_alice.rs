@@ -1,0 +1,47 @@
+//! A peer that does what it is told, in the place of `alice`, and nothing else.
+//!
+//!     odd_alice
+//!
+//! It takes one chat, and then does what is typed: see `odd.rs`.
+
+#[path = "../odd.rs"]
+mod odd;
+
+use std::error::Error;
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+
+use chat::Node;
+use futures::StreamExt;
+use libp2p::multiaddr::{Multiaddr, Protocol};
+use libp2p::swarm::SwarmEvent;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            println!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let mut node = Node::new()?;
+    let any_port = Multiaddr::from(Ipv4Addr::LOCALHOST).with(Protocol::Tcp(0));
+    node.swarm.listen_on(any_port)?;
+    let address = loop {
+        if let SwarmEvent::NewListenAddr { address, .. } = node.swarm.select_next_some().await {
+            break address;
+        }
+    };
+    println!("listening on {address}/p2p/{}", node.swarm.local_peer_id());
+    odd::play(node, async |_, mut incoming| {
+        incoming
+            .next()
+            .await
+            .ok_or_else(|| "nobody will come".into())
+    })
+    .await
+}
