@@ -232,36 +232,36 @@ impl<'c> Player<'c> {
     /// The transcript, from the first action to the last line.
     async fn perform(&mut self) -> Result<(), Failure> {
         let plan = self.plan;
-        let mut actions = plan.scenario.transcript.actions();
-        // Of a block of actions that is begun, so many are still to be done.
-        let mut begun = 0;
+        let mut actions = plan.scenario.transcript.actions().peekable();
+        // So many actions are due: all that has to come before them has.
+        let mut due = 0;
         loop {
             self.take_waiting()?;
-            if begun == 0 && !self.matcher.ready() {
+            if due == 0 && !self.matcher.ready() {
                 self.next_event().await?;
                 continue;
             }
-            if self.order.is_some() && self.lets_something_go_first().await? {
-                continue;
-            }
-            let Some((step, action)) = actions.next() else { return self.settle().await };
+            let Some((step, action)) = actions.peek() else { return self.settle().await };
             // Whatever is printed until then is printed above this line.
             if matches!(action, Action::UntilStill) {
                 self.until_still().await?;
             }
-            if begun == 0 {
-                begun = self.block(step.phase);
-                (0..begun).for_each(|_| self.matcher.act());
+            if due == 0 {
+                due = self.block(step.phase);
+                (0..due).for_each(|_| self.matcher.act());
             }
-            begun -= 1;
+            if self.order.is_some() && self.lets_something_go_first().await? {
+                continue;
+            }
             self.acted.push(self.start.elapsed());
             self.act(action).await?;
+            (due, _) = (due - 1, actions.next());
         }
     }
 
-    /// How many actions belong together, from this one on. One is done at a time. But where the order of
-    /// events is chosen, other things may happen between actions that follow each other in the transcript:
-    /// what comes of the first may come before the last is done.
+    /// How many actions are due, from this one on. Mostly it is this one, and it is done at once. But where the
+    /// order of events is chosen, other things may happen before an action that is due, and between actions
+    /// that follow each other: what stands below them may be seen as soon as the first is due.
     fn block(&self, first: usize) -> usize {
         if self.order.is_none() {
             return 1;
