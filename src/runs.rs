@@ -48,7 +48,7 @@ use crate::machine::shortage::Since;
 use crate::matcher::{Captures, Matcher, Refused};
 use crate::pattern::Pattern;
 use crate::process::{Peer, PeerCommand, PeerEvent, strays};
-use crate::stillness::{SocketTable, Watch};
+use crate::stillness::{KnownSockets, SocketTable, Watch};
 use crate::transcript::{Action, LinkFault, LinkName, RoleId, StepKind};
 use crate::verdict::{Failure, RunId, Unplayed};
 
@@ -162,6 +162,8 @@ struct Player<'c> {
     /// Is told when a peer has computed to no effect for a while.
     computing: &'c dyn Fn(),
     sockets: Option<Arc<SocketTable>>,
+    /// What is known of the sockets that peers have open.
+    known: KnownSockets,
     matcher: Follower<'c>,
     peers: Vec<Option<(Peer, Watch)>>,
     links: Vec<Link>,
@@ -211,6 +213,7 @@ impl<'c> Player<'c> {
             programs,
             computing,
             sockets,
+            known: KnownSockets::default(),
             matcher,
             peers: transcript.roles.iter().map(|_| None).collect(),
             links: Vec::new(),

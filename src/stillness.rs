@@ -91,7 +91,7 @@
 //! and time namespaces. A [`Watch`] holds two file descriptors per thread and
 //! one per process.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -165,10 +165,10 @@ impl SocketTable {
     }
 
     /// What happens on those of these sockets of which no link keeps count. `None` if unknown. Reads the
-    /// table of all sockets: not for tight loops.
+    /// table of all sockets where one of these is not known yet.
     #[must_use]
-    pub fn uncounted(&self, inodes: &HashSet<u32>, counted: Counted<'_>) -> Option<Uncounted> {
-        self.0.uncounted(inodes, counted)
+    pub fn uncounted(&self, open: &[OpenSocket], known: &mut KnownSockets, counted: Counted<'_>) -> Option<Uncounted> {
+        self.0.uncounted(open, known, counted)
     }
 }
 
@@ -205,12 +205,37 @@ impl Watch {
         self.0.may_have_hidden_timers()
     }
 
-    /// The sockets of the processes seen by the last [`activity`](Self::activity), by their inodes.
-    /// `None` if unknown. Reads the list of open files: not for tight loops.
+    /// The sockets of the processes seen by the last [`activity`](Self::activity). `None` if unknown. Reads
+    /// the list of open files: not for tight loops.
     #[must_use]
-    pub fn sockets(&self) -> Option<HashSet<u32>> {
+    pub fn sockets(&self) -> Option<Vec<OpenSocket>> {
         self.0.sockets()
     }
+}
+
+/// A socket that a process has open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenSocket {
+    /// Its number in the system, which no other socket has.
+    pub inode: u32,
+    /// The process.
+    pub pid: u32,
+    /// The process's own number for it.
+    pub fd: i32,
+}
+
+/// What is known of sockets from looks before. A connection stays what it is, and to find one by its inode alone
+/// takes a walk through the table of all sockets.
+#[derive(Debug, Default)]
+pub struct KnownSockets(HashMap<u32, Known>);
+
+/// What a socket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Connected: its own address, and its peer's.
+    Connected(SocketAddr, SocketAddr),
+    /// One that listens, or is none of TCP.
+    Other,
 }
 
 /// Whether a link keeps count of a connection, by its ports: the process's own, and its peer's.
@@ -309,7 +334,7 @@ pub fn unread_in_pipe(fd: std::os::fd::BorrowedFd<'_>) -> Option<usize> {
 /// Systems that do not say.
 #[cfg(not(target_os = "linux"))]
 mod imp {
-    use super::{Activity, Counted, Duration, HashSet, IpAddr, Queues, SocketAddr, Uncounted, Usage};
+    use super::{Activity, Counted, Duration, IpAddr, KnownSockets, OpenSocket, Queues, SocketAddr, Uncounted, Usage};
 
     #[derive(Debug)]
     pub enum Table {}
@@ -327,7 +352,7 @@ mod imp {
             match *self {}
         }
 
-        pub fn uncounted(&self, _: &HashSet<u32>, _: Counted<'_>) -> Option<Uncounted> {
+        pub fn uncounted(&self, _: &[OpenSocket], _: &mut KnownSockets, _: Counted<'_>) -> Option<Uncounted> {
             match *self {}
         }
     }
@@ -348,7 +373,7 @@ mod imp {
             true
         }
 
-        pub fn sockets(&self) -> Option<HashSet<u32>> {
+        pub fn sockets(&self) -> Option<Vec<OpenSocket>> {
             None
         }
     }

@@ -98,15 +98,15 @@ impl Player<'_> {
     }
 
     /// What happens on the peers' connections past the links. `None` where that can't be known.
-    pub(super) fn uncounted(&self) -> Option<Uncounted> {
+    pub(super) fn uncounted(&mut self) -> Option<Uncounted> {
         let counted = |own, other| self.links.iter().any(|link| link.knows(own, other));
-        let mut inodes = std::collections::HashSet::new();
+        let mut open = Vec::new();
         for (_, watch) in self.peers.iter().flatten() {
-            inodes.extend(watch.sockets()?);
+            open.extend(watch.sockets()?);
         }
         match &self.sockets {
-            _ if inodes.is_empty() => Some(Uncounted { moving: false, traffic: 0 }),
-            Some(table) => table.uncounted(&inodes, &counted),
+            _ if open.is_empty() => Some(Uncounted { moving: false, traffic: 0 }),
+            Some(table) => table.uncounted(&open, &mut self.known, &counted),
             None => None,
         }
     }

@@ -305,32 +305,32 @@ impl Player<'_> {
         self.links.iter().any(|link| link.told_of_the_end(role, since))
     }
 
-    /// At a look at rest: has everybody been asleep for so many looks, and does nobody wake within this time
-    /// but out of habit?
-    pub(super) fn is_settled(&self, looks: u32, horizon: Duration) -> bool {
+    /// At a look at rest: has everybody been asleep for so many looks, or napped so often, and does nobody else
+    /// wake within this time?
+    pub(super) fn is_settled(&self, (looks, naps): (u32, u32), horizon: Duration) -> bool {
         let horizon = Instant::now() + horizon;
         let settled = |habit: &Habit| {
             let later = habit.wakes.is_none_or(|wakes| wakes > horizon || self.limit.is_over_at(wakes));
-            habit.naps >= NAPS || (habit.asleep >= looks && later)
+            habit.naps >= naps || (habit.asleep >= looks && later)
         };
         let up = self.patience.habits.iter().zip(&self.peers).filter(|(_, peer)| peer.is_some());
         up.map(|(habit, _)| habit).all(settled) && self.is_quiet_past_the_links()
     }
 
-    /// The same where the order of events is chosen: one look tells.
+    /// The same where the order of events is chosen: one look tells, and one nap.
     pub(super) fn is_calm(&self) -> bool {
-        self.is_settled(1, SOON)
+        self.is_settled((1, 1), SOON)
     }
 
     /// The same for a transcript that waits for rest.
     pub(super) fn is_still(&self) -> bool {
-        self.is_settled(SURE, SOON)
+        self.is_settled((SURE, NAPS), SOON)
     }
 
     /// The same for a recording, which waits for whoever wakes before the time limit.
     pub(super) fn is_done(&self) -> bool {
         const EVER: Duration = Duration::from_secs(1 << 30);
-        self.is_settled(SURE, EVER)
+        self.is_settled((SURE, NAPS), EVER)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Exact look-ups in the socket table, through `NETLINK_SOCK_DIAG`.
 
-use super::{Counted, Queues, Uncounted};
+use super::waits::file_of;
+use super::{Counted, Known, KnownSockets, OpenSocket, Queues, Uncounted};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -60,18 +61,51 @@ impl Table {
         self.ask(address, SocketAddr::new(nobody, 0), parse_listener)
     }
 
-    pub fn uncounted(&self, inodes: &HashSet<u32>, counted: Counted<'_>) -> Option<Uncounted> {
-        let mut all = Uncounted { moving: false, traffic: 0 };
-        for family in [AddressFamily::INET, AddressFamily::INET6] {
+    pub fn uncounted(&self, open: &[OpenSocket], known: &mut KnownSockets, counted: Counted<'_>) -> Option<Uncounted> {
+        let mut all = Uncounted { moving: self.learn(open, known)?, traffic: 0 };
+        for OpenSocket { inode, .. } in open {
+            let Some(Known::Connected(local, remote)) = known.0.get(inode) else { continue };
+            if counted(local.port(), remote.port()) {
+                continue;
+            }
+            // One that is closed or reset, and still open to its process, has no queues.
+            let queues = self.queues(*local, *remote);
+            all.moving |= queues.is_some_and(|queues| queues.unread > 0 || queues.unsent > 0);
+            let mut mark = DefaultHasher::new();
+            (inode, queues.map(|queues| (queues.received, queues.acked))).hash(&mut mark);
+            all.traffic = all.traffic.wrapping_add(mark.finish());
+        }
+        Some(all)
+    }
+
+    /// Finds out what these sockets are, as far as it is not known. True when one is just being connected.
+    fn learn(&self, open: &[OpenSocket], known: &mut KnownSockets) -> Option<bool> {
+        let mut unknown: HashSet<u32> = HashSet::new();
+        for socket in open {
+            if known.0.contains_key(&socket.inode) {
+                continue;
+            }
+            let file = file_of(socket.pid, socket.fd);
+            let domain = file.and_then(|file| rustix::net::sockopt::socket_domain(file).ok());
+            if domain.is_none_or(|domain| [AddressFamily::INET, AddressFamily::INET6].contains(&domain)) {
+                unknown.insert(socket.inode);
+            } else {
+                known.0.insert(socket.inode, Known::Other);
+            }
+        }
+        let mut connecting = false;
+        for family in [AddressFamily::INET, AddressFamily::INET6].into_iter().filter(|_| !unknown.is_empty()) {
             self.dump(family, |row| {
-                let Some(row) = Row::parse(row) else { return };
-                if inodes.contains(&row.inode) && !counted(row.ports.0, row.ports.1) {
-                    all.moving |= row.moves();
-                    all.traffic = all.traffic.wrapping_add(row.mark());
+                let Some(row) = Row::parse(row).filter(|row| unknown.contains(&row.inode)) else { return };
+                match row.state {
+                    // SYN_SENT and SYN_RECV
+                    2 | 3 => connecting = true,
+                    LISTEN => drop(known.0.insert(row.inode, Known::Other)),
+                    _ => drop(known.0.insert(row.inode, Known::Connected(row.local, row.remote))),
                 }
             })?;
         }
-        Some(all)
+        Some(connecting)
     }
 
     /// Every socket of a family, each as the `struct inet_diag_msg` and what follows it.
@@ -191,40 +225,29 @@ fn parse_listener(message: &[u8]) -> Option<IpAddr> {
 
 /// One socket of a dump.
 struct Row {
-    /// Its own, and its peer's.
-    ports: (u16, u16),
+    local: SocketAddr,
+    remote: SocketAddr,
     state: u8,
-    unread: u32,
-    unsent: u32,
     inode: u32,
-    received: u64,
-    acked: u64,
 }
 
 impl Row {
     fn parse(message: &[u8]) -> Option<Row> {
-        // A socket that is being made, or waits for its end to be known, has no such part.
-        let info = message.get(ANSWER..).and_then(|rest| attribute(rest, INET_DIAG_INFO)).unwrap_or_default();
+        let narrow = i32::from(*message.first()?) == i32::from(AddressFamily::INET.as_raw());
+        let address = |at: usize| -> Option<IpAddr> {
+            Some(if narrow {
+                Ipv4Addr::from(number::<4>(message, at)?).into()
+            } else {
+                Ipv6Addr::from(number::<16>(message, at)?).into()
+            })
+        };
+        let (ours, theirs) = (number(message, 4)?, number(message, 6)?);
         Some(Row {
-            ports: (number(message, 4).map(u16::from_be_bytes)?, number(message, 6).map(u16::from_be_bytes)?),
+            local: SocketAddr::new(address(8)?, u16::from_be_bytes(ours)),
+            remote: SocketAddr::new(address(24)?, u16::from_be_bytes(theirs)),
             state: *message.get(1)?,
-            unread: number(message, 56).map(u32::from_ne_bytes)?,
-            unsent: number(message, 60).map(u32::from_ne_bytes)?,
             inode: number(message, 68).map(u32::from_ne_bytes)?,
-            received: number(info, BYTES_RECEIVED).map_or(0, u64::from_ne_bytes),
-            acked: number(info, BYTES_ACKED).map_or(0, u64::from_ne_bytes),
         })
-    }
-
-    fn moves(&self) -> bool {
-        // SYN_SENT and SYN_RECV; the queue of a listener is that of callers.
-        matches!(self.state, 2 | 3) || (self.state != LISTEN && self.unread + self.unsent > 0)
-    }
-
-    fn mark(&self) -> u64 {
-        let mut mark = DefaultHasher::new();
-        (self.inode, self.ports, self.state, self.received, self.acked).hash(&mut mark);
-        mark.finish()
     }
 }
 

@@ -1,11 +1,10 @@
 //! Processes and threads, through `/proc`.
 
 use super::waits::{Call, Wake};
-use super::{Activity, Usage};
+use super::{Activity, OpenSocket, Usage};
 use crate::machine::shortage;
 use rustix::fs::{Mode, OFlags, RawDir, SeekFrom};
 use rustix::io::Errno;
-use std::collections::HashSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -122,10 +121,10 @@ impl Tree {
         self.processes.is_empty() || living.any(timers)
     }
 
-    pub fn sockets(&self) -> Option<HashSet<u32>> {
-        let mut sockets = HashSet::new();
+    pub fn sockets(&self) -> Option<Vec<OpenSocket>> {
+        let mut sockets = Vec::new();
         for process in self.processes.iter().filter(|process| !process.is_dead()) {
-            sockets.extend(sockets_of(process.pid).inspect_err(shortage::note).ok()?);
+            sockets.extend(sockets_of(process.pid).ok()?);
         }
         (!self.processes.is_empty()).then_some(sockets)
     }
@@ -453,14 +452,17 @@ fn bytes_moved(io: &[u8]) -> u64 {
     lines.filter_map(value).sum()
 }
 
-/// The inodes of a process's sockets.
-fn sockets_of(pid: u32) -> io::Result<HashSet<u32>> {
-    let mut sockets = HashSet::new();
+/// A process's sockets.
+fn sockets_of(pid: u32) -> io::Result<Vec<OpenSocket>> {
+    let mut sockets = Vec::new();
     for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
+        let entry = entry?;
         // A file may be closed while the list is read.
-        let Ok(target) = fs::read_link(entry?.path()) else { continue };
+        let Ok(target) = fs::read_link(entry.path()) else { continue };
         let inode = target.to_str().and_then(|target| target.strip_prefix("socket:[")?.strip_suffix(']'));
-        sockets.extend(inode.and_then(|inode| inode.parse::<u32>().ok()));
+        let inode = inode.and_then(|inode| inode.parse::<u32>().ok());
+        let fd = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        sockets.extend(inode.zip(fd).map(|(inode, fd)| OpenSocket { inode, pid, fd }));
     }
     Ok(sockets)
 }

@@ -5,6 +5,7 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 use rustix::time::ClockId;
 use std::ffi::c_long;
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 /// When a sleeping thread wakes by itself.
@@ -211,8 +212,12 @@ fn file_timeout(pid: u32, file: u64, direction: Timeout) -> Option<Option<Durati
     if !target.as_os_str().as_encoded_bytes().starts_with(b"socket:") {
         return Some(None);
     }
+    socket_timeout(file_of(pid, file)?, direction).ok()
+}
+
+/// A file of another process, as one of our own.
+pub fn file_of(pid: u32, file: i32) -> Option<OwnedFd> {
     let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
     let process = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()?;
-    let socket = rustix::process::pidfd_getfd(&process, file, PidfdGetfdFlags::empty()).ok()?;
-    socket_timeout(&socket, direction).ok()
+    rustix::process::pidfd_getfd(&process, file, PidfdGetfdFlags::empty()).ok()
 }
