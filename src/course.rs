@@ -219,6 +219,8 @@ pub struct Scenario {
     pub conditions: Vec<Condition>,
     /// How many orders of events are played where its links are interleaved.
     pub orders: u32,
+    /// How often each other run is played.
+    pub times: u32,
     /// Who plays the roles, in each pairing.
     pub pairings: Vec<Pairing>,
     /// Seconds after which a run is over, whatever happens.

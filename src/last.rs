@@ -10,7 +10,7 @@ use crate::progress::write_at_once;
 use crate::trace::Trace;
 
 /// The version of the format. What is of another one is of no use, and made anew by a verify.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What the last verify of a stage has shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

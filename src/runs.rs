@@ -225,7 +225,7 @@ impl<'c> Player<'c> {
             start: Instant::now(),
             limit: Rc::new(Limit::new(plan.scenario.limit)),
             patience: Patience::default(),
-            order: plan.id.order.map(|number| Order::new(number, plan.id.seed)),
+            order: plan.id.order().map(|number| Order::new(number, plan.id.seed)),
             taken: 0,
             ticks: Arc::default(),
             aftermath: false,

@@ -31,9 +31,9 @@ pub struct Trace {
     pub pairing: String,
     /// The links' condition.
     pub condition: String,
-    /// Which order of events, counted from 0, where the links are interleaved.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order: Option<u32>,
+    /// The run's name, as elsewhere.
+    #[serde(default)]
+    pub name: String,
     /// Counted from 0.
     pub repeat: u32,
     /// The transcript, line by line.
@@ -145,7 +145,7 @@ impl Trace {
             about: run.id.about(&scenario.about),
             pairing: run.id.pairing.to_string(),
             condition: run.id.condition.name().to_owned(),
-            order: run.id.order,
+            name: run.id.to_string(),
             repeat: run.id.repeat,
             transcript: scenario.text.lines().map(crate::pattern::visible).collect(),
             awaited: run
@@ -165,8 +165,7 @@ impl Trace {
     /// As the run is called elsewhere.
     pub fn title(&self) -> String {
         let repeat = if self.repeat == 0 { String::new() } else { format!(" #{}", self.repeat) };
-        let order = self.order.map_or_else(String::new, |order| format!(", order {}", order + 1));
-        format!("{} · {} · {}{order}{repeat}", self.scenario, self.pairing, self.condition)
+        format!("{}{repeat}", self.name)
     }
 
     /// Did it pass?

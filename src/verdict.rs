@@ -21,8 +21,9 @@ pub struct RunId {
     pub pairing: Pairing,
     /// Over which link.
     pub condition: Condition,
-    /// Which order of events, counted from 0, where the links are interleaved.
-    pub order: Option<u32>,
+    /// Which of several runs that are the same but for this, counted from 0: which order of events, where the
+    /// links are interleaved; which time, where the scenario is played more than once.
+    pub which: Option<u32>,
     /// Counted from 0.
     pub repeat: u32,
     /// The seed of the run's random choices.
@@ -32,14 +33,20 @@ pub struct RunId {
 impl std::fmt::Display for RunId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} · {} · {}", self.scenario, self.pairing, self.condition.name())?;
-        self.order.map_or(Ok(()), |order| write!(f, ", order {}", order + 1))
+        let what = if self.order().is_some() { "order" } else { "time" };
+        self.which.map_or(Ok(()), |which| write!(f, ", {what} {}", which + 1))
     }
 }
 
 impl RunId {
+    /// Which order of events, counted from 0, where the links are interleaved.
+    pub fn order(&self) -> Option<u32> {
+        self.which.filter(|_| self.condition == Condition::Interleaved)
+    }
+
     /// What the run is about: what the scenario shows, and in which order of events, where that is chosen.
     pub fn about(&self, scenario: &str) -> String {
-        let order = match self.order {
+        let order = match self.order() {
             None => return scenario.to_owned(),
             Some(0) => "whatever is typed or done comes before anything that is still on its way",
             Some(1) => "whatever is on its way arrives before anything else is typed or done",

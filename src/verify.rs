@@ -105,8 +105,9 @@ fn plan<'s>(stage: &'s Stage, selection: &Selection) -> Result<Vec<Plan<'s>>> {
         {
             for condition in scenario.conditions.iter().filter(|c| selection.condition.is_none_or(|only| only == **c)) {
                 // Every pairing meets one order before any of them meets the next.
-                let orders = if *condition == Condition::Interleaved { scenario.orders } else { 1 };
-                for order in (0..orders).map(|order| (*condition == Condition::Interleaved).then_some(order)) {
+                let ordered = *condition == Condition::Interleaved;
+                let count = if ordered { scenario.orders } else { scenario.times };
+                for which in (0..count).map(|which| (ordered || count > 1).then_some(which)) {
                     for pairing in scenario
                         .pairings
                         .iter()
@@ -116,7 +117,7 @@ fn plan<'s>(stage: &'s Stage, selection: &Selection) -> Result<Vec<Plan<'s>>> {
                             scenario: scenario.name.clone(),
                             pairing: pairing.clone(),
                             condition: *condition,
-                            order,
+                            which,
                             repeat,
                             seed: 0,
                         };
@@ -158,7 +159,7 @@ fn nothing_selected(stage: &Stage, selection: &Selection) -> Error {
 /// The seed of one run: the same for the same run, whatever else is selected.
 fn seed_of(seed: u64, id: &RunId) -> u64 {
     let mut hash = DefaultHasher::new();
-    (seed, &id.scenario, &id.pairing, id.condition, id.order, id.repeat).hash(&mut hash);
+    (seed, &id.scenario, &id.pairing, id.condition, id.which, id.repeat).hash(&mut hash);
     // Any reader of JSON keeps 53 bits.
     hash.finish() >> 11
 }

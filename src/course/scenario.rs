@@ -14,7 +14,8 @@ use crate::yaml::Source;
 /// MiB that a limit of memory may be.
 pub(super) const ROOM: std::ops::RangeInclusive<u64> = 16..=65536;
 
-/// How many orders of events a scenario may have, and has if it does not say.
+/// How many orders of events a scenario may have, and how often a run of it may be played; how many orders it
+/// has if it does not say.
 pub(super) const ORDERS: std::ops::RangeInclusive<u32> = 1..=64;
 const DEFAULT_ORDERS: u32 = 6;
 
@@ -41,7 +42,8 @@ impl ScenarioReader<'_, '_> {
             cast: self.cast(&transcript)?,
             given: self.given()?,
             conditions: self.conditions(conditions)?,
-            orders: self.orders()?,
+            orders: self.count("orders", self.raw.orders)?.unwrap_or(DEFAULT_ORDERS),
+            times: self.count("times", self.raw.times)?.unwrap_or(1),
             pairings: Vec::new(),
             limit: self.raw.limit.unwrap_or(limit),
             memory: self.memory()?,
@@ -75,14 +77,13 @@ impl ScenarioReader<'_, '_> {
         }
     }
 
-    fn orders(&self) -> Result<u32> {
-        match self.raw.orders {
-            Some(orders) if !ORDERS.contains(&orders) => {
-                Err(Error::new(format!("{orders} orders of events can't be played"))
-                    .at(self.source.place(&self.at("orders")))
-                    .help(format!("write a number, {} to {}", ORDERS.start(), ORDERS.end())))
-            }
-            orders => Ok(orders.unwrap_or(DEFAULT_ORDERS)),
+    /// How many runs the author asks for.
+    fn count(&self, key: &str, count: Option<u32>) -> Result<Option<u32>> {
+        match count {
+            Some(count) if !ORDERS.contains(&count) => Err(Error::new(format!("{count} {key} can't be played"))
+                .at(self.source.place(&self.at(key)))
+                .help(format!("write a number, {} to {}", ORDERS.start(), ORDERS.end()))),
+            count => Ok(count),
         }
     }
 

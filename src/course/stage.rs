@@ -103,6 +103,11 @@ pub(super) struct ScenarioFile {
     #[serde(default)]
     #[cfg_attr(test, schemars(range(min = *ORDERS.start(), max = *ORDERS.end())))]
     pub(super) orders: Option<u32>,
+    /// How often each run is played, in each condition but `interleaved`: for a race that nobody can order from
+    /// outside, such as which of two things that are ready a program looks at first.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(range(min = *ORDERS.start(), max = *ORDERS.end())))]
+    pub(super) times: Option<u32>,
     /// Values of names that the transcript uses.
     #[serde(default, rename = "let")]
     #[cfg_attr(test, schemars(extend("maxProperties" = 16, "propertyNames" = {"pattern": NAME})))]

@@ -68,7 +68,7 @@ fn run(stage: &str, run: &Run) -> Value {
         "event": "run", "version": VERSION, "stage": stage, "scenario": run.id.scenario, "pairing": run.id.pairing.0.iter().flatten().copied().map(Party::name).collect::<Vec<_>>(),
         "condition": run.id.condition.name(), "repeat": run.id.repeat, "seed": run.id.seed, "outcome": run.outcome.name(), "passed": run.passed(), "ms": run.evidence.took.as_millis(),
     });
-    if let Some(order) = run.id.order {
+    if let Some(order) = run.id.order() {
         value["order"] = json!(order + 1);
     }
     match &run.outcome {

@@ -84,7 +84,7 @@ impl Stagehand<'_> {
             scenario: scenario.name.clone(),
             pairing: scenario.pairings[0].clone(),
             condition,
-            order: (condition == Condition::Interleaved).then_some(repeat),
+            which: (condition == Condition::Interleaved).then_some(repeat),
             repeat,
             seed: fastrand::u64(..) >> 11,
         };
