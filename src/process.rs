@@ -183,14 +183,27 @@ impl Peer {
 
     /// Stops it where it is, with all that it has started. Returns when it has stopped, where the system
     /// says so.
-    pub async fn pause(&self) {
-        #[cfg(unix)]
+    ///
+    /// # Errors
+    /// The system has nothing of the kind.
+    #[cfg(unix)]
+    pub async fn pause(&self) -> io::Result<()> {
         if !self.is_ending() {
             signal_group(self.id, rustix::process::Signal::STOP);
             while !self.is_ending() && crate::stillness::is_stopped(self.id) == Some(false) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
+        Ok(())
+    }
+
+    /// Stops it where it is: not on this system.
+    ///
+    /// # Errors
+    /// Always.
+    #[cfg(not(unix))]
+    pub async fn pause(&self) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
     /// Lets it go on.

@@ -258,7 +258,8 @@ impl<'c> Player<'c> {
             }
             self.acted.push(self.start.elapsed());
             self.act(action).await?;
-            (due, _) = (due - 1, actions.next());
+            actions.next();
+            due -= 1;
         }
     }
 
@@ -351,16 +352,14 @@ impl<'c> Player<'c> {
                 }
                 Ok(())
             }
-            Action::Pause(role) => {
-                if let Some((peer, _)) = &mut self.peers[*role] {
-                    peer.pause().await;
-                }
-                Ok(())
-            }
+            Action::Pause(role) => match &self.peers[*role] {
+                Some((peer, _)) => peer.pause().await.map_err(|error| {
+                    Failure::Unplayed(could_not(&format!("pause {}", self.lanes[*role].role), &error))
+                }),
+                None => Ok(()),
+            },
             Action::Resume(role) => {
-                if let Some((peer, _)) = &mut self.peers[*role] {
-                    peer.resume();
-                }
+                self.peers[*role].iter().for_each(|(peer, _)| peer.resume());
                 Ok(())
             }
             Action::Link(fault, name) => {
