@@ -80,8 +80,9 @@ struct State {
     held: BTreeSet<Held>,
     /// What of that may go on, and has not yet.
     let_go: BTreeSet<Held>,
-    /// How many dialers have come, and for how many of them the listener is being dialed.
-    dialers: usize,
+    /// The dialers that have come: our socket to each, and its own.
+    dialers: Vec<Option<(SocketAddr, SocketAddr)>>,
+    /// For how many of them the listener is being dialed.
     dialing: usize,
 }
 
@@ -205,7 +206,7 @@ impl Link {
             released: 0,
             held: BTreeSet::new(),
             let_go: BTreeSet::new(),
-            dialers: 0,
+            dialers: Vec::new(),
             dialing: 0,
         };
         let (start, ticks) = clock;
@@ -292,11 +293,13 @@ impl Link {
         quiet
     }
 
-    /// Is this connection of a peer, by its own port and the other one, one of the link's?
+    /// Is this connection of a peer, by its own port and the other one, one of the link's? A dialer's is,
+    /// before the listener is dialed for it.
     pub fn knows(&self, own: u16, other: u16) -> bool {
-        let legs = |ends: &Ends| [ends.dialer, ends.listener];
         let is = |(ours, theirs): (SocketAddr, SocketAddr)| (theirs.port(), ours.port()) == (own, other);
-        self.shared.lock().ends.iter().flat_map(legs).any(is)
+        let state = self.shared.lock();
+        let mut dialers = state.dialers.iter().flatten().copied();
+        dialers.any(is) || state.ends.iter().any(|ends| is(ends.listener))
     }
 
     /// Was a role told since then, on any connection, that nothing more will come?
@@ -487,9 +490,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn connect(dialer: TcpStream, shared: Arc<Shared>, welcome: bool) {
     let number = {
         let mut state = shared.lock();
-        state.dialers += 1;
+        state.dialers.push(addresses(&dialer));
         state.dialing += usize::from(shared.condition != Condition::Interleaved);
-        state.dialers - 1
+        state.dialers.len() - 1
     };
     shared.hold(Held::Dialer(number)).await;
     let refused = shared.lock().broken.is_some() || !welcome;
