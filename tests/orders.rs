@@ -48,6 +48,12 @@ mod links {
         }
     }
 
+    /// It is over for those who dial later, too, until it heals.
+    #[test]
+    fn a_link_that_has_ended_heals() {
+        assert_eq!(verify("ends-and-heals").passed(), EVERY_WAY);
+    }
+
     /// The peer counts what each of its reads has brought.
     #[test]
     fn a_burst_of_short_messages_comes_byte_by_byte() {
@@ -58,8 +64,8 @@ mod links {
                 assert_eq!(verdict.passed(), 1);
                 printed_by(&learner, "links", reader).pop().expect("a line")
             };
-            // 11 messages of 10 bytes and 9 of 11, but the first 9 of them are one shorter.
-            let bytes = 9 * 10 + 11 * 11;
+            // 24 messages, of which the first 9 have a digit less: just below 256 bytes.
+            let bytes = 9 * 10 + 15 * 11;
             assert_eq!(said("fragmented"), format!("{bytes} reads, 0 of them of more than a byte, {bytes} bytes"));
             let at_once = said("coalesced");
             assert!(at_once.ends_with(&format!(" {bytes} bytes")) && !at_once.contains(" 0 of them"), "{at_once}");

@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod support;
 
+use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -156,9 +157,22 @@ mod paused {
         passes("is-paused");
     }
 
+    /// Half a second passes for another peer, and a line takes a hundredth of that.
     #[test]
     fn it_does_nothing() {
-        passes("ticks-and-is-paused");
+        let (learner, verdict) = play("counts-and-is-paused");
+        assert_eq!(verdict.passed(), 1);
+        let text = fs::read_to_string(learner.file(".workshop/last/rest.json")).expect("it is kept");
+        let last: Value = serde_json::from_str(&text).expect("JSON");
+        let events = last["runs"][0]["events"].as_array().expect("events").iter();
+        let printed: Vec<Duration> = events.filter(|event| event["what"]["printed"][0] == 0).map(at).collect();
+        let longest = printed.windows(2).map(|two| two[1] - two[0]).max();
+        assert!(longest >= Some(Duration::from_millis(400)), "it was never silent: {printed:?}");
+    }
+
+    /// When something in the picture of a run happened.
+    fn at(event: &Value) -> Duration {
+        serde_json::from_value(event["at"].clone()).expect("a time")
     }
 
     #[test]

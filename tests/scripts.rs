@@ -466,7 +466,7 @@ mod hostile {
             ("flood-of-lines", "flood"),
             ("flood-of-wrong-lines", "wrong-line"),
             ("flood-of-empty-lines", "flood"),
-            ("flood-of-errors", "missing-line"),
+            ("flood-of-errors", "flood"),
             ("binary", "not-utf8"),
             ("escapes", "wrong-line"),
             ("no-final-newline", "no-final-newline"),

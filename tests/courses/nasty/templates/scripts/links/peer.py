@@ -74,6 +74,36 @@ def counts(*address):
             print("refused" if what == "try" else error)
 
 
+def welcomes():
+    """Welcomes whoever dials."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        print("listening on 127.0.0.1:%d" % listener.getsockname()[1])
+        here = []
+
+        def welcome():
+            while True:
+                here.append(listener.accept()[0])
+                here[-1].sendall(b"welcome\n")
+
+        threading.Thread(target=welcome, daemon=True).start()
+        sys.stdin.read()
+
+
+def dials_when_told(address):
+    """Dials, reads a line, and tells how the connection ends."""
+
+    def dial():
+        try:
+            for line in connect([address]).makefile():
+                print(line.rstrip())
+            print("the end")
+        except ConnectionError:
+            print("reset")
+
+    for _ in sys.stdin:
+        threading.Thread(target=dial, daemon=True).start()
+
+
 def message(number):
     return f"message {number}\n"
 

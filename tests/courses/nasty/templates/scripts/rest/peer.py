@@ -151,12 +151,11 @@ def talks_to_itself():
 
 
 def counts_for_ever():
-    print("one")
     number = 1
     while True:
-        time.sleep(0.005)
-        number += 1
         print(number)
+        number += 1
+        time.sleep(0.005)
 
 
 def hides(file):
