@@ -36,7 +36,7 @@ use crate::course::Condition;
 use crate::evidence::{Connection, Happened, LinkEvidence};
 use crate::fault::Fault;
 use crate::machine::{files, shortage};
-use crate::stillness::{Queues, SocketTable};
+use crate::stillness::{Counts, Queues, SocketTable};
 use crate::transcript::{After, Break, LinkFault, LinkName, RoleId};
 
 /// How long a delayed link keeps every piece.
@@ -80,8 +80,8 @@ struct State {
     held: BTreeSet<Held>,
     /// What of that may go on, and has not yet.
     let_go: BTreeSet<Held>,
-    /// The dialers that have come: our socket to each, and its own.
-    dialers: Vec<Option<(SocketAddr, SocketAddr)>>,
+    /// The dialers that have come.
+    dialers: Vec<SocketAddr>,
     /// For how many of them the listener is being dialed.
     dialing: usize,
 }
@@ -293,13 +293,16 @@ impl Link {
         quiet
     }
 
-    /// Is this connection of a peer, by its own port and the other one, one of the link's? A dialer's is,
-    /// before the listener is dialed for it.
-    pub fn knows(&self, own: u16, other: u16) -> bool {
-        let is = |(ours, theirs): (SocketAddr, SocketAddr)| (theirs.port(), ours.port()) == (own, other);
+    /// Is this connection of a peer, by its own port and the other one, one of the link's? A dialer's is from
+    /// when the link has taken it in, although the listener may not have been dialed for it yet.
+    pub fn counts(&self, own: u16, other: u16) -> Counts {
         let state = self.shared.lock();
-        let mut dialers = state.dialers.iter().flatten().copied();
-        dialers.any(is) || state.ends.iter().any(|ends| is(ends.listener))
+        if other == self.address.port() {
+            let taken_in = state.dialers.iter().any(|dialer| dialer.port() == own);
+            return if taken_in { Counts::Yes } else { Counts::NotYet };
+        }
+        let is = |(ours, theirs): (SocketAddr, SocketAddr)| (theirs.port(), ours.port()) == (own, other);
+        if state.ends.iter().any(|ends| is(ends.listener)) { Counts::Yes } else { Counts::No }
     }
 
     /// Was a role told since then, on any connection, that nothing more will come?
@@ -471,7 +474,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         tokio::select! {
             accepted = listener.accept() => {
                 match accepted {
-                    Ok((dialer, _)) => {
+                    Ok(dialer) => {
                         connections.spawn(connect(dialer, Arc::clone(&shared), connections.len() < most));
                     }
                     // Without files there is no way on: the caller stays in the queue, and would be
@@ -487,10 +490,10 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// One dialer, from its arrival to its end. One too many is refused.
-async fn connect(dialer: TcpStream, shared: Arc<Shared>, welcome: bool) {
+async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, welcome: bool) {
     let number = {
         let mut state = shared.lock();
-        state.dialers.push(addresses(&dialer));
+        state.dialers.push(from);
         state.dialing += usize::from(shared.condition != Condition::Interleaved);
         state.dialers.len() - 1
     };

@@ -1,4 +1,4 @@
-use super::{Activity, KnownSockets, Queues, SocketTable, Usage, Watch, denied, unread_in_pipe, usage};
+use super::{Activity, Counts, KnownSockets, Queues, SocketTable, Usage, Watch, denied, unread_in_pipe, usage};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -434,7 +434,7 @@ fn what_moves_elsewhere() {
     let mut watch = peer.watch();
     let mut output = peer.output();
     let table = SocketTable::open().expect("a table");
-    let nobody = |_: u16, _: u16| false;
+    let nobody = |_: u16, _: u16| Counts::No;
     let mut known = KnownSockets::default();
     let mut see = |watch: &Watch| {
         table.uncounted(&watch.sockets().expect("sockets"), &mut known, &nobody).expect("it can be known")
@@ -446,15 +446,18 @@ fn what_moves_elsewhere() {
     assert_eq!(see(&watch), before, "nothing has happened");
     server.write_all(b"x").expect("write");
     until("byte arrives", || see(&watch).moving.then_some(()));
-    let counted = |own: u16, other: u16| (own, other) == (address.port(), port);
     let sockets = watch.sockets().expect("sockets");
-    let seen = table.uncounted(&sockets, &mut KnownSockets::default(), &counted);
-    assert!(!seen.expect("it can be known").moving, "a link keeps count");
+    let seen = |counts: Counts| {
+        let counted = |own: u16, other: u16| if (own, other) == (address.port(), port) { counts } else { Counts::No };
+        table.uncounted(&sockets, &mut KnownSockets::default(), &counted).expect("it can be known")
+    };
+    assert!(!seen(Counts::Yes).moving, "a link keeps count");
     peer.0.stdin.as_mut().expect("stdin").write_all(b"\n").expect("write");
     line(&mut output);
     until("rests again", || asleep(&mut watch));
     let after = until("byte is read", || Some(see(&watch)).filter(|seen| !seen.moving));
     assert_ne!(after.traffic, before.traffic, "a byte has come meanwhile");
+    assert!(seen(Counts::NotYet).moving, "a link has not taken it in yet");
 }
 
 #[test]
