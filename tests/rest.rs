@@ -209,6 +209,13 @@ mod past_the_links {
         passes("talk-past-the-links-for-long");
     }
 
+    /// Whoever sleeps although bytes have come is not going to read them.
+    #[test]
+    fn bytes_that_nobody_reads_do_not_move() {
+        passes("a-byte-is-never-read-past-the-links");
+        passes("much-is-never-read-past-the-links");
+    }
+
     #[test]
     fn who_is_connected_and_says_nothing_is_at_rest() {
         passes("are-connected-past-the-links");

@@ -118,6 +118,7 @@ def is_noisy():
     for number in range(16):
         for _ in range(256):
             os.write(2, b"!" * 1023 + b"\n")
+        time.sleep(0.05)
         print(number)
     print("done")
 
@@ -158,16 +159,36 @@ def counts_for_ever():
         time.sleep(0.005)
 
 
-def hides(file):
-    """Listens at an address that only a file tells, and answers whatever comes."""
+def welcome(file):
+    """Listens at an address that only a file tells, and takes one dialer."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         with open(file + ".new", "w") as new:
             new.write(str(listener.getsockname()[1]))
         os.rename(file + ".new", file)
         print("up")
-        connection, _ = listener.accept()
+        return listener.accept()[0]
+
+
+def hides(file):
+    """Answers whatever comes."""
+    connection = welcome(file)
     while came := connection.recv(1):
         connection.sendall(came)
+
+
+def hides_and_reads_nothing(file):
+    with welcome(file):
+        sys.stdin.read()
+
+
+def shouts(file, count):
+    """Sends so many bytes, whether they are read or not."""
+    with open(file) as found:
+        connection = socket.create_connection(("127.0.0.1", int(found.read())))
+    print("talking")
+    threading.Thread(target=connection.sendall, args=[b"?" * int(count)], daemon=True).start()
+    sys.stdin.read()
+    os._exit(0)
 
 
 def finds(file, seconds):
