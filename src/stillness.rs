@@ -255,8 +255,8 @@ pub enum Counts {
 /// The TCP connections of some processes of which no link keeps count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Uncounted {
-    /// Bytes are on their way or lie unread, or a connection is being made. A byte that its owner
-    /// never reads counts as moving for ever.
+    /// Bytes are on their way, or a connection is being made. What has arrived and is not read does not
+    /// move, and neither does what waits behind it.
     pub moving: bool,
     /// Changes when a byte has arrived, or a connection has come or gone.
     pub traffic: u64,

@@ -72,7 +72,9 @@ impl Table {
             }
             // One that is closed or reset, and still open to its process, has no queues.
             let queues = self.queues(*local, *remote);
-            all.moving |= queues.is_some_and(|queues| queues.unread > 0 || queues.unsent > 0);
+            // Whoever sleeps although bytes have come is not going to read them: what is sent after them waits.
+            let is_held_up = || self.queues(*remote, *local).is_some_and(|theirs| theirs.unread > 0);
+            all.moving |= queues.is_some_and(|queues| queues.unsent > 0) && !is_held_up();
             let mut mark = DefaultHasher::new();
             (inode, queues.map(|queues| (queues.received, queues.acked))).hash(&mut mark);
             all.traffic = all.traffic.wrapping_add(mark.finish());
