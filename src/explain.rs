@@ -217,9 +217,10 @@ impl Case<'_> {
             Failure::Line(..) | Failure::Ended(..) | Failure::Unplayed(_) => {}
             Failure::Stuck | Failure::Restless | Failure::TimeLimit(_) => {
                 if let Some(awaited) = self.awaited_lines().first() {
+                    let who = capitalize(&self.who(awaited.role));
                     add(
                         "missing-line",
-                        format!("{} did not print «{}».", capitalize(&self.who(awaited.role)), shown(&awaited.text)),
+                        format!("{who} did not print «{}».{}", shown(&awaited.text), self.restless()),
                     );
                 }
                 match self.failure {

@@ -36,7 +36,7 @@ use crate::course::Condition;
 use crate::evidence::{Connection, Happened, LinkEvidence};
 use crate::fault::Fault;
 use crate::machine::{files, shortage};
-use crate::stillness::{Queues, SocketTable};
+use crate::stillness::{Counts, Queues, SocketTable};
 use crate::transcript::{After, Break, LinkFault, LinkName, RoleId};
 
 /// How long a delayed link keeps every piece.
@@ -80,8 +80,9 @@ struct State {
     held: BTreeSet<Held>,
     /// What of that may go on, and has not yet.
     let_go: BTreeSet<Held>,
-    /// How many dialers have come, and for how many of them the listener is being dialed.
-    dialers: usize,
+    /// The dialers that have come.
+    dialers: Vec<SocketAddr>,
+    /// For how many of them the listener is being dialed.
     dialing: usize,
 }
 
@@ -205,7 +206,7 @@ impl Link {
             released: 0,
             held: BTreeSet::new(),
             let_go: BTreeSet::new(),
-            dialers: 0,
+            dialers: Vec::new(),
             dialing: 0,
         };
         let (start, ticks) = clock;
@@ -292,11 +293,16 @@ impl Link {
         quiet
     }
 
-    /// Is this connection of a peer, by its own port and the other one, one of the link's?
-    pub fn knows(&self, own: u16, other: u16) -> bool {
-        let legs = |ends: &Ends| [ends.dialer, ends.listener];
+    /// Is this connection of a peer, by its own port and the other one, one of the link's? A dialer's is from
+    /// when the link has taken it in, although the listener may not have been dialed for it yet.
+    pub fn counts(&self, own: u16, other: u16) -> Counts {
+        let state = self.shared.lock();
+        if other == self.address.port() {
+            let taken_in = state.dialers.iter().any(|dialer| dialer.port() == own);
+            return if taken_in { Counts::Yes } else { Counts::NotYet };
+        }
         let is = |(ours, theirs): (SocketAddr, SocketAddr)| (theirs.port(), ours.port()) == (own, other);
-        self.shared.lock().ends.iter().flat_map(legs).any(is)
+        if state.ends.iter().any(|ends| is(ends.listener)) { Counts::Yes } else { Counts::No }
     }
 
     /// Was a role told since then, on any connection, that nothing more will come?
@@ -468,7 +474,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         tokio::select! {
             accepted = listener.accept() => {
                 match accepted {
-                    Ok((dialer, _)) => {
+                    Ok(dialer) => {
                         connections.spawn(connect(dialer, Arc::clone(&shared), connections.len() < most));
                     }
                     // Without files there is no way on: the caller stays in the queue, and would be
@@ -484,12 +490,12 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// One dialer, from its arrival to its end. One too many is refused.
-async fn connect(dialer: TcpStream, shared: Arc<Shared>, welcome: bool) {
+async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, welcome: bool) {
     let number = {
         let mut state = shared.lock();
-        state.dialers += 1;
+        state.dialers.push(from);
         state.dialing += usize::from(shared.condition != Condition::Interleaved);
-        state.dialers - 1
+        state.dialers.len() - 1
     };
     shared.hold(Held::Dialer(number)).await;
     let refused = shared.lock().broken.is_some() || !welcome;

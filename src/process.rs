@@ -90,6 +90,9 @@ pub struct Peer {
     /// What is typed and not yet read, where the system can say.
     #[cfg(unix)]
     pipe: Option<std::os::fd::OwnedFd>,
+    /// What is printed and not yet told.
+    #[cfg(unix)]
+    output: Option<std::os::fd::OwnedFd>,
 }
 
 impl Peer {
@@ -110,7 +113,9 @@ impl Peer {
             return Err(io::Error::other("the process has no pipes"));
         };
         #[cfg(unix)]
-        let pipe = std::os::fd::AsFd::as_fd(&stdin).try_clone_to_owned().inspect_err(shortage::note).ok();
+        let copy = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned().inspect_err(shortage::note).ok();
+        #[cfg(unix)]
+        let (pipe, output) = (copy(std::os::fd::AsFd::as_fd(&stdin)), copy(std::os::fd::AsFd::as_fd(&stdout)));
         let (typed, to_type) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
         let (exited, noise) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
@@ -138,6 +143,8 @@ impl Peer {
             noise,
             #[cfg(unix)]
             pipe,
+            #[cfg(unix)]
+            output,
         })
     }
 
@@ -168,6 +175,16 @@ impl Peer {
     #[cfg(not(unix))]
     pub fn unread_input(&self) -> Option<usize> {
         None
+    }
+
+    /// It has printed something that has not been told yet, where the system says so.
+    pub fn has_printed_more(&self) -> bool {
+        #[cfg(unix)]
+        return self.output.as_ref().is_some_and(|output| {
+            crate::stillness::unread_in_pipe(std::os::fd::AsFd::as_fd(output)).is_some_and(|unread| unread > 0)
+        });
+        #[cfg(not(unix))]
+        return false;
     }
 
     /// It has exited, and its [`PeerEvent::Ended`] is on its way: at the latest when whoever still

@@ -239,13 +239,24 @@ enum Known {
 }
 
 /// Whether a link keeps count of a connection, by its ports: the process's own, and its peer's.
-pub type Counted<'f> = &'f dyn Fn(u16, u16) -> bool;
+pub type Counted<'f> = &'f dyn Fn(u16, u16) -> Counts;
+
+/// Does a link keep count of a connection?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Counts {
+    /// It is not a link's.
+    No,
+    /// It is, but the link has not taken it in yet.
+    NotYet,
+    /// It does.
+    Yes,
+}
 
 /// The TCP connections of some processes of which no link keeps count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Uncounted {
-    /// Bytes are on their way or lie unread, or a connection is being made. A byte that its owner
-    /// never reads counts as moving for ever.
+    /// Bytes are on their way, or a connection is being made. What has arrived and is not read does not
+    /// move, and neither does what waits behind it.
     pub moving: bool,
     /// Changes when a byte has arrived, or a connection has come or gone.
     pub traffic: u64,

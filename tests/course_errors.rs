@@ -54,6 +54,21 @@ mistakes:
     explains: panicked
 "#;
 
+/// A stage whose only scenario has no link.
+const ALONE: &str = r#"title: T
+about: A
+roles:
+  - name: a
+    about: says nothing
+conditions: [clear]
+scenarios:
+  - name: s
+    about: z
+    transcript: |
+      $ a
+      a = exit 0
+"#;
+
 const MARK: char = '⟦';
 
 // ---- The builder ----
@@ -331,6 +346,11 @@ fn a_right_course_is_accepted() {
         good("header with a comment").transcript_as(&format!("    transcript: | # the story\n{block}")),
         good("tabs around the mark").transcript("$ a\na\t|\tx\na = exit 0"),
         good("no newline at the end").stage_bytes(|bytes| bytes.trim_ascii_end().to_vec()),
+        good("as many orders as there may be").stage("    about: z\n", "    about: z\n    orders: 64\n"),
+        good("conditions of the stage, where a scenario has no link")
+            .stage_text(&ALONE.replace("[clear]", "[fragmented, interleaved]")),
+        good("clear, and no link")
+            .stage_text(&ALONE.replace("    about: z\n", "    about: z\n    conditions: [clear]\n")),
     ];
     let mut report = String::new();
     for case in cases {
@@ -369,6 +389,20 @@ fn yaml_that_does_not_fit_is_refused_in_its_place() {
         case("number below nothing").stage("conditions:", "limit: ⟦-1\nconditions:"),
         case("number out of range").stage("conditions:", "limit: ⟦1000000000\nconditions:").helps("600"),
         case("no time at all").stage("conditions:", "limit: ⟦0\nconditions:").helps("600"),
+        case("no orders").stage("    about: z\n", "    about: z\n    orders: ⟦0\n").says("0 orders").helps("1 to 64"),
+        case("too many orders")
+            .stage("    about: z\n", "    about: z\n    orders: ⟦65\n")
+            .says("65 orders")
+            .helps("1 to 64"),
+        case("orders below nothing").stage("    about: z\n", "    about: z\n    orders: ⟦-1\n"),
+        // Conditions are those of links.
+        case("a condition without a link")
+            .stage_text(&ALONE.replace("    about: z\n", "    about: z\n    conditions: ⟦[clear, fragmented]\n"))
+            .says("there is no link in this scenario that could be fragmented")
+            .helps("take the conditions out"),
+        case("only such a condition")
+            .stage_text(&ALONE.replace("    about: z\n", "    about: z\n    conditions: ⟦[interleaved]\n"))
+            .says("interleaved"),
         case("number of bytes")
             .stage("    about: z\n", "    about: z\n    let: {x: ⟦{repeat: a, bytes: 999999999999}}\n")
             .helps("1048576"),

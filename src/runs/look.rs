@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use super::Player;
 use crate::link::{Link, Quiet};
-use crate::stillness::{Activity, Uncounted, Watch};
+use crate::stillness::{Activity, Counts, Uncounted, Watch};
 use crate::transcript::RoleId;
 
 /// What a look at the peers and the links shows.
 #[derive(Debug)]
 pub(super) enum Look {
-    /// Bytes are on their way over a link, or a peer is just ending.
+    /// Bytes are on their way over a link, a line is on its way to the runner, or a peer is just ending.
     Moving,
     /// Nothing is on its way over the links.
     Quiet {
@@ -74,9 +74,11 @@ impl Player<'_> {
                 }
             }
         }
-        let gone = self.peers.iter().flatten().any(|(peer, _)| peer.is_ending());
+        // What was printed before the peers fell asleep comes before anything else happens.
+        let told = self.events.1.is_empty();
+        let tells = self.peers.iter().flatten().any(|(peer, _)| peer.is_ending() || peer.has_printed_more());
         match before.min(self.quiet()) {
-            _ if gone => Look::Moving,
+            _ if tells || !told => Look::Moving,
             Quiet::Moving => Look::Moving,
             quiet => Look::Quiet { peers, holding: quiet == Quiet::Holding },
         }
@@ -99,7 +101,7 @@ impl Player<'_> {
 
     /// What happens on the peers' connections past the links. `None` where that can't be known.
     pub(super) fn uncounted(&mut self) -> Option<Uncounted> {
-        let counted = |own, other| self.links.iter().any(|link| link.knows(own, other));
+        let counted = |own, other| self.links.iter().map(|link| link.counts(own, other)).max().unwrap_or(Counts::No);
         let mut open = Vec::new();
         for (_, watch) in self.peers.iter().flatten() {
             open.extend(watch.sockets()?);

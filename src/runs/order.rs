@@ -51,9 +51,10 @@ impl Order {
         Order { number, seed, step: 0, changes, lowered: HashMap::new() }
     }
 
-    /// What is done next of what may happen; `None` if nothing may.
+    /// What is done next of what may happen, the oldest link and connection first; `None` if nothing may.
     pub(super) fn choose(&mut self, turns: &[Turn]) -> Option<Turn> {
-        let chosen = *turns.iter().max_by_key(|turn| self.priority(**turn))?;
+        let priority = |(place, turn): &(usize, &Turn)| self.priority(*place, **turn);
+        let chosen = *turns.iter().enumerate().max_by_key(priority)?.1;
         if turns.len() > 1 {
             self.step += 1;
             if self.number >= Self::FIRST && self.changes.contains(&self.step) {
@@ -67,8 +68,8 @@ impl Order {
     /// The number of orders that are not chosen at random.
     const FIRST: u32 = 4;
 
-    /// The higher, the sooner.
-    fn priority(&self, turn: Turn) -> (u32, u64) {
+    /// The higher, the sooner. `place` is the turn's among those that may happen.
+    fn priority(&self, place: usize, turn: Turn) -> (u32, u64) {
         let dialers = match turn {
             Turn::Link(_, Held::Dialer(_) | Held::Piece { there: true, .. }) => Some(true),
             Turn::Link(_, Held::Piece { there: false, .. }) => Some(false),
@@ -82,9 +83,17 @@ impl Order {
             // Whoever lost its priority last has the lowest.
             _ => self.lowered.get(&turn).map_or(STEPS + 1, |step| STEPS - step),
         };
-        let mut random = DefaultHasher::new();
-        (self.seed, turn).hash(&mut random);
-        (class, random.finish())
+        let among_equals = match self.number {
+            // Whoever came last overtakes the others.
+            0 => place as u64,
+            1..Self::FIRST => u64::MAX - place as u64,
+            _ => {
+                let mut random = DefaultHasher::new();
+                (self.seed, turn).hash(&mut random);
+                random.finish()
+            }
+        };
+        (class, among_equals)
     }
 }
 
@@ -115,6 +124,16 @@ mod tests {
         assert_eq!(position(1, Turn::Act), 6);
         assert_eq!(position(2, THERE), 6);
         assert_eq!(position(3, BACK), 6);
+    }
+
+    /// Of two dialers, the later one comes first in the first order, and in no other of the extreme ones.
+    #[test]
+    fn nothing_in_the_first_orders_is_up_to_the_seed() {
+        let dialers = [Turn::Link(0, Held::Dialer(0)), Turn::Link(1, Held::Dialer(0))];
+        for seed in 0..20 {
+            let first = |number| Order::new(number, seed).choose(&dialers);
+            assert_eq!([0, 1, 2, 3].map(first), [1, 0, 0, 0].map(|place: usize| Some(dialers[place])), "seed {seed}");
+        }
     }
 
     #[test]

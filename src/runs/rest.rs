@@ -53,9 +53,8 @@ impl Player<'_> {
                 Judgement::Noisy(role) => return Err(Failure::Noisy(role)),
                 Judgement::Release | Judgement::Wait | Judgement::Stuck | Judgement::Restless => {}
             }
-            // Lines that were printed before the peers fell asleep have come by now.
             let held = look.is_holding() && until == Until::Still;
-            if look.is_at_rest() && !held && self.events.1.is_empty() && wanted(self) {
+            if look.is_at_rest() && !held && wanted(self) {
                 return Ok(());
             }
         }
@@ -144,7 +143,7 @@ impl Player<'_> {
                     let look = self.look();
                     if look.is_holding() && look.is_at_rest() {
                         self.release();
-                    } else if look.is_at_rest() && self.events.1.is_empty() {
+                    } else if look.is_at_rest() {
                         return;
                     } else {
                         busy += 1;

@@ -1,7 +1,7 @@
 //! Exact look-ups in the socket table, through `NETLINK_SOCK_DIAG`.
 
 use super::waits::file_of;
-use super::{Counted, Known, KnownSockets, OpenSocket, Queues, Uncounted};
+use super::{Counted, Counts, Known, KnownSockets, OpenSocket, Queues, Uncounted};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -65,12 +65,16 @@ impl Table {
         let mut all = Uncounted { moving: self.learn(open, known)?, traffic: 0 };
         for OpenSocket { inode, .. } in open {
             let Some(Known::Connected(local, remote)) = known.0.get(inode) else { continue };
-            if counted(local.port(), remote.port()) {
-                continue;
+            match counted(local.port(), remote.port()) {
+                Counts::Yes => continue,
+                Counts::NotYet => all.moving = true,
+                Counts::No => {}
             }
             // One that is closed or reset, and still open to its process, has no queues.
             let queues = self.queues(*local, *remote);
-            all.moving |= queues.is_some_and(|queues| queues.unread > 0 || queues.unsent > 0);
+            // Whoever sleeps although bytes have come is not going to read them: what is sent after them waits.
+            let is_held_up = || self.queues(*remote, *local).is_some_and(|theirs| theirs.unread > 0);
+            all.moving |= queues.is_some_and(|queues| queues.unsent > 0) && !is_held_up();
             let mut mark = DefaultHasher::new();
             (inode, queues.map(|queues| (queues.received, queues.acked))).hash(&mut mark);
             all.traffic = all.traffic.wrapping_add(mark.finish());

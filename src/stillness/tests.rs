@@ -1,4 +1,4 @@
-use super::{Activity, KnownSockets, Queues, SocketTable, Usage, Watch, denied, unread_in_pipe, usage};
+use super::{Activity, Counts, KnownSockets, Queues, SocketTable, Usage, Watch, denied, unread_in_pipe, usage};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -421,7 +421,7 @@ fn tcp_queue_of_a_stuck_sender() {
     });
 }
 
-/// A connection of which nobody keeps count moves as long as a byte of it is unread.
+/// A byte that arrives on a connection of which nobody keeps count is seen.
 #[test]
 fn what_moves_elsewhere() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
@@ -434,7 +434,7 @@ fn what_moves_elsewhere() {
     let mut watch = peer.watch();
     let mut output = peer.output();
     let table = SocketTable::open().expect("a table");
-    let nobody = |_: u16, _: u16| false;
+    let nobody = |_: u16, _: u16| Counts::No;
     let mut known = KnownSockets::default();
     let mut see = |watch: &Watch| {
         table.uncounted(&watch.sockets().expect("sockets"), &mut known, &nobody).expect("it can be known")
@@ -445,16 +445,19 @@ fn what_moves_elsewhere() {
     assert!(!before.moving);
     assert_eq!(see(&watch), before, "nothing has happened");
     server.write_all(b"x").expect("write");
-    until("byte arrives", || see(&watch).moving.then_some(()));
-    let counted = |own: u16, other: u16| (own, other) == (address.port(), port);
+    let arrived = until("byte arrives", || Some(see(&watch)).filter(|seen| seen.traffic != before.traffic));
+    assert!(!arrived.moving, "it lies there");
     let sockets = watch.sockets().expect("sockets");
-    let seen = table.uncounted(&sockets, &mut KnownSockets::default(), &counted);
-    assert!(!seen.expect("it can be known").moving, "a link keeps count");
+    let seen = |counts: Counts| {
+        let counted = |own: u16, other: u16| if (own, other) == (address.port(), port) { counts } else { Counts::No };
+        table.uncounted(&sockets, &mut KnownSockets::default(), &counted).expect("it can be known")
+    };
+    assert_eq!(seen(Counts::Yes).traffic, 0, "a link keeps count");
     peer.0.stdin.as_mut().expect("stdin").write_all(b"\n").expect("write");
     line(&mut output);
     until("rests again", || asleep(&mut watch));
-    let after = until("byte is read", || Some(see(&watch)).filter(|seen| !seen.moving));
-    assert_ne!(after.traffic, before.traffic, "a byte has come meanwhile");
+    assert_eq!(see(&watch), arrived, "nothing more has come");
+    assert!(seen(Counts::NotYet).moving, "a link has not taken it in yet");
 }
 
 #[test]

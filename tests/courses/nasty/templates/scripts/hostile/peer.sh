@@ -17,6 +17,9 @@ killed)
 spins)
     while :; do :; done
     ;;
+wakes-for-ever)
+    while :; do sleep 0.05; done
+    ;;
 listens)
     exec python3 -S -c 'import socket, sys
 with socket.create_server((sys.argv[1], 0)) as listener:
