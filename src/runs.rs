@@ -8,7 +8,7 @@
 //! - all peers asleep, nothing on its way, and no timer that could go off before the time limit:
 //!   nobody will ever do anything again, so the run is over now, and not at the limit;
 //! - peers wake and sleep again, or ask the kernel for the same thing over and over, and nothing comes of
-//!   it: the run is over when that has been so for long enough ([`patience`]).
+//!   it: the run is over when that has been so for long enough (`patience`).
 //!
 //! Where the system does not say, links are released after a pause, and the time limit
 //! (`limit`) is what ends a run that hangs.
