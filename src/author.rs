@@ -4,10 +4,12 @@
 //! 2. The solution passes every run, many times over, also while the machine is busy.
 //! 3. Every known mistake is a patch that applies, builds and is rejected, and the explanation
 //!    shown is the one that it names.
-//! 4. A scenario or a condition that catches no mistake tests nothing: it is reported.
+//! 4. A scenario or a condition that catches no mistake tests nothing: it is reported. So is a rule that
+//!    no known mistake breaks, in each role that it binds, in a scenario that is there for it.
 //! 5. Hints, explanations, lesson, earlier names, shared packages and file names resolve.
 
 mod changes;
+mod findings;
 mod here;
 mod languages;
 mod listed;
@@ -15,12 +17,11 @@ pub mod new;
 pub mod new_course;
 mod patch;
 mod record;
-mod rules;
 pub mod starter;
+mod strictness;
 mod tables;
 mod told;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +31,7 @@ use crate::assets::{Catalog, File};
 use crate::build::{Built, Outcome, Package};
 use crate::cli::CheckArgs;
 use crate::commands::block_on;
-use crate::course::{Condition, Mistake, Party, Stage, Track};
+use crate::course::{Mistake, Party, Stage, Track};
 use crate::error::{Error, Result, suggest};
 use crate::event::{Event, Reporter};
 use crate::explain::FACTS;
@@ -39,9 +40,10 @@ use crate::verdict::StageVerdict;
 use crate::verify::{Selection, Verified, verify};
 use crate::workspace::write_files;
 
+use findings::{Check, Checked, Row};
 pub use here::course;
 pub use record::record;
-use rules::{Checked, Row, Rule};
+use strictness::Caught;
 use tables::Tables;
 
 /// Checks the stages that were asked for, in every track, and shows what was found. False when a
@@ -183,7 +185,7 @@ impl Desk<'_> {
             self.looks_at("the solution");
             rows.push(self.solution(&reference).await?);
         }
-        let mut caught = BTreeSet::new();
+        let mut caught = Caught::default();
         let stage = self.stage;
         for (index, mistake) in stage.mistakes.iter().enumerate() {
             self.looks_at(&format!("mistake {} ({} of {})", mistake.name, index + 1, stage.mistakes.len()));
@@ -192,7 +194,8 @@ impl Desk<'_> {
             }
         }
         if self.args.mistake.is_none() {
-            rows.push(self.idle(&caught));
+            rows.push(caught.idle(self.stage));
+            rows.extend(caught.untested(self.stage));
             rows.extend(languages::of_stage(self.catalog, &self.stage.name)?);
         }
         Ok(rows)
@@ -218,7 +221,7 @@ impl Desk<'_> {
         }
     }
 
-    /// Rule 5: what is named exists.
+    /// 5: what is named exists.
     fn names(&self) -> Result<Row> {
         let own = self.stage.explanations.iter().map(|own| own.id.as_str());
         let known: Vec<&str> = FACTS.iter().copied().chain(own).collect();
@@ -228,7 +231,10 @@ impl Desk<'_> {
         let facts: Vec<&str> = FACTS.iter().copied().filter(|id| *id != "not-the-protocol").collect();
         for own in &self.stage.explanations {
             if let Some(id) = own.when.iter().find(|id| !facts.contains(&id.as_str())) {
-                return Ok(Row::bad(Rule::Names, format!("there is no fact `{id}`; {}", suggest(id, "facts", &facts))));
+                return Ok(Row::bad(
+                    Check::Names,
+                    format!("there is no fact `{id}`; {}", suggest(id, "facts", &facts)),
+                ));
             }
             for scenario in &own.scenarios {
                 self.stage.scenario(scenario)?;
@@ -237,44 +243,55 @@ impl Desk<'_> {
         for id in of_hints.chain(of_mistakes) {
             if !known.contains(&id.as_str()) {
                 return Ok(Row::bad(
-                    Rule::Names,
+                    Check::Names,
                     format!("there is no explanation `{id}`; {}", suggest(id, "explanations", &known)),
                 ));
             }
         }
-        self.catalog.stage_text(&self.stage.name, "lesson.md")?;
+        let lesson = self.catalog.stage_text(&self.stage.name, "lesson.md")?;
+        let headings: Vec<&str> =
+            lesson.lines().filter_map(|line| Some(line.strip_prefix('#')?.trim_matches(['#', ' ']))).collect();
+        for rule in &self.stage.rules {
+            if let Some(heading) = rule.lesson.as_deref().filter(|heading| !headings.contains(heading)) {
+                let help = suggest(heading, "headings", &headings);
+                return Ok(Row::bad(
+                    Check::Names,
+                    format!("rule {}: the lesson has no heading `{heading}`; {help}", rule.id),
+                ));
+            }
+        }
         for name in &self.track.shared {
             let [template, solution] = [&self.track.templates, &self.track.solutions]
                 .map(|folder| self.catalog.tree(&format!("{folder}/{name}")));
             if template? != solution? {
                 let why = "is not the same in the templates and the solutions: a learner's program would be built with \
                            another one than the reference";
-                return Ok(Row::bad(Rule::Names, format!("the shared package `{name}` {why}")));
+                return Ok(Row::bad(Check::Names, format!("the shared package `{name}` {why}")));
             }
         }
-        Ok(Row::good(Rule::Names, "lesson, hints and explanations resolve".to_owned()))
+        Ok(Row::good(Check::Names, "lesson, hints and explanations resolve".to_owned()))
     }
 
-    /// Rule 1: the template builds without warnings and fails, and says what to do first.
+    /// 1: the template builds without warnings and fails, and says what to do first.
     async fn template(&mut self, reference: &Package, files: &[File]) -> Result<Row> {
         let package = self.package(Party::You, "template", files)?;
         // Built in any case: what was built before has told its warnings then.
         package.forget();
         match package.build(self.track, &mut |_| {}).await? {
-            Outcome::Failed(output) => return Ok(Row::bad(Rule::Template, format!("does not build:\n{output}"))),
+            Outcome::Failed(output) => return Ok(Row::bad(Check::Template, format!("does not build:\n{output}"))),
             Outcome::Built { output, .. } if self.warns(&output) => {
-                return Ok(Row::bad(Rule::Template, format!("builds with warnings:\n{output}")));
+                return Ok(Row::bad(Check::Template, format!("builds with warnings:\n{output}")));
             }
             Outcome::Built { .. } | Outcome::Fresh => {}
         }
         let start = Instant::now();
         let Some(verdict) = self.play(&package, reference, Selection::default()).await? else {
-            return Ok(Row::bad(Rule::Template, "does not build".to_owned()));
+            return Ok(Row::bad(Check::Template, "does not build".to_owned()));
         };
         Ok(match verdict.shown() {
-            None => Row::bad(Rule::Template, "passes: there is nothing to learn".to_owned()),
+            None => Row::bad(Check::Template, "passes: there is nothing to learn".to_owned()),
             Some((_, failed)) => {
-                Row::good(Rule::Template, format!("fails: {} — {}", failed.because.id, failed.because.say))
+                Row::good(Check::Template, format!("fails: {} — {}", failed.because.id, failed.because.say))
                     .took(start.elapsed())
             }
         })
@@ -285,19 +302,19 @@ impl Desk<'_> {
         regex.is_some_and(|regex| output.lines().any(|line| regex.is_match(line)))
     }
 
-    /// Rule 2: the solution passes every run, every time.
+    /// 2: the solution passes every run, every time.
     async fn solution(&mut self, reference: &Package) -> Result<Row> {
         let start = Instant::now();
         let you = Package { party: Party::You, ..reference.clone() };
         let Some(verdict) = self.play(&you, reference, times(self.args.repeat)).await? else {
-            return Ok(Row::bad(Rule::Solution, "does not build".to_owned()));
+            return Ok(Row::bad(Check::Solution, "does not build".to_owned()));
         };
         let whole = repeats(&verdict).filter(Option::is_none).count();
         let runs = verdict.runs.len();
         let row = match verdict.shown() {
-            None => Row::good(Rule::Solution, format!("passes {whole} of {} times, {runs} runs", self.args.repeat)),
+            None => Row::good(Check::Solution, format!("passes {whole} of {} times, {runs} runs", self.args.repeat)),
             Some((run, failed)) => Row::bad(
-                Rule::Solution,
+                Check::Solution,
                 format!(
                     "passes {whole} of {} times; {run_id} (seed {}): {} — {}",
                     self.args.repeat,
@@ -311,29 +328,27 @@ impl Desk<'_> {
         Ok(row.took(start.elapsed() / self.args.repeat))
     }
 
-    /// Rule 3: the mistake is rejected every time, with its own explanation.
+    /// 3: the mistake is rejected every time, with its own explanation.
     async fn mistake(
         &mut self,
         reference: &Package,
         mistake: &Mistake,
         solution: &[File],
-        caught: &mut BTreeSet<(String, Condition)>,
+        caught: &mut Caught,
     ) -> Result<Row> {
-        let rule = || Rule::Mistake(mistake.name.clone());
+        let check = || Check::Mistake(mistake.name.clone());
         let text = self.catalog.stage_text(&self.stage.name, &mistake.patch)?;
         let files = match patch::apply(&text, &self.stage.name, solution) {
             Ok(files) => files,
-            Err(why) => return Ok(Row::bad(rule(), why)),
+            Err(why) => return Ok(Row::bad(check(), why)),
         };
         let package = self.package(Party::You, &format!("mistake-{}", mistake.name), &files)?;
         let start = Instant::now();
         // Once whole, for what catches it; then only for what a learner is shown.
         let Some(verdict) = self.play(&package, reference, Selection::default()).await? else {
-            return Ok(Row::bad(rule(), "does not build".to_owned()));
+            return Ok(Row::bad(check(), "does not build".to_owned()));
         };
-        for (run, _) in verdict.failed() {
-            caught.insert((run.id.scenario.clone(), run.id.condition));
-        }
+        caught.note(self.stage, mistake, &verdict);
         let all = self.args.repeat;
         let mut shown: Vec<Option<Told>> = repeats(&verdict).collect();
         if all > 1
@@ -350,30 +365,8 @@ impl Desk<'_> {
             text.push_str("; otherwise ");
             text.push_str(&other.as_ref().map_or("accepted".to_owned(), Told::to_string));
         }
-        let row = if good { Row::good(rule(), text) } else { Row::bad(rule(), text) };
+        let row = if good { Row::good(check(), text) } else { Row::bad(check(), text) };
         Ok(row.took(start.elapsed() / all))
-    }
-
-    /// Rule 4: what catches no mistake.
-    fn idle(&self, caught: &BTreeSet<(String, Condition)>) -> Row {
-        let scenarios = self
-            .stage
-            .scenarios
-            .iter()
-            .filter(|scenario| !caught.iter().any(|(name, _)| *name == scenario.name))
-            .map(|scenario| format!("scenario {}", scenario.name));
-        let used: BTreeSet<Condition> =
-            self.stage.scenarios.iter().flat_map(|scenario| scenario.conditions.iter().copied()).collect();
-        let conditions = used
-            .iter()
-            .filter(|condition| !caught.iter().any(|(_, other)| other == *condition))
-            .map(|condition| format!("condition {}", condition.name()));
-        let idle: Vec<String> = scenarios.chain(conditions).collect();
-        if idle.is_empty() {
-            Row::good(Rule::Strictness, "every scenario and condition catches a mistake".to_owned())
-        } else {
-            Row::note(Rule::Strictness, format!("catch no known mistake: {}", idle.join(", ")))
-        }
     }
 }
 

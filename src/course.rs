@@ -177,6 +177,8 @@ pub struct Stage {
     pub about: String,
     /// The programs of the stage.
     pub roles: Vec<Role>,
+    /// What the stage demands of the learner's programs.
+    pub rules: Vec<Rule>,
     /// The stories that the peers act out.
     pub scenarios: Vec<Scenario>,
     /// From gentle to nearly telling.
@@ -200,6 +202,20 @@ pub struct Role {
     pub by: Option<Party>,
 }
 
+/// Something that a stage demands of the learner's programs. A rule is kept when every run of every
+/// scenario that is there for it passes.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Its name, as scenarios and mistakes use it.
+    pub id: String,
+    /// The rule, in a sentence.
+    pub say: String,
+    /// The heading of the lesson under which it is taught.
+    pub lesson: Option<String>,
+    /// The roles of the stage that it binds, as indices: of those, at least one, that learners write.
+    pub binds: Vec<usize>,
+}
+
 /// One story that the peers act out.
 #[derive(Debug, Clone)]
 pub struct Scenario {
@@ -207,6 +223,8 @@ pub struct Scenario {
     pub name: String,
     /// What it shows, in a sentence.
     pub about: String,
+    /// The rules that it is there for, by their ids.
+    pub rules: Vec<String>,
     /// The transcript as the author wrote it.
     pub text: String,
     /// The transcript as the runner reads it.
@@ -350,6 +368,10 @@ pub struct Mistake {
     /// are below the stage's package.
     #[cfg_attr(test, schemars(regex(pattern = PATH), example = &"mistakes/never-flushed.patch"))]
     pub patch: String,
+    /// The id of the rule that it breaks.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(example = &"greets"))]
+    pub breaks: Option<String>,
     /// The id of the explanation that a learner must be shown.
     #[cfg_attr(test, schemars(example = &"nothing-sent"))]
     pub explains: String,

@@ -67,6 +67,9 @@ pub struct Progress {
     /// The explanation that was shown last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<String>,
+    /// The rules of the stage that the last whole verify found kept, by their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
 }
 
 impl Progress {
@@ -80,6 +83,9 @@ impl Progress {
         let mut seen = std::collections::BTreeSet::new();
         self.hints.retain(|hint| seen.insert(*hint));
         self.last_failure = self.last_failure.take().or(earlier.last_failure);
+        if self.kept.is_empty() {
+            self.kept = earlier.kept;
+        }
     }
 }
 

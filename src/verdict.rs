@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::course::{Condition, Pairing};
+use crate::course::{Condition, Pairing, Rule, Scenario, Stage};
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::matcher::{Captures, Ending};
@@ -208,6 +208,29 @@ pub struct StageVerdict {
     pub processor: Option<(std::time::Duration, std::time::Duration)>,
 }
 
+/// What became of a rule of the stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kept {
+    /// Every run of every scenario that is there for it passed.
+    Kept,
+    /// One of them failed.
+    Broken,
+    /// None failed, but not all of them were played.
+    Untried,
+}
+
+impl Kept {
+    /// Its name in JSON and JUnit.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kept::Kept => "kept",
+            Kept::Broken => "broken",
+            Kept::Untried => "untried",
+        }
+    }
+}
+
 impl Failure {
     /// What it cost to find out, in failed runs that took long: every other such run would cost the learner
     /// the same wait again. A peer that spins keeps the others from going on meanwhile.
@@ -251,6 +274,34 @@ impl StageVerdict {
             (count, all) => format!("{count} of {all} runs of {} could not be played", self.stage),
         };
         Some(Error::new(message).because(format!("{run}: {}", first.say, run = run.id)).help(first.help.clone()))
+    }
+
+    /// The rules of its stage, each with what became of it.
+    pub fn rules<'s>(&self, stage: &'s Stage) -> Vec<(&'s Rule, Kept)> {
+        let repeats = self.runs.iter().map(|run| run.id.repeat).max().map_or(1, |last| last as usize + 1);
+        let of = |scenario: &Scenario| {
+            let runs: Vec<&Run> = self.runs.iter().filter(|run| run.id.scenario == scenario.name).collect();
+            let passed = runs.iter().filter(|run| run.passed()).count();
+            if runs.iter().any(|run| run.failure().is_some()) {
+                Kept::Broken
+            } else if passed < scenario.runs() * repeats {
+                Kept::Untried
+            } else {
+                Kept::Kept
+            }
+        };
+        let of_scenarios: Vec<(&Scenario, Kept)> = stage.scenarios.iter().map(|s| (s, of(s))).collect();
+        let of_rule = |rule: &Rule| {
+            let there = || of_scenarios.iter().filter(|(scenario, _)| scenario.rules.contains(&rule.id));
+            let any = |kept| there().any(|(_, other)| *other == kept);
+            let tested = there().next().is_some();
+            match (any(Kept::Broken), any(Kept::Untried) || !tested) {
+                (true, _) => Kept::Broken,
+                (false, true) => Kept::Untried,
+                (false, false) => Kept::Kept,
+            }
+        };
+        stage.rules.iter().map(|rule| (rule, of_rule(rule))).collect()
     }
 
     /// The failed run to show: the first in the order of the plan, which goes from simple to hard.

@@ -106,7 +106,7 @@ fn plan<'s>(stage: &'s Stage, selection: &Selection) -> Result<Vec<Plan<'s>>> {
             for condition in scenario.conditions.iter().filter(|c| selection.condition.is_none_or(|only| only == **c)) {
                 // Every pairing meets one order before any of them meets the next.
                 let ordered = *condition == Condition::Interleaved;
-                let count = if ordered { scenario.orders } else { scenario.times };
+                let count = scenario.times(*condition);
                 for which in (0..count).map(|which| (ordered || count > 1).then_some(which)) {
                     for pairing in scenario
                         .pairings

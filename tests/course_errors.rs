@@ -69,6 +69,12 @@ scenarios:
       a = exit 0
 "#;
 
+/// The stage with a rule, and with another change.
+fn with_rule(from: &str, to: &str) -> String {
+    let rules = "rules:\n  - {id: greets, say: Greet., lesson: To do, roles: [b]}\nconditions:";
+    STAGE.replace("conditions:", rules).replace(from, to)
+}
+
 const MARK: char = '⟦';
 
 // ---- The builder ----
@@ -346,6 +352,9 @@ fn a_right_course_is_accepted() {
         good("header with a comment").transcript_as(&format!("    transcript: | # the story\n{block}")),
         good("tabs around the mark").transcript("$ a\na\t|\tx\na = exit 0"),
         good("no newline at the end").stage_bytes(|bytes| bytes.trim_ascii_end().to_vec()),
+        good("a rule that nobody names").stage_text(&with_rule("title", "title")),
+        good("a rule and a scenario").stage_text(&with_rule("    about: z\n", "    about: z\n    for: [greets]\n")),
+        good("a rule and a mistake").stage_text(&with_rule("    explains:", "    breaks: greets\n    explains:")),
         good("as many orders as there may be").stage("    about: z\n", "    about: z\n    orders: 64\n"),
         good("conditions of the stage, where a scenario has no link")
             .stage_text(&ALONE.replace("[clear]", "[fragmented, interleaved]")),
@@ -395,6 +404,25 @@ fn yaml_that_does_not_fit_is_refused_in_its_place() {
             .says("65 orders")
             .helps("1 to 64"),
         case("orders below nothing").stage("    about: z\n", "    about: z\n    orders: ⟦-1\n"),
+        // Rules, and those who name them.
+        case("a scenario for no rule of the stage")
+            .stage("    about: z\n", "    about: z\n    for: [⟦greets]\n")
+            .says("no rule `greets`"),
+        case("a scenario for a rule that is spelt otherwise")
+            .stage_text(&with_rule("    about: z\n", "    about: z\n    for: [⟦greet]\n"))
+            .helps("did you mean `greets`?"),
+        case("a mistake that breaks no rule of the stage")
+            .stage("    explains:", "    breaks: ⟦greets\n    explains:")
+            .says("no rule `greets`"),
+        case("two rules of one name")
+            .stage("conditions:", "rules:\n  - {id: r, say: R.}\n  - {id: ⟦r, say: S.}\nconditions:")
+            .says("two rules named `r`"),
+        case("a rule for a role that is not there")
+            .stage("conditions:", "rules: [{id: r, say: R., roles: [⟦c]}]\nconditions:")
+            .says("`c` is no role that a learner writes"),
+        case("a rule with a key of another thing")
+            .stage("conditions:", "rules: [{id: r, say: R., ⟦about: S.}]\nconditions:")
+            .says("`about`"),
         // Conditions are those of links.
         case("a condition without a link")
             .stage_text(&ALONE.replace("    about: z\n", "    about: z\n    conditions: ⟦[clear, fragmented]\n"))

@@ -1,6 +1,6 @@
 //! What a course does not say in each of its languages.
 
-use super::rules::{Row, Rule};
+use super::findings::{Check, Row};
 use crate::assets::Catalog;
 use crate::error::Result;
 
@@ -41,9 +41,9 @@ pub(super) fn of_course(catalog: &Catalog) -> Result<Vec<Row>> {
 
 /// Nothing is broken where something is missing: it is said in the first language.
 fn row(tag: &str, missing: &[String]) -> Row {
-    let rule = Rule::Language(tag.to_owned());
+    let check = Check::Language(tag.to_owned());
     if missing.is_empty() {
-        return Row::good(rule, "everything is said in it".to_owned());
+        return Row::good(check, "everything is said in it".to_owned());
     }
-    Row::note(rule, format!("missing: {}", missing.join(", ")))
+    Row::note(check, format!("missing: {}", missing.join(", ")))
 }

@@ -6,7 +6,7 @@ use colored::Colorize;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::json;
 
-use super::rules::{Checked, Row, Rule};
+use super::findings::{Check, Checked, Row};
 use crate::report::{Format, print, width, wrap};
 
 /// The version of the JSON lines: raised when something is changed or removed, not when something
@@ -51,7 +51,7 @@ impl Tables {
 /// The table of a stage.
 fn table(checked: &Checked) -> String {
     let mut out = format!("{}\n", checked.title().bold());
-    let room = checked.rows.iter().map(|row| row.rule.to_string().chars().count()).max().unwrap_or(0);
+    let room = checked.rows.iter().map(|row| row.check.to_string().chars().count()).max().unwrap_or(0);
     for row in &checked.rows {
         let mark = match (row.good, row.note) {
             (false, _) => "✗".red().bold(),
@@ -63,7 +63,7 @@ fn table(checked: &Checked) -> String {
         // What follows the first line is of a tool, or of a patch: it stays as it is.
         let (first, rest) = row.text.split_once('\n').unwrap_or((&row.text, ""));
         let text = wrap(first, width().max(60), &indent);
-        out.push_str(&format!("{mark} {:room$}  {took:>8}  {}", row.rule.to_string(), text.trim_start()));
+        out.push_str(&format!("{mark} {:room$}  {took:>8}  {}", row.check.to_string(), text.trim_start()));
         rest.lines().for_each(|line| out.push_str(&format!("    {line}\n")));
     }
     out + &format!("  in {}; each time above is that of one repeat\n", seconds(checked.took)).dimmed().to_string()
@@ -75,9 +75,10 @@ fn summary(all: &[Checked]) -> String {
     let room = all.iter().map(|checked| checked.title().chars().count()).max().unwrap_or(0);
     let mut out = format!("{}\n", "All stages".bold());
     for checked in all {
-        let mistakes = || checked.rows.iter().filter(|row| matches!(row.rule, Rule::Mistake(_)));
+        let mistakes = || checked.rows.iter().filter(|row| matches!(row.check, Check::Mistake(_)));
         let caught = mistakes().filter(|row| row.good).count();
-        let broken: Vec<String> = checked.rows.iter().filter(|row| !row.good).map(|row| row.rule.to_string()).collect();
+        let broken: Vec<String> =
+            checked.rows.iter().filter(|row| !row.good).map(|row| row.check.to_string()).collect();
         let mut text = match mistakes().count() {
             0 => "no known mistakes".to_owned(),
             known => format!("{caught} of {known} mistakes rejected and explained"),
@@ -93,7 +94,7 @@ fn summary(all: &[Checked]) -> String {
 }
 
 fn line(checked: &Checked, row: &Row) -> String {
-    let mut value = json!(row.rule);
+    let mut value = json!(row.check);
     value["event"] = json!("rule");
     value["version"] = json!(VERSION);
     value["stage"] = json!(checked.stage);
@@ -111,7 +112,7 @@ fn junit(all: &[Checked]) -> String {
         let mut suite = TestSuite::new(checked.title());
         suite.set_time(checked.took);
         suite.add_test_cases(checked.rows.iter().map(|row| {
-            let mut case = TestCase::new(row.rule.to_string(), status(row));
+            let mut case = TestCase::new(row.check.to_string(), status(row));
             case.set_classname(checked.stage.as_str()).set_time(row.took.unwrap_or_default());
             // What is worth a look breaks no rule: it is told beside the result.
             case.set_system_out(row.text.as_str());

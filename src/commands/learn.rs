@@ -171,12 +171,22 @@ pub(super) fn list_text(workspace: &Workspace, width: usize) -> Result<String> {
         };
         let title = crate::pattern::shorten(&stage.title, width.saturating_sub(room + 16).max(20));
         out.push_str(&format!("  {name:room$}  {mark:<10}  {title}\n"));
+        if let Some(kept) = rules_kept(&workspace.state, &stage) {
+            out.push_str(&format!("  {:room$}  {}\n", "", kept.dimmed()));
+        }
     }
     if let Some(status) = super::prefetch::status(workspace) {
         let status = crate::pattern::shorten(&format!("building ahead: {status}"), width.saturating_sub(2).max(20));
         out.push_str(&format!("  {}\n", status.dimmed()));
     }
     Ok(out)
+}
+
+/// How much of a stage that is not verified yet is done, as its last verify found.
+fn rules_kept(state: &State, stage: &Stage) -> Option<String> {
+    let progress = state.stages.get(&stage.name).filter(|progress| progress.verified.is_none())?;
+    let kept = stage.rules.iter().filter(|rule| progress.kept.contains(&rule.id)).count();
+    (kept > 0).then(|| format!("{kept} of {} rules kept", stage.rules.len()))
 }
 
 /// The lesson again.

@@ -9,7 +9,7 @@ use crate::event::{Event, Reporter};
 use crate::last::Last;
 use crate::progress::{Lock, State};
 use crate::report;
-use crate::verdict::StageVerdict;
+use crate::verdict::{Kept, StageVerdict};
 use crate::verify::{Selection, Verified, verify as verify_stage};
 use crate::workspace::Workspace;
 
@@ -124,11 +124,16 @@ impl Judging<'_> {
         }
         let shown = verdict.shown().map(|(_, failed)| failed.because.id.clone());
         let whole = self.whole();
+        let rules = verdict.rules(stage).into_iter().filter(|(_, kept)| *kept == Kept::Kept);
+        let kept: Vec<String> = rules.map(|(rule, _)| rule.id.clone()).collect();
         State::update(&dot, |state| {
             let progress = state.stage(&stage.name);
             // Of runs that could not be played nothing is known, and nothing is recorded.
             if shown.is_some() || (whole && verdict.trouble().is_none()) {
                 progress.last_failure = shown;
+            }
+            if whole && verdict.trouble().is_none() {
+                progress.kept = kept;
             }
             if verdict.passed() && whole && progress.verified.is_none() {
                 progress.verified = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());

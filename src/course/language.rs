@@ -99,6 +99,10 @@ pub struct StageWords {
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("propertyNames" = {"pattern": NAME})))]
     roles: BTreeMap<String, String>,
+    /// For rules by their ids: what they say.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("propertyNames" = {"pattern": FILE_NAME})))]
+    rules: BTreeMap<String, String>,
     /// For scenarios by their names: their `about`.
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("propertyNames" = {"pattern": FILE_NAME})))]
@@ -119,10 +123,12 @@ impl StageWords {
     pub fn parse(file: &str, text: &str, stage: &Stage) -> Result<StageWords> {
         let (words, source): (StageWords, Source<'_>) = Source::parse(file, text)?;
         let roles: Vec<&str> = stage.roles.iter().map(|role| role.name.as_str()).collect();
+        let rules: Vec<&str> = stage.rules.iter().map(|rule| rule.id.as_str()).collect();
         let scenarios: Vec<&str> = stage.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
         let ids: Vec<&str> = stage.explanations.iter().map(|own| own.id.as_str()).collect();
         for (kind, said, known) in [
             ("roles", &words.roles, &roles),
+            ("rules", &words.rules, &rules),
             ("scenarios", &words.scenarios, &scenarios),
             ("explanations", &words.explanations, &ids),
         ] {
@@ -148,6 +154,9 @@ impl StageWords {
         missing.replace("about", &mut stage.about, self.about);
         for role in &mut stage.roles {
             missing.replace(&format!("role {}", role.name), &mut role.about, self.roles.remove(&role.name));
+        }
+        for rule in &mut stage.rules {
+            missing.replace(&format!("rule {}", rule.id), &mut rule.say, self.rules.remove(&rule.id));
         }
         for scenario in &mut stage.scenarios {
             let said = self.scenarios.remove(&scenario.name);

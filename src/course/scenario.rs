@@ -38,6 +38,7 @@ impl ScenarioReader<'_, '_> {
         let scenario = Scenario {
             name: self.raw.name.clone(),
             about: self.raw.about.clone(),
+            rules: self.raw.rules.clone(),
             text: self.raw.transcript.clone(),
             cast: self.cast(&transcript)?,
             given: self.given()?,
@@ -237,6 +238,17 @@ impl Scenario {
             }
             StepKind::Act(_) | StepKind::Expect(..) => false,
         })
+    }
+
+    /// How many runs there are of it, each played once.
+    pub fn runs(&self) -> usize {
+        let times = self.conditions.iter().map(|condition| self.times(*condition) as usize);
+        times.sum::<usize>() * self.pairings.len()
+    }
+
+    /// How often each pairing is played under a condition: in so many orders of events, or simply so often.
+    pub fn times(&self, condition: Condition) -> u32 {
+        if condition == Condition::Interleaved { self.orders } else { self.times }
     }
 
     /// The role that prints each address, by the name of the capture.

@@ -28,6 +28,7 @@ impl Shown for StageFile {
     fn make_visible(&mut self) {
         escape_all([&mut self.title, &mut self.about]);
         escape_all(self.roles.iter_mut().map(|role| &mut role.about));
+        escape_all(self.rules.iter_mut().flat_map(|rule| [Some(&mut rule.say), rule.lesson.as_mut()]).flatten());
         escape_all(self.scenarios.iter_mut().map(|scenario| &mut scenario.about));
         escape_all(self.hints.iter_mut().map(|hint| &mut hint.say));
         escape_all(self.explanations.iter_mut().map(|explanation| &mut explanation.say));

@@ -11,7 +11,7 @@ use super::scenario::ScenarioReader;
 #[cfg(test)]
 use super::scenario::{ORDERS, ROOM};
 use super::shown::Shown;
-use super::{Condition, Hint, Mistake, Party, Role, Scenario, Stage, StageExplanation};
+use super::{Condition, Hint, Mistake, Party, Role, Rule, Scenario, Stage, StageExplanation};
 use crate::error::{Error, Result, suggest};
 use crate::transcript;
 use crate::yaml::Source;
@@ -32,6 +32,10 @@ pub(super) struct StageFile {
     /// The programs of the stage; at least one is the learner's.
     #[cfg_attr(test, schemars(length(min = 1)))]
     pub(super) roles: Vec<RoleFile>,
+    /// What the lesson demands of the learner's programs, each in a sentence: a verify tells which of
+    /// them are kept.
+    #[serde(default)]
+    pub(super) rules: Vec<RuleFile>,
     /// The conditions of every scenario that does not name its own, from kind to unkind.
     #[cfg_attr(test, schemars(extend("uniqueItems" = true), example = ["clear", "fragmented"]))]
     pub(super) conditions: Vec<Condition>,
@@ -84,6 +88,27 @@ pub(super) enum ByFile {
     Stage,
 }
 
+/// Something that the stage demands of the learner's programs.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Rule"))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleFile {
+    /// Its name, as `for` of scenarios and `breaks` of mistakes use it.
+    #[cfg_attr(test, schemars(regex(pattern = FILE_NAME), example = &"greets"))]
+    pub(super) id: String,
+    /// The rule, in a sentence.
+    #[cfg_attr(test, schemars(example = &"Each side sends its greeting as soon as the connection is up."))]
+    pub(super) say: String,
+    /// The heading of the lesson under which it is taught.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(example = &"What to build"))]
+    pub(super) lesson: Option<String>,
+    /// The roles that it binds; every role that learners write when left out.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true), example = ["alice"]))]
+    pub(super) roles: Vec<String>,
+}
+
 /// One story that the peers act out.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Scenario"))]
@@ -94,6 +119,10 @@ pub(super) struct ScenarioFile {
     pub(super) name: String,
     /// What it shows, in a sentence; a learner reads it when a run of it fails.
     pub(super) about: String,
+    /// The rules that it is there for, by their ids: not all that it happens to exercise.
+    #[serde(default, rename = "for")]
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true), example = ["greets"]))]
+    pub(super) rules: Vec<String>,
     /// Its own conditions, instead of the stage's.
     #[serde(default)]
     #[cfg_attr(test, schemars(length(min = 1), extend("uniqueItems" = true), example = ["clear"]))]
@@ -187,6 +216,7 @@ impl Stage {
             .enumerate()
             .map(|(i, role)| role.read(&format!("roles[{i}]"), &source))
             .collect::<Result<Vec<_>>>()?;
+        let rules = read_rules(&raw, &roles, &source)?;
         let mut scenarios: Vec<Scenario> = Vec::new();
         for (index, scenario) in raw.scenarios.iter().enumerate() {
             let given: usize = scenarios.iter().flat_map(|scenario| scenario.given.values()).map(String::len).sum();
@@ -212,6 +242,7 @@ impl Stage {
             title: raw.title,
             about: raw.about,
             roles,
+            rules,
             scenarios,
             hints: raw.hints,
             explanations: raw.explanations,
@@ -291,6 +322,51 @@ fn check_was(name: &str, was: &[String], source: &Source<'_>) -> Result<()> {
         }
     }
     check_unique(was.iter().map(String::as_str), "earlier name", &at, source)
+}
+
+/// The rules; scenarios and mistakes name no others.
+fn read_rules(raw: &StageFile, roles: &[Role], source: &Source<'_>) -> Result<Vec<Rule>> {
+    for (index, rule) in raw.rules.iter().enumerate() {
+        check_file_name(&rule.id, &format!("rules[{index}].id"), source)?;
+    }
+    let ids: Vec<&str> = raw.rules.iter().map(|rule| rule.id.as_str()).collect();
+    check_unique(ids.iter().copied(), "rule", &|index| format!("rules[{index}].id"), source)?;
+    let named = raw.scenarios.iter().enumerate().flat_map(|(index, scenario)| {
+        scenario.rules.iter().enumerate().map(move |(at, id)| (id, format!("scenarios[{index}].for[{at}]")))
+    });
+    let broken = raw.mistakes.iter().enumerate();
+    let broken =
+        broken.filter_map(|(index, mistake)| Some((mistake.breaks.as_ref()?, format!("mistakes[{index}].breaks"))));
+    for (id, path) in named.chain(broken) {
+        if !ids.contains(&id.as_str()) {
+            return Err(Error::new(format!("this stage has no rule `{id}`"))
+                .at(source.place(&path))
+                .help(suggest(id, "rules", &ids)));
+        }
+    }
+    raw.rules.iter().enumerate().map(|(index, rule)| rule.read(&format!("rules[{index}]"), roles, source)).collect()
+}
+
+impl RuleFile {
+    fn read(&self, path: &str, roles: &[Role], source: &Source<'_>) -> Result<Rule> {
+        let learners: Vec<usize> = (0..roles.len()).filter(|role| roles[*role].by.is_none()).collect();
+        let names: Vec<&str> = learners.iter().map(|role| roles[*role].name.as_str()).collect();
+        let bound = self.roles.iter().enumerate().map(|(at, name)| {
+            let found = learners.iter().copied().find(|role| roles[*role].name == *name);
+            found.ok_or_else(|| {
+                Error::new(format!("`{name}` is no role that a learner writes"))
+                    .at(source.place(&format!("{path}.roles[{at}]")))
+                    .help(suggest(name, "roles", &names))
+            })
+        });
+        let bound: Vec<usize> = bound.collect::<Result<_>>()?;
+        Ok(Rule {
+            id: self.id.clone(),
+            say: self.say.clone(),
+            lesson: self.lesson.clone(),
+            binds: if bound.is_empty() { learners } else { bound },
+        })
+    }
 }
 
 /// The names of roles, scenarios and mistakes.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::print;
-use crate::course::Party;
+use crate::course::{Party, Stage};
 use crate::event::{Event, Reporter};
 use crate::verdict::{Outcome, Run};
 
@@ -36,11 +36,16 @@ fn values(event: &Event<'_>) -> Vec<Value> {
             json!({"event": "not-built", "version": VERSION, "stage": stage, "party": party.name(), "output": output}),
         ],
         Event::StageOver { stage, verdict } => {
-            let mut values: Vec<Value> = verdict.runs.iter().map(|run| self::run(&stage.name, run)).collect();
+            let mut values: Vec<Value> = verdict.runs.iter().map(|run| self::run(stage, run)).collect();
+            let rules = verdict.rules(stage);
+            let rules: Vec<Value> = rules
+                .iter()
+                .map(|(rule, state)| json!({"id": rule.id, "say": rule.say, "lesson": rule.lesson, "state": state}))
+                .collect();
             let reason = verdict.shown().map(|(_, failed)| &failed.because);
             values.push(json!({
                 "event": "stage", "version": VERSION, "stage": stage.name, "passed": verdict.passed(),
-                "runs": verdict.runs.len(), "failed": verdict.failed().count(), "unplayed": verdict.unplayed().count(), "left_out": verdict.left_out, "ms": verdict.took.as_millis(), "reason": reason,
+                "runs": verdict.runs.len(), "failed": verdict.failed().count(), "unplayed": verdict.unplayed().count(), "left_out": verdict.left_out, "ms": verdict.took.as_millis(), "reason": reason, "rules": rules,
                 "processor_ms": verdict.processor.map(|(runner, peers)| json!({"runner": runner.as_millis(), "peers": peers.as_millis()})),
             }));
             values
@@ -54,7 +59,7 @@ fn values(event: &Event<'_>) -> Vec<Value> {
     }
 }
 
-fn run(stage: &str, run: &Run) -> Value {
+fn run(stage: &Stage, run: &Run) -> Value {
     let lanes: Vec<Value> = run
         .evidence
         .lanes
@@ -65,7 +70,7 @@ fn run(stage: &str, run: &Run) -> Value {
         })
         .collect();
     let mut value = json!({
-        "event": "run", "version": VERSION, "stage": stage, "scenario": run.id.scenario, "pairing": run.id.pairing.0.iter().flatten().copied().map(Party::name).collect::<Vec<_>>(),
+        "event": "run", "version": VERSION, "stage": stage.name, "scenario": run.id.scenario, "pairing": run.id.pairing.0.iter().flatten().copied().map(Party::name).collect::<Vec<_>>(),
         "condition": run.id.condition.name(), "repeat": run.id.repeat, "seed": run.id.seed, "outcome": run.outcome.name(), "passed": run.passed(), "ms": run.evidence.took.as_millis(),
     });
     if let Some(order) = run.id.order() {
@@ -73,7 +78,11 @@ fn run(stage: &str, run: &Run) -> Value {
     }
     match &run.outcome {
         Outcome::Passed => {}
-        Outcome::Failed(failed) => value["reason"] = json!(failed.because),
+        Outcome::Failed(failed) => {
+            value["reason"] = json!(failed.because);
+            value["rules"] =
+                json!(stage.scenario(&run.id.scenario).map(|scenario| &scenario.rules).unwrap_or(&Vec::new()));
+        }
         Outcome::Unplayed(unplayed) => value["unplayed"] = json!(unplayed),
     }
     if !run.passed() {

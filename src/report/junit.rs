@@ -3,6 +3,7 @@
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::print;
+use crate::course::Stage;
 use crate::event::{Event, Reporter};
 use crate::verdict::{Outcome, StageVerdict};
 
@@ -15,7 +16,7 @@ pub struct Junit {
 impl Reporter for Junit {
     fn tell(&mut self, event: &Event<'_>) {
         match event {
-            Event::StageOver { verdict, .. } => self.suites.push(suite(verdict)),
+            Event::StageOver { stage, verdict } => self.suites.push(suite(stage, verdict)),
             Event::NotBuilt { stage, output, .. } => {
                 let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
                 status.set_message("does not build").set_description(*output);
@@ -35,9 +36,12 @@ impl Reporter for Junit {
     }
 }
 
-fn suite(verdict: &StageVerdict) -> TestSuite {
+fn suite(stage: &Stage, verdict: &StageVerdict) -> TestSuite {
     let mut suite = TestSuite::new(verdict.stage.as_str());
     suite.set_time(verdict.took);
+    for (rule, kept) in verdict.rules(stage) {
+        suite.add_property((format!("rule {}", rule.id).as_str(), kept.name()));
+    }
     for run in &verdict.runs {
         let status = match &run.outcome {
             Outcome::Passed => TestCaseStatus::success(),

@@ -6,10 +6,10 @@ use colored::Colorize;
 
 use super::spinner::Spinner;
 use super::{plain, print, run, width, wrap};
-use crate::course::{Party, Stage};
+use crate::course::{Party, Rule, Scenario, Stage};
 use crate::event::{Event, Reporter};
 use crate::pattern::shorten;
-use crate::verdict::{Run, StageVerdict};
+use crate::verdict::{Kept, Run, StageVerdict};
 
 /// The reporter for a terminal, or a pipe that a person reads later.
 pub struct Text {
@@ -86,11 +86,13 @@ impl Text {
             let line =
                 format!("✗ {}: {failed} of {total} runs failed, in {seconds:.2} s (seed {})", stage.name, self.seed);
             out.push_str(&format!("{}\n", line.red().bold()));
+            out.push_str(&rules(stage, verdict));
         } else if unplayed == 0 {
             out.push_str(&format!(
                 "{}\n",
                 format!("✓ {}: all {total} runs passed, in {seconds:.2} s", stage.name).green().bold()
             ));
+            out.push_str(&rules(stage, verdict));
             out.push_str(&wrap(&what_was_played(verdict), width(), "  "));
         }
         // What happened and what to do about it is the error with which the command ends.
@@ -114,6 +116,7 @@ impl Text {
             out.push('\n');
             out.push_str(&wrap(&failed.because.say, width(), "  "));
             out.push_str(&busy(run));
+            out.push_str(&not_kept(stage, scenario));
             out.push('\n');
             out.push_str(&run::show(run, failed, scenario, width(), self.verbose));
             out.push('\n');
@@ -123,6 +126,33 @@ impl Text {
         }
         out
     }
+}
+
+/// The rules that a failed run is there for, and where the lesson teaches them.
+fn not_kept(stage: &Stage, scenario: &Scenario) -> String {
+    let rules = stage.rules.iter().filter(|rule| scenario.rules.contains(&rule.id));
+    let line = |rule: &Rule| {
+        let lesson = rule.lesson.as_ref().map(|heading| format!(" (lesson: {heading})")).unwrap_or_default();
+        wrap(&format!("Rule {}: {}{lesson}", rule.id, rule.say), width(), "  ").cyan().to_string()
+    };
+    rules.map(line).collect()
+}
+
+/// How many rules are kept, and which are not; nothing when too little was played to say so.
+fn rules(stage: &Stage, verdict: &StageVerdict) -> String {
+    let rules = verdict.rules(stage);
+    let of = |kept| rules.iter().filter(|(_, k)| *k == kept).map(|(rule, _)| rule.id.as_str()).collect::<Vec<_>>();
+    let (kept, broken, untried) = (of(Kept::Kept), of(Kept::Broken), of(Kept::Untried));
+    if kept.is_empty() && broken.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("{} of {} rules kept", kept.len(), rules.len());
+    for (what, ids) in [("not kept", broken), ("not played to the end", untried)] {
+        if !ids.is_empty() {
+            text.push_str(&format!("; {what}: {}", ids.join(", ")));
+        }
+    }
+    wrap(&text, width(), "  ")
 }
 
 /// Programs have clocks of their own: on a machine that is too busy, a right one may give up.

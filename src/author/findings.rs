@@ -7,7 +7,7 @@ use serde::Serialize;
 /// What every stage has to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "rule", content = "name")]
-pub enum Rule {
+pub enum Check {
     /// What hints, mistakes and explanations name exists, and so do lesson and packages.
     Names,
     /// The template builds without warnings and fails, with an explanation.
@@ -18,31 +18,34 @@ pub enum Rule {
     Mistake(String),
     /// Every scenario and condition catches a known mistake.
     Strictness,
+    /// Every rule of the stage is tested, in each role that it binds.
+    Rules,
     /// In this language everything is there.
     Language(String),
 }
 
-impl std::fmt::Display for Rule {
+impl std::fmt::Display for Check {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Rule::Names => f.write_str("names"),
-            Rule::Template => f.write_str("template"),
-            Rule::Solution => f.write_str("solution"),
-            Rule::Mistake(name) => write!(f, "mistake {name}"),
-            Rule::Strictness => f.write_str("strictness"),
-            Rule::Language(tag) => write!(f, "language {tag}"),
+            Check::Names => f.write_str("names"),
+            Check::Template => f.write_str("template"),
+            Check::Solution => f.write_str("solution"),
+            Check::Mistake(name) => write!(f, "mistake {name}"),
+            Check::Strictness => f.write_str("strictness"),
+            Check::Rules => f.write_str("rules"),
+            Check::Language(tag) => write!(f, "language {tag}"),
         }
     }
 }
 
-/// What was found of one rule.
+/// What was found of one of them.
 #[derive(Debug, Clone)]
 pub struct Row {
     /// What was checked.
-    pub rule: Rule,
-    /// Does the rule hold?
+    pub check: Check,
+    /// Is it as it should be?
     pub good: bool,
-    /// Worth a look, though no rule is broken.
+    /// Worth a look, though nothing is wrong.
     pub note: bool,
     /// What was found.
     pub text: String,
@@ -51,19 +54,19 @@ pub struct Row {
 }
 
 impl Row {
-    /// The rule holds.
-    pub fn good(rule: Rule, text: String) -> Row {
-        Row { rule, good: true, note: false, text, took: None }
+    /// It is as it should be.
+    pub fn good(check: Check, text: String) -> Row {
+        Row { check, good: true, note: false, text, took: None }
     }
 
-    /// The rule is broken.
-    pub fn bad(rule: Rule, text: String) -> Row {
-        Row { good: false, ..Row::good(rule, text) }
+    /// It is not as it should be.
+    pub fn bad(check: Check, text: String) -> Row {
+        Row { good: false, ..Row::good(check, text) }
     }
 
     /// Worth a look.
-    pub fn note(rule: Rule, text: String) -> Row {
-        Row { note: true, ..Row::good(rule, text) }
+    pub fn note(check: Check, text: String) -> Row {
+        Row { note: true, ..Row::good(check, text) }
     }
 
     /// With the time that one repeat took.
@@ -86,7 +89,7 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Do all rules hold?
+    /// Is all as it should be?
     pub fn good(&self) -> bool {
         self.rows.iter().all(|row| row.good)
     }

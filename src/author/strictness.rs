@@ -1,0 +1,83 @@
+//! What the known mistakes of a stage prove: that its scenarios, its conditions and its rules are tests.
+
+use std::collections::BTreeSet;
+
+use super::findings::{Check, Row};
+use crate::course::{Condition, Mistake, Pairing, Party, Stage};
+use crate::verdict::StageVerdict;
+
+/// What has caught a known mistake.
+#[derive(Default)]
+pub(super) struct Caught {
+    /// Scenarios, with the conditions under which they did.
+    runs: BTreeSet<(String, Condition)>,
+    /// Rules that a mistake breaks and is rejected for, with the role that was alone in its hands.
+    rules: BTreeSet<(String, usize)>,
+}
+
+impl Caught {
+    /// A known mistake was played, in every run.
+    pub(super) fn note(&mut self, stage: &Stage, mistake: &Mistake, verdict: &StageVerdict) {
+        for (run, _) in verdict.failed() {
+            self.runs.insert((run.id.scenario.clone(), run.id.condition));
+            let scenario = stage.scenario(&run.id.scenario).ok();
+            let rule = mistake.breaks.as_ref().filter(|rule| scenario.is_some_and(|s| s.rules.contains(rule)));
+            if let (Some(rule), Some(role)) = (rule, alone(&run.id.pairing)) {
+                self.rules.insert((rule.clone(), role));
+            }
+        }
+    }
+
+    /// Scenarios and conditions that catch no mistake.
+    pub(super) fn idle(&self, stage: &Stage) -> Row {
+        let scenarios = stage
+            .scenarios
+            .iter()
+            .filter(|scenario| !self.runs.iter().any(|(name, _)| *name == scenario.name))
+            .map(|scenario| format!("scenario {}", scenario.name));
+        let used: BTreeSet<Condition> =
+            stage.scenarios.iter().flat_map(|scenario| scenario.conditions.iter().copied()).collect();
+        let conditions = used
+            .iter()
+            .filter(|condition| !self.runs.iter().any(|(_, other)| other == *condition))
+            .map(|condition| format!("condition {}", condition.name()));
+        let idle: Vec<String> = scenarios.chain(conditions).collect();
+        if idle.is_empty() {
+            Row::good(Check::Strictness, "every scenario and condition catches a mistake".to_owned())
+        } else {
+            Row::note(Check::Strictness, format!("catch no known mistake: {}", idle.join(", ")))
+        }
+    }
+
+    /// Rules without a test, scenarios and mistakes without a rule; `None` for a stage that writes no rules
+    /// down.
+    pub(super) fn untested(&self, stage: &Stage) -> Option<Row> {
+        if stage.rules.is_empty() {
+            return None;
+        }
+        let mut lacking: Vec<String> = Vec::new();
+        for rule in &stage.rules {
+            let tested = |role: &&usize| self.rules.contains(&(rule.id.clone(), **role));
+            let untested: Vec<&str> =
+                rule.binds.iter().filter(|role| !tested(role)).map(|role| stage.roles[*role].name.as_str()).collect();
+            if !untested.is_empty() {
+                lacking.push(format!("no mistake shows that {} is tested in {}", rule.id, untested.join(", ")));
+            }
+        }
+        let scenarios = stage.scenarios.iter().filter(|scenario| scenario.rules.is_empty());
+        lacking.extend(scenarios.map(|scenario| format!("scenario {} is there for no rule", scenario.name)));
+        let mistakes = stage.mistakes.iter().filter(|mistake| mistake.breaks.is_none());
+        lacking.extend(mistakes.map(|mistake| format!("mistake {} breaks no rule", mistake.name)));
+        if lacking.is_empty() {
+            let text = format!("{} rules: each is tested in every role that it binds", stage.rules.len());
+            return Some(Row::good(Check::Rules, text));
+        }
+        Some(Row::note(Check::Rules, lacking.join("; ")))
+    }
+}
+
+/// The one role that the learner's program plays, where it is only one.
+fn alone(pairing: &Pairing) -> Option<usize> {
+    let mut yours = (0..pairing.0.len()).filter(|role| pairing.0[*role] == Some(Party::You));
+    yours.next().filter(|_| yours.next().is_none())
+}
