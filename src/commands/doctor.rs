@@ -17,7 +17,11 @@ use crate::report::{print, width, wrap};
 use crate::stillness::SocketTable;
 use crate::workspace::Workspace;
 
-/// A workspace with fewer bytes left on its disk can't hold the builds of a course.
+/// With fewer bytes left on its disk, a workspace can't hold the build of a single stage.
+#[cfg(unix)]
+const LEAST: u64 = 512 << 20;
+
+/// With fewer, perhaps not those of a whole course: that depends on the course.
 #[cfg(unix)]
 const ROOM: u64 = 4 << 30;
 
@@ -190,11 +194,13 @@ fn disk(path: &Path) -> bool {
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     #[expect(clippy::cast_precision_loss, reason = "for display")]
     let shown = free as f64 / f64::from(1 << 30);
-    line(
-        free >= ROOM,
-        &format!("{shown:.1} GiB are free on this disk"),
-        "builds of the whole course take some GiB: make room",
-    )
+    let what = format!("{shown:.1} GiB are free on this disk");
+    if (LEAST..ROOM).contains(&free) {
+        print(&format!("{} {what}\n", "!".yellow().bold()));
+        print(&wrap("the builds of a whole course may take more: make room before it runs out", width(), "    "));
+        return true;
+    }
+    line(free >= LEAST, &what, "a stage can't be built here: make room")
 }
 
 #[cfg(not(unix))]
