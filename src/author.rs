@@ -40,7 +40,7 @@ use crate::verdict::StageVerdict;
 use crate::verify::{Selection, Verified, verify};
 use crate::workspace::write_files;
 
-use findings::{Check, Checked, Row};
+use findings::{Check, Row};
 pub use here::course;
 pub use record::record;
 use strictness::Caught;
@@ -65,17 +65,21 @@ pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
         for (track_name, track) in &catalog.course.tracks {
             let start = Instant::now();
             let dir = scratch.path().join(track_name);
-            let mut desk = Desk { catalog, stage, track, dir, args, ticker: Ticker::default() };
-            let rows = block_on(desk.check());
+            let mut desk = Desk { catalog, stage, track, dir, args, ticker: Ticker::default(), tables: &mut tables };
+            desk.tables.begin(&stage.name, Some(track_name), &desk.checks());
+            let checked = block_on(desk.check());
             desk.ticker.spinner.done();
-            let (stage, track) = (stage.name.clone(), Some(track_name.clone()));
-            tables.add(Checked { stage, track, rows: rows?, took: start.elapsed() });
+            checked?;
+            tables.end(start.elapsed());
         }
     }
     if args.stages.is_empty() && catalog.course.languages.len() > 1 {
         let start = Instant::now();
         let rows = languages::of_course(catalog)?;
-        tables.add(Checked { stage: catalog.course.name.clone(), track: None, rows, took: start.elapsed() });
+        let checks: Vec<Check> = rows.iter().map(|row| row.check.clone()).collect();
+        tables.begin(&catalog.course.name, None, &checks);
+        rows.into_iter().for_each(|row| tables.add(row));
+        tables.end(start.elapsed());
     }
     Ok(tables.over())
 }
@@ -150,6 +154,7 @@ struct Desk<'c> {
     dir: PathBuf,
     args: &'c CheckArgs,
     ticker: Ticker,
+    tables: &'c mut Tables,
 }
 
 /// Tells on one line what is being looked at.
@@ -174,31 +179,57 @@ impl Reporter for Ticker {
 }
 
 impl Desk<'_> {
-    async fn check(&mut self) -> Result<Vec<Row>> {
-        let mut rows = vec![self.names()?];
+    /// All that is looked at, in order.
+    fn checks(&self) -> Vec<Check> {
+        let mistakes = self.stage.mistakes.iter().filter(|mistake| self.is_wanted(mistake));
+        let mistakes = mistakes.map(|mistake| Check::Mistake(mistake.name.clone()));
+        if self.args.mistake.is_some() {
+            return [Check::Names].into_iter().chain(mistakes).collect();
+        }
+        let languages = self.catalog.course.languages.iter().skip(1).map(|tag| Check::Language(tag.clone()));
+        let first = [Check::Names, Check::Template, Check::Solution];
+        first.into_iter().chain(mistakes).chain([Check::Strictness, Check::Rules]).chain(languages).collect()
+    }
+
+    fn is_wanted(&self, mistake: &Mistake) -> bool {
+        self.args.mistake.as_ref().is_none_or(|only| *only == mistake.name)
+    }
+
+    async fn check(&mut self) -> Result<()> {
+        let row = self.names()?;
+        self.found(row);
         let template = self.catalog.tree(&self.track.templates)?;
         let solution = self.catalog.tree(&self.track.solutions)?;
         let reference = self.package(Party::Reference, "solution", &solution)?;
         if self.args.mistake.is_none() {
             self.looks_at("the template");
-            rows.push(self.template(&reference, &template).await?);
+            let row = self.template(&reference, &template).await?;
+            self.found(row);
             self.looks_at("the solution");
-            rows.push(self.solution(&reference).await?);
+            let row = self.solution(&reference).await?;
+            self.found(row);
         }
         let mut caught = Caught::default();
         let stage = self.stage;
         for (index, mistake) in stage.mistakes.iter().enumerate() {
             self.looks_at(&format!("mistake {} ({} of {})", mistake.name, index + 1, stage.mistakes.len()));
-            if self.args.mistake.as_ref().is_none_or(|only| *only == mistake.name) {
-                rows.push(self.mistake(&reference, mistake, &solution, &mut caught).await?);
+            if self.is_wanted(mistake) {
+                let row = self.mistake(&reference, mistake, &solution, &mut caught).await?;
+                self.found(row);
             }
         }
         if self.args.mistake.is_none() {
-            rows.push(caught.idle(self.stage));
-            rows.extend(caught.untested(self.stage));
-            rows.extend(languages::of_stage(self.catalog, &self.stage.name)?);
+            self.found(caught.idle(stage));
+            caught.untested(stage).into_iter().for_each(|row| self.found(row));
+            languages::of_stage(self.catalog, &stage.name)?.into_iter().for_each(|row| self.found(row));
         }
-        Ok(rows)
+        Ok(())
+    }
+
+    /// Shows what was found, beside what is being looked at.
+    fn found(&mut self, row: Row) {
+        self.ticker.spinner.done();
+        self.tables.add(row);
     }
 
     fn looks_at(&mut self, what: &str) {
@@ -328,7 +359,8 @@ impl Desk<'_> {
         Ok(row.took(start.elapsed() / self.args.repeat))
     }
 
-    /// 3: the mistake is rejected every time, with its own explanation.
+    /// 3: the mistake is rejected every time, with its own explanation. Beyond what a learner would be shown,
+    /// only those scenarios are played of which it is still to be seen that they catch anything.
     async fn mistake(
         &mut self,
         reference: &Package,
@@ -344,18 +376,21 @@ impl Desk<'_> {
         };
         let package = self.package(Party::You, &format!("mistake-{}", mistake.name), &files)?;
         let start = Instant::now();
-        // Once whole, for what catches it; then only for what a learner is shown.
-        let Some(verdict) = self.play(&package, reference, Selection::default()).await? else {
+        let all = self.args.repeat;
+        let until_failed = Selection { until_failed: true, ..times(all) };
+        let Some(verdict) = self.play(&package, reference, until_failed).await? else {
             return Ok(Row::bad(check(), "does not build".to_owned()));
         };
         caught.note(self.stage, mistake, &verdict);
-        let all = self.args.repeat;
-        let mut shown: Vec<Option<Told>> = repeats(&verdict).collect();
-        if all > 1
+        let shown: Vec<Option<Told>> = repeats(&verdict).collect();
+        let took = start.elapsed() / all;
+        let scenarios = caught.open(self.stage, mistake, &verdict);
+        if self.args.mistake.is_none()
+            && !scenarios.is_empty()
             && let Some(verdict) =
-                self.play(&package, reference, Selection { until_failed: true, ..times(all - 1) }).await?
+                self.play(&package, reference, Selection { scenarios, ..Selection::default() }).await?
         {
-            shown.extend(repeats(&verdict));
+            caught.note(self.stage, mistake, &verdict);
         }
         let rejected = shown.iter().flatten().count();
         let matched = shown.iter().flatten().filter(|told| told.id == mistake.explains).count();
@@ -366,7 +401,7 @@ impl Desk<'_> {
             text.push_str(&other.as_ref().map_or("accepted".to_owned(), Told::to_string));
         }
         let row = if good { Row::good(check(), text) } else { Row::bad(check(), text) };
-        Ok(row.took(start.elapsed() / all))
+        Ok(row.took(took))
     }
 }
 

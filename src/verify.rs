@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use self::crowd::Crowd;
 use crate::build::{Built, Outcome, Package};
-use crate::course::{Condition, Pairing, Party, Stage, Track};
+use crate::course::{Condition, Pairing, Party, Scenario, Stage, Track};
 use crate::error::{Error, Result, suggest};
 use crate::event::{Event, Reporter};
 use crate::explain::{Case, compare_pairings, explain};
@@ -26,8 +26,8 @@ use crate::verdict::{Failed, Failure, Outcome as Came, Run, RunId, StageVerdict}
 /// Which runs of a stage.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Only this scenario.
-    pub scenario: Option<String>,
+    /// Only these scenarios; all of them when there are none.
+    pub scenarios: Vec<String>,
     /// Only this pairing, as in `you/reference`.
     pub pairing: Option<String>,
     /// Only this condition.
@@ -41,6 +41,12 @@ pub struct Selection {
     /// Of each repeat, no scenarios beyond the first one in which a run fails: they can't change
     /// what a learner is shown.
     pub until_failed: bool,
+}
+
+impl Selection {
+    fn has(&self, scenario: &Scenario) -> bool {
+        self.scenarios.is_empty() || self.scenarios.contains(&scenario.name)
+    }
 }
 
 /// What came of trying to verify a stage.
@@ -95,14 +101,10 @@ pub async fn build(track: &Track, package: &Package, reporter: &mut dyn Reporter
 
 /// The runs, from simple to hard: scenarios in the author's order, conditions and pairings too.
 fn plan<'s>(stage: &'s Stage, selection: &Selection) -> Result<Vec<Plan<'s>>> {
-    if let Some(name) = &selection.scenario {
-        stage.scenario(name)?;
-    }
+    selection.scenarios.iter().try_for_each(|name| stage.scenario(name).map(drop))?;
     let mut plans = Vec::new();
     for repeat in 0..selection.repeat.max(1) {
-        for scenario in
-            stage.scenarios.iter().filter(|s| selection.scenario.as_ref().is_none_or(|name| *name == s.name))
-        {
+        for scenario in stage.scenarios.iter().filter(|scenario| selection.has(scenario)) {
             for condition in scenario.conditions.iter().filter(|c| selection.condition.is_none_or(|only| only == **c)) {
                 // Every pairing meets one order before any of them meets the next.
                 let ordered = *condition == Condition::Interleaved;
@@ -135,8 +137,7 @@ fn plan<'s>(stage: &'s Stage, selection: &Selection) -> Result<Vec<Plan<'s>>> {
 }
 
 fn nothing_selected(stage: &Stage, selection: &Selection) -> Error {
-    let chosen: Vec<_> =
-        stage.scenarios.iter().filter(|s| selection.scenario.as_ref().is_none_or(|name| *name == s.name)).collect();
+    let chosen: Vec<_> = stage.scenarios.iter().filter(|scenario| selection.has(scenario)).collect();
     let mut pairings: Vec<String> = chosen.iter().flat_map(|s| s.pairings.iter().map(Pairing::to_string)).collect();
     let mut conditions: Vec<&str> = chosen.iter().flat_map(|s| s.conditions.iter().map(|c| c.name())).collect();
     conditions.sort_unstable();

@@ -182,7 +182,7 @@ impl Recording<'_> {
         for (index, _) in changes {
             let scenario = &self.stage.scenarios[*index].name;
             let seed = fastrand::u64(1..1_000_000);
-            let selection = Selection { scenario: Some(scenario.clone()), repeat: 2, seed, ..Selection::default() };
+            let selection = Selection { scenarios: vec![scenario.clone()], repeat: 2, seed, ..Selection::default() };
             let Verified::Verdict(verdict) = verify(&stage, &built, &selection, &mut Silent).await? else { continue };
             if let Some(trouble) = verdict.trouble() {
                 return Err(trouble);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::findings::{Check, Row};
-use crate::course::{Condition, Mistake, Pairing, Party, Stage};
+use crate::course::{Condition, Mistake, Pairing, Party, Scenario, Stage};
 use crate::verdict::StageVerdict;
 
 /// What has caught a known mistake.
@@ -26,6 +26,25 @@ impl Caught {
                 self.rules.insert((rule.clone(), role));
             }
         }
+    }
+
+    /// The scenarios beyond the first one that has caught this mistake in which it could show something that no
+    /// mistake has shown yet.
+    pub(super) fn open(&self, stage: &Stage, mistake: &Mistake, verdict: &StageVerdict) -> Vec<String> {
+        let first =
+            verdict.failed().filter_map(|(run, _)| stage.scenarios.iter().position(|s| s.name == run.id.scenario));
+        let Some(first) = first.min() else { return Vec::new() };
+        let has_caught = |scenario: &str| self.runs.iter().any(|(name, _)| name == scenario);
+        let is_idle = |condition: &Condition| !self.runs.iter().any(|(_, other)| other == condition);
+        let broken = stage.rules.iter().find(|rule| Some(&rule.id) == mistake.breaks.as_ref());
+        let untested =
+            broken.filter(|rule| rule.binds.iter().any(|role| !self.rules.contains(&(rule.id.clone(), *role))));
+        let open = |scenario: &&Scenario| {
+            !has_caught(&scenario.name)
+                || scenario.conditions.iter().any(is_idle)
+                || untested.is_some_and(|rule| scenario.rules.contains(&rule.id))
+        };
+        stage.scenarios[first + 1..].iter().filter(open).map(|scenario| scenario.name.clone()).collect()
     }
 
     /// Scenarios and conditions that catch no mistake.

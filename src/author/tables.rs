@@ -13,26 +13,54 @@ use crate::report::{Format, print, width, wrap};
 /// is added. docs/json.md describes them.
 const VERSION: u32 = 1;
 
-/// Shows each stage as soon as it is checked, and all of them at the end.
+/// Shows each finding as soon as it is there, and all stages at the end.
 pub struct Tables {
     format: Format,
     checked: Vec<Checked>,
+    /// The width of the column that says what was checked, in characters.
+    room: usize,
 }
 
 impl Tables {
     /// Nothing is checked yet.
     pub fn new(format: Format) -> Tables {
-        Tables { format, checked: Vec::new() }
+        Tables { format, checked: Vec::new(), room: 0 }
     }
 
-    /// A stage is checked in a track.
-    pub fn add(&mut self, checked: Checked) {
-        match self.format {
-            Format::Text => print(&table(&checked)),
-            Format::Json => checked.rows.iter().for_each(|row| print(&line(&checked, row))),
-            Format::Junit => {}
+    /// A stage is going to be checked in a track, or the course itself: these things of it.
+    pub fn begin(&mut self, stage: &str, track: Option<&str>, checks: &[Check]) {
+        let checked = Checked {
+            stage: stage.to_owned(),
+            track: track.map(str::to_owned),
+            rows: Vec::new(),
+            took: Duration::ZERO,
+        };
+        self.room = checks.iter().map(|check| check.to_string().chars().count()).max().unwrap_or(0);
+        if self.format == Format::Text {
+            print(&format!("{}\n", checked.title().bold()));
         }
         self.checked.push(checked);
+    }
+
+    /// One of them is checked.
+    pub fn add(&mut self, row: Row) {
+        let Some(checked) = self.checked.last_mut() else { return };
+        match self.format {
+            Format::Text => print(&text(&row, self.room)),
+            Format::Json => print(&line(checked, &row)),
+            Format::Junit => {}
+        }
+        checked.rows.push(row);
+    }
+
+    /// All of them are, and it took so long.
+    pub fn end(&mut self, took: Duration) {
+        let Some(checked) = self.checked.last_mut() else { return };
+        checked.took = took;
+        if self.format == Format::Text {
+            let line = format!("  in {}; each time above is that of one repeat\n", seconds(took));
+            print(&line.dimmed().to_string());
+        }
     }
 
     /// All stages are checked; false when a rule is broken.
@@ -48,25 +76,21 @@ impl Tables {
     }
 }
 
-/// The table of a stage.
-fn table(checked: &Checked) -> String {
-    let mut out = format!("{}\n", checked.title().bold());
-    let room = checked.rows.iter().map(|row| row.check.to_string().chars().count()).max().unwrap_or(0);
-    for row in &checked.rows {
-        let mark = match (row.good, row.note) {
-            (false, _) => "✗".red().bold(),
-            (true, true) => "!".yellow().bold(),
-            (true, false) => "✓".green(),
-        };
-        let took = row.took.map(seconds).unwrap_or_default();
-        let indent = " ".repeat(room + 14);
-        // What follows the first line is of a tool, or of a patch: it stays as it is.
-        let (first, rest) = row.text.split_once('\n').unwrap_or((&row.text, ""));
-        let text = wrap(first, width().max(60), &indent);
-        out.push_str(&format!("{mark} {:room$}  {took:>8}  {}", row.check.to_string(), text.trim_start()));
-        rest.lines().for_each(|line| out.push_str(&format!("    {line}\n")));
-    }
-    out + &format!("  in {}; each time above is that of one repeat\n", seconds(checked.took)).dimmed().to_string()
+/// A row of the table of a stage.
+fn text(row: &Row, room: usize) -> String {
+    let mark = match (row.good, row.note) {
+        (false, _) => "✗".red().bold(),
+        (true, true) => "!".yellow().bold(),
+        (true, false) => "✓".green(),
+    };
+    let took = row.took.map(seconds).unwrap_or_default();
+    let indent = " ".repeat(room + 14);
+    // What follows the first line is of a tool, or of a patch: it stays as it is.
+    let (first, rest) = row.text.split_once('\n').unwrap_or((&row.text, ""));
+    let text = wrap(first, width().max(60), &indent);
+    let mut out = format!("{mark} {:room$}  {took:>8}  {}", row.check.to_string(), text.trim_start());
+    rest.lines().for_each(|line| out.push_str(&format!("    {line}\n")));
+    out
 }
 
 /// A line for each stage.

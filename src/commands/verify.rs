@@ -62,7 +62,7 @@ pub(super) fn has_package(workspace: &Workspace, stage: &Stage) -> Result<()> {
 
 fn selection(args: &VerifyArgs) -> Selection {
     Selection {
-        scenario: args.scenario.clone(),
+        scenarios: args.scenario.iter().cloned().collect(),
         pairing: args.pairing.clone(),
         condition: args.condition.map(Into::into),
         repeat: args.repeat,
@@ -106,8 +106,8 @@ impl Judging<'_> {
 
     /// Are these all runs of the stage?
     fn whole(&self) -> bool {
-        let Selection { scenario, pairing, condition, .. } = self.selection;
-        scenario.is_none() && pairing.is_none() && condition.is_none()
+        let Selection { scenarios, pairing, condition, .. } = self.selection;
+        scenarios.is_empty() && pairing.is_none() && condition.is_none()
     }
 
     /// The last runs, for pictures; and the learner's progress, which the solution does not touch.
