@@ -258,19 +258,6 @@ impl Desk<'_> {
         let known: Vec<&str> = FACTS.iter().copied().chain(own).collect();
         let of_hints = self.stage.hints.iter().flat_map(|hint| &hint.helps);
         let of_mistakes = self.stage.mistakes.iter().map(|mistake| &mistake.explains);
-        // Found by comparing runs, and so never a fact of one.
-        let facts: Vec<&str> = FACTS.iter().copied().filter(|id| *id != "not-the-protocol").collect();
-        for own in &self.stage.explanations {
-            if let Some(id) = own.when.iter().find(|id| !facts.contains(&id.as_str())) {
-                return Ok(Row::bad(
-                    Check::Names,
-                    format!("there is no fact `{id}`; {}", suggest(id, "facts", &facts)),
-                ));
-            }
-            for scenario in &own.scenarios {
-                self.stage.scenario(scenario)?;
-            }
-        }
         for id in of_hints.chain(of_mistakes) {
             if !known.contains(&id.as_str()) {
                 return Ok(Row::bad(

@@ -4,6 +4,8 @@
 //! the grammar, every name in them is defined before it is used, every fault has its link.
 
 mod checks;
+mod explanation;
+mod facts;
 mod language;
 mod names;
 mod runner;
@@ -25,6 +27,8 @@ pub use checks::is_file_name;
 #[cfg(test)]
 use checks::{FILE_NAME, PATH};
 use checks::{check_file_name, check_path, check_regex, check_unique, check_words};
+pub use explanation::{Count, EndOfStream, EndSeen, LineSeen, LinkSeen, SAYS, Seen, StageExplanation};
+pub use facts::{FACTS, OF_SEVERAL_RUNS};
 pub use language::{CourseWords, StageWords};
 use shown::Shown;
 
@@ -289,6 +293,7 @@ impl Condition {
 
 /// Who plays a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Player"))]
 #[serde(rename_all = "kebab-case")]
 pub enum Party {
     /// The learner's program.
@@ -333,24 +338,6 @@ pub struct Hint {
     #[serde(default, rename = "for")]
     #[cfg_attr(test, schemars(example = ["read-as-message", "truncated"]))]
     pub helps: Vec<String>,
-}
-
-/// What a stage says of a failure that it knows better than the general explanations do. It is
-/// tried before those; docs/explanations.md lists the facts.
-#[derive(Debug, Clone, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Explanation"))]
-#[serde(deny_unknown_fields)]
-pub struct StageExplanation {
-    /// Its name, as mistakes and hints use it.
-    pub id: String,
-    /// Facts that must all hold.
-    #[cfg_attr(test, schemars(example = ["extra-line", "coalesced"]))]
-    pub when: Vec<String>,
-    /// The scenarios in which it applies; in all of them when left out.
-    #[serde(default)]
-    pub scenarios: Vec<String>,
-    /// What to tell the learner.
-    pub say: String,
 }
 
 /// A known wrong solution. `workshop author check` sees to it that it is rejected, for the reason

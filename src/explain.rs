@@ -6,55 +6,18 @@
 //! are documented in `docs/explanations.md`, and a test keeps that list whole.
 
 mod misprints;
+mod own;
 mod silences;
 
 use std::collections::BTreeSet;
 
-use crate::course::{Party, Scenario, Stage, Track};
+pub use crate::course::FACTS;
+use crate::course::{Condition, OF_SEVERAL_RUNS, Party, Scenario, Stage, Track};
 use crate::evidence::{Evidence, Lane};
 use crate::matcher::{Captures, Ending};
-use crate::pattern::{escape, shorten};
+use crate::pattern::{Pattern, escape, shorten};
 use crate::transcript::{Action, Expect, LinkFault, RoleId, Step, StepKind};
 use crate::verdict::{Explanation, Failed, Failure, Outcome, Run};
-
-/// The names of all facts, the most telling first.
-pub const FACTS: [&str; 35] = [
-    "unfinished",
-    "address-in-use",
-    "panicked",
-    "out-of-memory",
-    "not-started",
-    "open-to-all",
-    "on-stderr",
-    "flood",
-    "leaked",
-    "not-utf8",
-    "broken-characters",
-    "half-line",
-    "read-as-message",
-    "truncated",
-    "no-connection",
-    "no-handshake",
-    "end-ignored",
-    "spinning",
-    "exited-early",
-    "never-closed",
-    "waits-in-turn",
-    "nothing-sent",
-    "lost-bytes",
-    "no-final-newline",
-    "wrong-line",
-    "extra-line",
-    "wrong-ending",
-    "not-the-protocol",
-    "reference-waits",
-    "missing-line",
-    "not-ended",
-    "stuck",
-    "restless",
-    "time-limit",
-    "ambiguous",
-];
 
 /// Something that the evidence shows.
 #[derive(Debug, Clone)]
@@ -73,6 +36,8 @@ pub struct Case<'c> {
     pub stage: &'c Stage,
     /// The scenario.
     pub scenario: &'c Scenario,
+    /// The condition of its links.
+    pub condition: Condition,
     /// The track, for what its programs say when they crash.
     pub track: &'c Track,
     /// What did not fit.
@@ -92,15 +57,10 @@ pub fn explain(case: &Case<'_>) -> Explanation {
     let facts = case.facts();
     // A hole that was reached explains whatever came of it.
     let unfinished = facts.iter().any(|fact| fact.id == "unfinished");
-    let mut own =
-        case.stage.explanations.iter().filter(|own| !unfinished || own.when.iter().any(|id| id == "unfinished"));
-    let own = own.find(|own| {
-        let here = own.scenarios.is_empty() || own.scenarios.contains(&case.scenario.name);
-        here && own.when.iter().all(|id| facts.iter().any(|fact| fact.id == id))
-    });
+    let own = own::first(case, &facts, unfinished);
     let place = facts.iter().find_map(|fact| fact.place.clone());
     match (own, facts.first()) {
-        (Some(own), _) => Explanation { id: own.id.clone(), say: own.say.trim().to_owned(), place },
+        (Some((id, say)), _) => Explanation { id, say, place },
         (None, Some(fact)) => Explanation { id: fact.id.to_owned(), say: fact.say.clone(), place: fact.place.clone() },
         (None, None) => Explanation {
             id: "wrong-line".to_owned(),
@@ -124,10 +84,10 @@ pub fn compare_pairings(runs: &mut [Run]) {
     for run in runs {
         let story = story(run);
         let Outcome::Failed(Failed { because, .. }) = &mut run.outcome else { continue };
-        let vague = rank(&because.id) > rank("not-the-protocol") || LOOKS_LIKE.contains(&because.id.as_str());
+        let vague = rank(&because.id) > rank(OF_SEVERAL_RUNS) || LOOKS_LIKE.contains(&because.id.as_str());
         if vague && played.contains(&story) && !failed.contains(&story) {
             let seen = std::mem::take(&mut because.say);
-            because.id = "not-the-protocol".to_owned();
+            because.id = OF_SEVERAL_RUNS.to_owned();
             because.say = format!(
                 "Your two programs understand each other, but not the reference: with you on both sides this scenario \
                  passes. Both make the same mistake, so that it cancels out. Compare what goes over the wire below with \
@@ -138,8 +98,9 @@ pub fn compare_pairings(runs: &mut [Run]) {
 }
 
 /// A line that was expected of a role, with what is known filled in.
-struct Expected {
+struct Expected<'c> {
     role: RoleId,
+    pattern: &'c Pattern,
     text: String,
 }
 
@@ -163,6 +124,34 @@ impl Case<'_> {
         self.evidence.lanes[role].party == Party::You
     }
 
+    /// The roles that the failure is about, the first one most of all.
+    fn subjects(&self) -> Vec<RoleId> {
+        match *self.failure {
+            Failure::Line(role, _)
+            | Failure::Ended(role, _)
+            | Failure::Flood(role)
+            | Failure::Spinning(role)
+            | Failure::Noisy(role)
+            | Failure::Leaked(role)
+            | Failure::OpenToAll(role)
+            | Failure::NotStarted(role, _)
+            | Failure::Ambiguous(role) => vec![role],
+            Failure::Stuck | Failure::Restless | Failure::TimeLimit(_) | Failure::Unplayed(_) => {
+                let steps = &self.scenario.transcript.steps;
+                let roles = self.awaited.iter().filter_map(|step| match &steps[*step].kind {
+                    StepKind::Expect(role, _) => Some(*role),
+                    StepKind::Act(_) => None,
+                });
+                roles.fold(Vec::new(), |mut all, role| {
+                    if !all.contains(&role) {
+                        all.push(role);
+                    }
+                    all
+                })
+            }
+        }
+    }
+
     /// The name of a role, and whose program played it.
     fn who(&self, role: RoleId) -> String {
         let lane = &self.evidence.lanes[role];
@@ -174,18 +163,18 @@ impl Case<'_> {
     }
 
     /// A pattern's text with what is captured filled in, as a role knows it.
-    fn fill(&self, role: RoleId, pattern: &crate::pattern::Pattern) -> String {
+    fn fill(&self, role: RoleId, pattern: &Pattern) -> String {
         pattern.fill(&|name| self.captures[role].get(name).cloned())
     }
 
     /// The lines that were awaited when the run failed.
-    fn awaited_lines(&self) -> Vec<Expected> {
+    fn awaited_lines(&self) -> Vec<Expected<'_>> {
         let steps = &self.scenario.transcript.steps;
         self.awaited
             .iter()
             .filter_map(|step| match &steps[*step].kind {
                 StepKind::Expect(role, Expect::Line(p) | Expect::Unordered(p)) => {
-                    Some(Expected { role: *role, text: self.fill(*role, p) })
+                    Some(Expected { role: *role, pattern: p, text: self.fill(*role, p) })
                 }
                 _ => None,
             })
@@ -363,3 +352,6 @@ fn capitalize(text: &str) -> String {
 pub fn stderr_lines(lane: &Lane) -> Vec<String> {
     lane.stderr.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(escape).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -331,6 +331,7 @@ async fn play_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<Socket
         let case = Case {
             stage: plan.stage,
             scenario: plan.scenario,
+            condition: plan.id.condition,
             track: built.track,
             failure: &how,
             awaited: &awaited,

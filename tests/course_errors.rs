@@ -543,6 +543,55 @@ fn names_and_paths_are_refused_in_their_place() {
 }
 
 #[test]
+fn explanations_that_can_not_be_found_are_refused_in_their_place() {
+    let with = |keys: &str| format!("{STAGE}explanations:\n  - id: e\n{keys}\n");
+    let own = |name, keys: &str| case(name).stage_text(&with(keys));
+    refused(vec![
+        own("unknown fact", "    when: [panicked, ⟦stuk]\n    say: x").says("`stuk`").helps("`stuck`"),
+        own("a fact of several runs", "    when: [⟦not-the-protocol]\n    say: x").says("no fact `not-the-protocol`"),
+        own("unknown scenario", "    when: []\n    scenarios: [⟦t]\n    say: x").says("no scenario `t`").helps("`s`"),
+        own("unknown rule", "    when: []\n    rules: [⟦r]\n    say: x").says("no rule `r`"),
+        own("unknown condition of an explanation", "    when: []\n    conditions: [⟦claer]\n    say: x")
+            .helps("did you mean `clear`?"),
+        own("unknown key of what is seen", "    when: []\n    seen: {⟦roles: a}\n    say: x")
+            .helps("did you mean `role`?"),
+        own("unknown role", "    when: []\n    seen:\n      role: ⟦c\n    say: x").says("no role `c`").helps("`a`"),
+        own(
+            "unknown role of a line",
+            "    when: []\n    seen:\n      printed:\n        - {line: x, role: ⟦c}\n    say: x",
+        )
+        .says("no role `c`"),
+        own("unknown role of an end", "    when: []\n    seen:\n      ended: [{role: ⟦c}]\n    say: x")
+            .says("no role `c`"),
+        own("unknown role of a link", "    when: []\n    seen:\n      links: [{from: a, to: ⟦c}]\n    say: x")
+            .says("no role `c`"),
+        own("unknown player", "    when: []\n    seen: {by: ⟦me}\n    say: x").says("`me`").helps("you").any_column(),
+        own("a pattern that is none", "    when: []\n    seen: {line: ⟦\"{x\"}\n    say: x").says("never closed"),
+        own("unknown name in a pattern", "    when: []\n    seen: {line: ⟦\"x {nam}\"}\n    say: x")
+            .says("no name `nam`"),
+        own("a name of `say` in a pattern", "    when: []\n    seen: {line: ⟦\"x {who:word}\"}\n    say: x")
+            .says("`who`"),
+        own(
+            "a name that only a missing line has",
+            "    when: []\n    seen: {not-printed: \"{x:word}\"}\n    say: ⟦\"{x}\"",
+        )
+        .says("`{x}`"),
+        own("unknown name in `say`", "    when: []\n    say: ⟦\"{whom} was it\"").says("`{whom}`").helps("`who`"),
+        own("a single brace in `say`", "    when: []\n    say: ⟦\"if x {\"").helps("{{"),
+        own("no number", "    when: []\n    seen:\n      links: [{from: a, to: a, bytes: ⟦many}]\n    say: x")
+            .says("a number or a range")
+            .any_column(),
+        own(
+            "a range that is empty",
+            "    when: []\n    seen:\n      links: [{from: a, to: a, bytes: ⟦3..2}]\n    say: x",
+        )
+        .says("a number or a range")
+        .any_column(),
+        own("a list for a line", "    when: []\n    seen: {line: ⟦[x, y]}\n    say: x").says("expected a text"),
+    ]);
+}
+
+#[test]
 fn files_that_are_no_files_are_refused() {
     fn long(course: &Path, length: u64) {
         fs::File::options().write(true).open(course.join(STAGE_FILE)).unwrap().set_len(length).unwrap();

@@ -138,6 +138,10 @@ impl StageWords {
                     .help(suggest(name, kind, known)));
             }
         }
+        for (id, say) in &words.explanations {
+            let own = stage.explanations.iter().find(|own| own.id == *id);
+            own.map_or(Ok(()), |own| own.check_words(say, &format!("explanations.{id}"), &source))?;
+        }
         if !words.hints.is_empty() && words.hints.len() != stage.hints.len() {
             let (said, there) = (words.hints.len(), stage.hints.len());
             return Err(Error::new(format!("the stage has {there} hints, and here are {said}"))

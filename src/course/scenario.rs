@@ -251,6 +251,16 @@ impl Scenario {
         if condition == Condition::Interleaved { self.orders } else { self.times }
     }
 
+    /// The names that its lines capture, and those that it is given.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let lines = self.transcript.steps.iter().filter_map(|step| match &step.kind {
+            StepKind::Expect(_, Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p)) => Some(p),
+            _ => None,
+        });
+        let captured = lines.flat_map(Pattern::names).filter_map(|(name, ty, _)| ty.map(|_| name));
+        captured.chain(self.given.keys().map(String::as_str))
+    }
+
     /// The role that prints each address, by the name of the capture.
     pub fn addresses(&self) -> BTreeMap<&str, RoleId> {
         let mut found = BTreeMap::new();

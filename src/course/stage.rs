@@ -7,11 +7,12 @@ use serde::Deserialize;
 #[cfg(test)]
 use super::checks::{FILE_NAME, LIMITS, NAME};
 use super::checks::{check_file_name, check_limit, check_path, check_unique, pattern};
+use super::explanation::{ExplanationFile, ExplanationReader};
 use super::scenario::ScenarioReader;
 #[cfg(test)]
 use super::scenario::{ORDERS, ROOM};
 use super::shown::Shown;
-use super::{Condition, Hint, Mistake, Party, Role, Rule, Scenario, Stage, StageExplanation};
+use super::{Condition, Hint, Mistake, Party, Role, Rule, Scenario, Stage};
 use crate::error::{Error, Result, suggest};
 use crate::transcript;
 use crate::yaml::Source;
@@ -52,7 +53,7 @@ pub(super) struct StageFile {
     pub(super) hints: Vec<Hint>,
     /// Explanations of the stage's own, tried before the general ones.
     #[serde(default)]
-    pub(super) explanations: Vec<StageExplanation>,
+    pub(super) explanations: Vec<ExplanationFile>,
     /// Known wrong solutions, to prove that the stage is strict.
     #[serde(default)]
     pub(super) mistakes: Vec<Mistake>,
@@ -236,6 +237,13 @@ impl Stage {
             };
             scenarios.push(reader.read(&raw.conditions, raw.limit)?);
         }
+        let explanations = raw.explanations.into_iter().enumerate();
+        let explanations = explanations.map(|(index, own)| {
+            let unfinished = scenarios.iter().any(|scenario| unfinished(&scenario.name));
+            let path = format!("explanations[{index}]");
+            ExplanationReader { rules: &rules, scenarios: &scenarios, path, source: &source, unfinished }.read(own)
+        });
+        let explanations = explanations.collect::<Result<_>>()?;
         Ok(Stage {
             name: name.to_owned(),
             was: raw.was,
@@ -245,7 +253,7 @@ impl Stage {
             rules,
             scenarios,
             hints: raw.hints,
-            explanations: raw.explanations,
+            explanations,
             mistakes: raw.mistakes,
         })
     }

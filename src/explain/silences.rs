@@ -72,7 +72,7 @@ impl Case<'_> {
     }
 
     /// An awaited line: where did it get lost?
-    fn not_arrived(&self, awaited: &Expected, facts: &mut Vec<Fact>) {
+    fn not_arrived(&self, awaited: &Expected<'_>, facts: &mut Vec<Fact>) {
         let receiver = awaited.role;
         let mut add = |id, say| facts.push(Fact { id, say, place: None });
         for (sender, to, flow) in self.evidence.flows().filter(|(_, to, _)| *to == receiver) {

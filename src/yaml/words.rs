@@ -4,13 +4,14 @@ use super::places::Problem;
 use crate::error::{nearest, suggest};
 
 /// What serde expects, what that is called here, and how it is written.
-const EXPECTED: [(&str, &str, &str); 8] = [
+const EXPECTED: [(&str, &str, &str); 9] = [
     ("a sequence", "a list", "write a list, as in `[one, two]`"),
     ("struct ", "a mapping", "write keys with values, as in `name: value`"),
     ("a map", "a mapping", "write keys with values, as in `name: value`"),
     ("a string", "a text", "write a text, in quotes where it looks like something else"),
     ("u64", "a number", "write a number in digits, 18 at most and no sign, as in `10`"),
     ("usize", "a number", "write a number in digits, 18 at most and no sign, as in `10`"),
+    ("i32", "a number", "write a number in digits, as in `1`"),
     ("string or map", "a word", "write one word"),
     ("field identifier", "a key", "write one word, and its value after a `:`"),
 ];

@@ -61,8 +61,9 @@ fn named_by(value: &Value, schema: &Value) -> Vec<String> {
 
 /// The names of the parts that a value's own schema is made of.
 fn references(value: &Value) -> Vec<String> {
-    let inner = [value, &value["items"], &value["additionalProperties"]];
-    let found = inner.iter().filter_map(|part| part["$ref"].as_str()?.strip_prefix("#/$defs/"));
+    let ways = value["anyOf"].as_array().into_iter().flatten().flat_map(|way| [way, &way["items"]]);
+    let inner = [value, &value["items"], &value["additionalProperties"]].into_iter().chain(ways);
+    let found = inner.filter_map(|part| part["$ref"].as_str()?.strip_prefix("#/$defs/"));
     found.map(str::to_owned).collect()
 }
 
@@ -104,6 +105,14 @@ fn choices(part: &Value, ways: &[Value], page: &mut String) {
 fn kind(value: &Value) -> String {
     if let Some(name) = value["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
         return format!("[{}](#{})", name.to_lowercase(), name.to_lowercase());
+    }
+    if let Some(ways) = value["anyOf"].as_array() {
+        // One of something, or a list of it: the list needs no words of its own.
+        let one = ways.iter().filter(|way| way["type"] != "array").map(kind).collect::<Vec<_>>().join(" or ");
+        return format!("{one}, or a list");
+    }
+    if value["type"].is_array() {
+        return "number or range".to_owned();
     }
     let kind = match value["type"].as_str() {
         Some("array") => format!("list of {}", kind(&value["items"])),

@@ -1,0 +1,250 @@
+//! A stage's own explanations: the first one that fits what was seen, with that filled in.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use super::{Case, Expected, Fact, capitalize, shown};
+use crate::course::{EndOfStream, EndSeen, LinkSeen, Seen, StageExplanation};
+use crate::evidence::Printed;
+use crate::matcher::{Ending, declared_types};
+use crate::pattern::{Known, Pattern, Piece, Type};
+use crate::transcript::RoleId;
+use crate::verdict::Failure;
+
+/// So many lines are held against patterns for one explanation: one that would have to look at more does not
+/// apply. A role that printed ten thousand lines is looked at ten times over.
+const MAX_READ: usize = 100_000;
+
+/// The first explanation of the stage's own that applies: its id and what it says. A hole that was reached
+/// explains whatever came of it, so only explanations that ask for it are tried then.
+pub(super) fn first(case: &Case<'_>, facts: &[Fact], unfinished: bool) -> Option<(String, String)> {
+    let asked = |own: &&StageExplanation| !unfinished || own.when.iter().any(|id| id == "unfinished");
+    let found = case.stage.explanations.iter().filter(asked).find_map(|own| Some((own, says(case, own, facts)?)));
+    found.map(|(own, say)| (own.id.clone(), say))
+}
+
+/// What an explanation says of this run, if it applies.
+fn says(case: &Case<'_>, own: &StageExplanation, facts: &[Fact]) -> Option<String> {
+    let here = own.is_for(case.scenario) && (own.conditions.is_empty() || own.conditions.contains(&case.condition));
+    let found = own.when.iter().all(|id| facts.iter().any(|fact| fact.id == id));
+    if !here || !found {
+        return None;
+    }
+    let seen = &own.seen;
+    let mut subjects: Vec<Option<RoleId>> = case.subjects().into_iter().map(Some).collect();
+    if subjects.is_empty() {
+        subjects.push(None);
+    }
+    let mut meant = subjects.into_iter().filter(|subject| {
+        let lane = subject.map(|role| &case.evidence.lanes[role]);
+        (seen.roles.is_empty() || lane.is_some_and(|lane| seen.roles.contains(&lane.role)))
+            && (seen.by.is_empty() || lane.is_some_and(|lane| seen.by.contains(&lane.party)))
+    });
+    let ended = seen.ended.iter().all(|end| case.has_ended(end));
+    let went = seen.links.iter().all(|link| case.went(link));
+    meant.find_map(|subject| Search { case, subject, read: Cell::new(0) }.says(own)).filter(|_| ended && went)
+}
+
+/// What the names in braces stand for.
+type Values = BTreeMap<String, String>;
+
+/// A line that is to be seen, or that is not.
+struct Goal<'o> {
+    place: Place,
+    role: Option<&'o str>,
+    pattern: &'o Pattern,
+    absent: bool,
+}
+
+/// Where a line is looked for.
+#[derive(Clone, Copy)]
+enum Place {
+    Refused,
+    Awaited,
+    Printed,
+    Typed,
+}
+
+/// A line that was found there.
+struct Candidate<'c> {
+    role: RoleId,
+    text: String,
+    /// What it would have been, where nobody has printed it yet.
+    expected: Option<&'c Pattern>,
+}
+
+/// Looks for what an explanation wants to have been seen.
+struct Search<'c> {
+    case: &'c Case<'c>,
+    /// The role that the failure is about.
+    subject: Option<RoleId>,
+    /// How many lines were held against a pattern.
+    read: Cell<usize>,
+}
+
+impl<'c> Search<'c> {
+    /// What an explanation says; `None` when it does not apply.
+    fn says(&self, own: &StageExplanation) -> Option<String> {
+        let mut values = self.all(&goals(&own.seen), &Values::new())?;
+        let lines = |place| self.candidates(place).next().map(|line| line.text);
+        values.extend(self.subject.map(|role| ("who".to_owned(), self.case.who(role))));
+        values.extend(lines(Place::Refused).map(|line| ("line".to_owned(), line)));
+        if let Some(line) = lines(Place::Awaited) {
+            values.entry("awaited".to_owned()).or_insert(line);
+        }
+        self.fill(&own.say, &values)
+    }
+
+    /// The values with which all goals are met, if they are. What one line captures the next goals know; where
+    /// several lines meet a goal, each is tried.
+    fn all(&self, goals: &[Goal<'_>], values: &Values) -> Option<Values> {
+        let Some((goal, rest)) = goals.split_first() else { return Some(values.clone()) };
+        let lines =
+            self.candidates(goal.place).filter(|line| goal.role.is_none_or(|role| role == self.name(line.role)));
+        let mut met = lines.filter_map(|line| self.read(&line, goal.pattern, values));
+        if goal.absent {
+            return if met.next().is_none() { self.all(rest, values) } else { None };
+        }
+        met.find_map(|values| self.all(rest, &values))
+    }
+
+    /// Holds a line against a pattern: the values with what it captures, if it matches. A name with a type is any
+    /// value of it; one without is what a pattern before this one has captured, or the run.
+    fn read(&self, line: &Candidate<'_>, pattern: &Pattern, values: &Values) -> Option<Values> {
+        self.read.set(self.read.get() + 1);
+        if self.read.get() > MAX_READ {
+            return None;
+        }
+        let own: BTreeMap<&str, &Type> = pattern.names().filter_map(|(name, ty, _)| Some((name, ty?))).collect();
+        let types = declared_types(&self.case.scenario.transcript);
+        let of_run = &self.case.captures[line.role];
+        let known = |name: &str| match (values.get(name), own.get(name), of_run.get(name)) {
+            (Some(value), ..) | (None, None, Some(value)) => Known::Value(value),
+            (None, Some(ty), _) => Known::Type(ty),
+            (None, None, None) => Known::Type(types.get(name).copied().unwrap_or(&Type::Text)),
+        };
+        let mut read = values.clone();
+        match pattern.captures(&line.text, &known) {
+            Some(captured) => {
+                read.extend(captured.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())))
+            }
+            // A line that nobody has printed yet has no values: it is the same line when it has the same words.
+            None if line.expected.is_some_and(|expected| has_same_words(expected, pattern)) => {}
+            None => return None,
+        }
+        if line.expected.is_some() {
+            // The awaited line that was meant is the one that `say` quotes.
+            read.entry("awaited".to_owned()).or_insert_with(|| line.text.clone());
+        }
+        Some(read)
+    }
+
+    fn name(&self, role: RoleId) -> &str {
+        self.case.name(role)
+    }
+
+    /// The lines that are found in a place.
+    fn candidates(&self, place: Place) -> Box<dyn Iterator<Item = Candidate<'c>> + 'c> {
+        let (case, subject) = (self.case, self.subject);
+        let seen = |role, text: &str| Candidate { role, text: text.to_owned(), expected: None };
+        match place {
+            Place::Refused => {
+                let Failure::Line(role, index) = *case.failure else { return Box::new(std::iter::empty()) };
+                let line = case.evidence.lanes[role].lines.get(index).and_then(Printed::text);
+                Box::new(line.into_iter().map(move |text| seen(role, text)))
+            }
+            Place::Awaited => {
+                let mut lines = case.awaited_lines();
+                // Those of the role that the failure is about come first.
+                lines.sort_by_key(|line| Some(line.role) != subject);
+                let awaited =
+                    |line: Expected<'c>| Candidate { role: line.role, text: line.text, expected: Some(line.pattern) };
+                Box::new(lines.into_iter().map(awaited))
+            }
+            Place::Printed => {
+                let lanes = case.evidence.lanes.iter().enumerate();
+                let lines = lanes.flat_map(|(role, lane)| lane.lines.iter().map(move |line| (role, line)));
+                Box::new(lines.filter_map(move |(role, line)| Some(seen(role, line.text()?))))
+            }
+            Place::Typed => Box::new(case.evidence.typed.iter().map(move |typed| seen(typed.role, &typed.text))),
+        }
+    }
+
+    /// The text, with what was seen; `None` when it names what was not.
+    fn fill(&self, say: &str, values: &Values) -> Option<String> {
+        let Ok(pattern) = Pattern::parse(say.trim()) else { return Some(say.trim().to_owned()) };
+        let roles = 0..self.case.captures.len();
+        let of_run = |name: &str| roles.clone().find_map(|role| self.case.captures[role].get(name).cloned());
+        let mut text = String::new();
+        for piece in pattern.pieces() {
+            match piece {
+                Piece::Literal(literal) => text.push_str(literal),
+                Piece::Capture { name, .. } => {
+                    let value = values.get(name).cloned().or_else(|| of_run(name))?;
+                    let begins = text.is_empty() || sentence_over(&text);
+                    text.push_str(&if begins && name == "who" { capitalize(&value) } else { shown(&value) });
+                }
+            }
+        }
+        Some(text)
+    }
+}
+
+/// The lines to look for: those that must be there come first, and what they capture the others know.
+fn goals(seen: &Seen) -> Vec<Goal<'_>> {
+    let refused = seen.line.iter().map(|pattern| Goal { place: Place::Refused, role: None, pattern, absent: false });
+    let lists = [
+        (Place::Awaited, &seen.awaited, false),
+        (Place::Printed, &seen.printed, false),
+        (Place::Typed, &seen.typed, false),
+        (Place::Printed, &seen.not_printed, true),
+        (Place::Typed, &seen.not_typed, true),
+    ];
+    let lines = lists.into_iter().flat_map(|(place, lines, absent)| {
+        lines.iter().map(move |seen| Goal { place, role: seen.role.as_deref(), pattern: &seen.line, absent })
+    });
+    refused.chain(lines).collect()
+}
+
+/// Does a new sentence begin behind this text?
+fn sentence_over(text: &str) -> bool {
+    text.trim_end().ends_with(['.', '?', '!'])
+}
+
+/// Do two patterns differ in nothing but their captures?
+fn has_same_words(one: &Pattern, other: &Pattern) -> bool {
+    let same = |pieces: (&Piece, &Piece)| match pieces {
+        (Piece::Capture { .. }, Piece::Capture { .. }) => true,
+        (Piece::Literal(one), Piece::Literal(other)) => one == other,
+        _ => false,
+    };
+    one.pieces().len() == other.pieces().len() && one.pieces().iter().zip(other.pieces()).all(same)
+}
+
+impl Case<'_> {
+    fn has_ended(&self, wanted: &EndSeen) -> bool {
+        let fits = |ending: Ending| wanted.code.is_none_or(|code| ending == Ending::Exit(code));
+        let lanes = self.evidence.lanes.iter().filter(|lane| lane.role == wanted.role);
+        lanes.flat_map(|lane| &lane.endings).any(|(_, ending)| fits(*ending))
+    }
+
+    /// Is what went from one role to another as it is wanted?
+    fn went(&self, wanted: &LinkSeen) -> bool {
+        let is = |role: RoleId, name: &str| self.name(role) == name;
+        let flows: Vec<_> = self
+            .evidence
+            .flows()
+            .filter(|(from, to, _)| is(*from, &wanted.from) && is(*to, &wanted.to))
+            .map(|(.., flow)| flow)
+            .collect();
+        let bytes = flows.iter().map(|flow| flow.came).sum();
+        let end = flows.last().map_or(EndOfStream::None, |flow| match (flow.reset, flow.fin) {
+            (Some(_), _) => EndOfStream::Reset,
+            (None, Some(_)) => EndOfStream::Sent,
+            (None, None) => EndOfStream::None,
+        });
+        wanted.connections.is_none_or(|count| count.contains(flows.len() as u64))
+            && wanted.bytes.is_none_or(|count| count.contains(bytes))
+            && wanted.end.is_none_or(|wanted| wanted == end)
+    }
+}

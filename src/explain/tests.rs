@@ -1,0 +1,4 @@
+//! From evidence to a reason, in tables.
+
+mod own;
+mod scene;
