@@ -155,6 +155,15 @@ impl Catalog {
         text_if_there(&self.origin, &format!("exercises/{stage}/lesson.{tag}.md"))
     }
 
+    /// The name and the text of another file of a stage, where there is one; in a folder, its name is its path.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn stage_file_if_there(&self, stage: &str, name: &str) -> Result<Option<(String, String)>> {
+        let file = format!("exercises/{stage}/{name}");
+        Ok(text_if_there(&self.origin, &file)?.map(|text| (shown(&self.origin, &file), text)))
+    }
+
     /// The name and the text of a stage's `stage.yaml`; in a folder, its name is its path.
     ///
     /// # Errors

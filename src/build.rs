@@ -107,6 +107,26 @@ impl Package {
         track.env.iter().map(|(key, value)| (key.clone(), self.fill(value, ""))).collect()
     }
 
+    /// The command that lists the mutants of the package.
+    pub fn mutants_command(&self, track: &Track) -> Vec<String> {
+        track.mutants.iter().map(|word| self.fill(word, "")).collect()
+    }
+
+    /// What it prints.
+    ///
+    /// # Errors
+    /// It can't be started.
+    pub fn list_mutants(&self, track: &Track) -> std::io::Result<std::process::Output> {
+        let words = self.mutants_command(track);
+        let (program, args) = words.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
+        std::process::Command::new(program)
+            .args(args)
+            .envs(self.env(track))
+            .current_dir(&self.root)
+            .stdin(std::process::Stdio::null())
+            .output()
+    }
+
     /// The command that plays a role.
     pub fn command(&self, track: &Track, role: &str) -> PeerCommand {
         PeerCommand {

@@ -290,6 +290,8 @@ pub enum PartyName {
 pub enum AuthorCommand {
     /// Hold stages to the rules: templates fail, solutions pass, known mistakes are rejected
     Check(CheckArgs),
+    /// Play small changes of the solution: each is a wrong program that has to be rejected
+    Mutants(MutantsArgs),
     /// Add a stage to a course: a whole one, right from the start
     New(NewArgs),
     /// Make a course of your own, with a first stage, that can be given to learners
@@ -407,4 +409,50 @@ pub struct CheckArgs {
     /// How to show what was found
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
+}
+
+/// `workshop author mutants`
+#[derive(Debug, Args)]
+pub struct MutantsArgs {
+    /// The stages; all of the course when left out
+    pub stages: Vec<String>,
+    /// Only so many mutants of each stage, chosen by the seed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sample: Option<u32>,
+    /// Choose the same sample as an earlier time
+    #[arg(long, value_name = "N", requires = "sample")]
+    pub seed: Option<u64>,
+    /// Only part I of N, so that N machines share the work
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// So many runs at a time; chosen from the number of cores when left out
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub jobs: usize,
+    /// Keep what is built and found here: the next time goes on where this one was stopped
+    #[arg(long, value_name = "FOLDER", env = "WORKSHOP_AUTHOR_CACHE")]
+    pub cache: Option<PathBuf>,
+    /// How to show what was found
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+}
+
+/// Part `part` of `of`, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// Which part.
+    pub part: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+impl std::str::FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Shard, String> {
+        let parts = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+        match parts {
+            Some((part, of)) if part >= 1 && part <= of => Ok(Shard { part, of }),
+            _ => Err("write part I of N as I/N, as in 1/4".to_owned()),
+        }
+    }
 }

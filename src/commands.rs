@@ -59,6 +59,10 @@ pub fn run(cli: Cli) -> Result<bool> {
             let around = crate::author::course(course)?;
             crate::author::check(&around.map_or_else(|| Catalog::open(Origin::BuiltIn), Ok)?, &args)
         }
+        Command::Author(AuthorCommand::Mutants(args)) => {
+            let around = crate::author::course(course)?;
+            crate::author::mutants(&around.map_or_else(|| Catalog::open(Origin::BuiltIn), Ok)?, &args)
+        }
         Command::Author(AuthorCommand::New(args)) => crate::author::new::stage(course, &args),
         Command::Author(AuthorCommand::NewCourse(args)) => {
             crate::author::new_course::course(&open_course(chosen)?, &args)

@@ -147,6 +147,12 @@ pub struct Track {
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"todo!\\("))]
     pub hole: Option<String>,
+    /// The command that lists mutants of a package, run in the folder of all packages, for
+    /// `workshop author mutants`: a JSON array of objects with `name` (`FILE:LINE:COLUMN: what is changed`) and
+    /// `diff` (a unified diff; paths below the folder of all packages), as `cargo mutants --list --json` prints it.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(example = ["cargo", "mutants", "--list", "--json", "--package", "{stage}"]))]
+    pub mutants: Vec<String>,
     /// What `workshop doctor` looks at.
     #[serde(default)]
     pub checks: Vec<Check>,

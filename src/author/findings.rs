@@ -20,6 +20,10 @@ pub enum Check {
     Strictness,
     /// Every rule of the stage is tested, in each role that it binds.
     Rules,
+    /// This mutant of the solution is rejected, or listed as one that breaks no rule.
+    Mutant(String),
+    /// All of them together.
+    Mutants,
     /// In this language everything is there.
     Language(String),
 }
@@ -33,6 +37,8 @@ impl std::fmt::Display for Check {
             Check::Mistake(name) => write!(f, "mistake {name}"),
             Check::Strictness => f.write_str("strictness"),
             Check::Rules => f.write_str("rules"),
+            Check::Mutant(name) => f.write_str(name),
+            Check::Mutants => f.write_str("mutants"),
             Check::Language(tag) => write!(f, "language {tag}"),
         }
     }

@@ -23,7 +23,7 @@ use self::rehearsal::Stagehand;
 use self::script::Line;
 use self::splice::splice;
 use super::here::own_course;
-use super::{Scratch, package};
+use super::scratch::{Scratch, package};
 use crate::assets::Catalog;
 use crate::build::{Built, Outcome, Package};
 use crate::cli::RecordArgs;

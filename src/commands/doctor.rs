@@ -126,6 +126,9 @@ pub fn what_it_runs(catalog: &Catalog, only: Option<&str>) -> Result<String> {
         for check in &track.checks {
             tell("in `workshop doctor`", words(&check.run));
         }
+        if !track.mutants.is_empty() {
+            tell("in `workshop author mutants`, for authors", words(&track.mutants));
+        }
         tell("beside your programs", format!("those in {}", track.solutions));
     }
     for stage in &catalog.course.stages {

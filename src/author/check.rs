@@ -1,0 +1,364 @@
+//! Is a stage fair and strict? What every stage is held to, ours first.
+//!
+//! 1. The template builds without warnings and fails, with an explanation.
+//! 2. The solution passes every run, many times over, also while the machine is busy.
+//! 3. Every known mistake is a patch that applies, builds and is rejected, and the explanation
+//!    shown is the one that it names.
+//! 4. A scenario or a condition that catches no mistake tests nothing: it is reported. So is a rule that
+//!    no known mistake breaks, in each role that it binds, in a scenario that is there for it.
+//! 5. Hints, explanations, lesson, earlier names, shared packages and file names resolve.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::findings::{Check, Row};
+use super::scratch::{Scratch, Ticker, package};
+use super::strictness::Caught;
+use super::tables::Tables;
+use super::{languages, patch};
+use crate::assets::{Catalog, File};
+use crate::build::{Built, Outcome, Package};
+use crate::cli::CheckArgs;
+use crate::commands::block_on;
+use crate::course::{FACTS, Mistake, Party, Stage, Track};
+use crate::error::{Error, Result, suggest};
+use crate::verdict::{Failed, Run, StageVerdict};
+use crate::verify::{Selection, Verified, verify};
+
+/// Checks the stages that were asked for, in every track, and shows what was found. False when a
+/// rule is broken.
+///
+/// # Errors
+/// What kept the check from being made.
+pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
+    let names = if args.stages.is_empty() { &catalog.course.stages } else { &args.stages };
+    let stages = names.iter().map(|name| catalog.stage(name)).collect::<Result<Vec<Stage>>>()?;
+    has_mistake(&stages, args)?;
+    if args.stages.is_empty() {
+        catalog.course.tracks.values().try_for_each(|track| catalog.check_whole(track))?;
+    }
+    let scratch = Scratch::open(args.cache.as_deref())?;
+    let _busy = args.busy.then(Busy::start);
+    let mut tables = Tables::new(args.format);
+    for stage in &stages {
+        for (track_name, track) in &catalog.course.tracks {
+            let start = Instant::now();
+            let dir = scratch.path().join(track_name);
+            let mut desk = Desk { catalog, stage, track, dir, args, ticker: Ticker::default(), tables: &mut tables };
+            desk.tables.begin(&stage.name, Some(track_name), &desk.checks());
+            let checked = block_on(desk.check());
+            desk.ticker.spinner.done();
+            checked?;
+            tables.end(start.elapsed());
+        }
+    }
+    if args.stages.is_empty() && catalog.course.languages.len() > 1 {
+        let start = Instant::now();
+        let rows = languages::of_course(catalog)?;
+        let checks: Vec<Check> = rows.iter().map(|row| row.check.clone()).collect();
+        tables.begin(&catalog.course.name, None, &checks);
+        rows.into_iter().for_each(|row| tables.add(row));
+        tables.end(start.elapsed());
+    }
+    Ok(tables.over())
+}
+
+/// The mistake that was asked for is one of the stages'.
+fn has_mistake(stages: &[Stage], args: &CheckArgs) -> Result<()> {
+    let Some(wanted) = &args.mistake else { return Ok(()) };
+    let names: Vec<&str> =
+        stages.iter().flat_map(|stage| &stage.mistakes).map(|mistake| mistake.name.as_str()).collect();
+    if names.contains(&wanted.as_str()) {
+        return Ok(());
+    }
+    Err(Error::new(format!("there is no known mistake `{wanted}`")).help(suggest(wanted, "mistakes", &names)))
+}
+
+/// Threads that keep every core busy, until dropped.
+struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    fn start() -> Busy {
+        let stop = Arc::new(AtomicBool::new(false));
+        for _ in 0..std::thread::available_parallelism().map_or(2, std::num::NonZero::get) {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Busy(stop)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One stage in one track, while it is checked.
+struct Desk<'c> {
+    catalog: &'c Catalog,
+    stage: &'c Stage,
+    track: &'c Track,
+    dir: PathBuf,
+    args: &'c CheckArgs,
+    ticker: Ticker,
+    tables: &'c mut Tables,
+}
+
+impl Desk<'_> {
+    /// All that is looked at, in order.
+    fn checks(&self) -> Vec<Check> {
+        let mistakes = self.stage.mistakes.iter().filter(|mistake| self.is_wanted(mistake));
+        let mistakes = mistakes.map(|mistake| Check::Mistake(mistake.name.clone()));
+        if self.args.mistake.is_some() {
+            return [Check::Names].into_iter().chain(mistakes).collect();
+        }
+        let languages = self.catalog.course.languages.iter().skip(1).map(|tag| Check::Language(tag.clone()));
+        let first = [Check::Names, Check::Template, Check::Solution];
+        first.into_iter().chain(mistakes).chain([Check::Strictness, Check::Rules]).chain(languages).collect()
+    }
+
+    fn is_wanted(&self, mistake: &Mistake) -> bool {
+        self.args.mistake.as_ref().is_none_or(|only| *only == mistake.name)
+    }
+
+    async fn check(&mut self) -> Result<()> {
+        let row = self.names()?;
+        self.found(row);
+        let template = self.catalog.tree(&self.track.templates)?;
+        let solution = self.catalog.tree(&self.track.solutions)?;
+        let reference = self.package(Party::Reference, "solution", &solution)?;
+        if self.args.mistake.is_none() {
+            self.looks_at("the template");
+            let row = self.template(&reference, &template).await?;
+            self.found(row);
+            self.looks_at("the solution");
+            let row = self.solution(&reference).await?;
+            self.found(row);
+        }
+        let mut caught = Caught::default();
+        let stage = self.stage;
+        for (index, mistake) in stage.mistakes.iter().enumerate() {
+            self.looks_at(&format!("mistake {} ({} of {})", mistake.name, index + 1, stage.mistakes.len()));
+            if self.is_wanted(mistake) {
+                let row = self.mistake(&reference, mistake, &solution, &mut caught).await?;
+                self.found(row);
+            }
+        }
+        if self.args.mistake.is_none() {
+            self.found(caught.idle(stage));
+            caught.untested(stage).into_iter().for_each(|row| self.found(row));
+            languages::of_stage(self.catalog, &stage.name)?.into_iter().for_each(|row| self.found(row));
+        }
+        Ok(())
+    }
+
+    /// Shows what was found, beside what is being looked at.
+    fn found(&mut self, row: Row) {
+        self.ticker.spinner.done();
+        self.tables.add(row);
+    }
+
+    fn looks_at(&mut self, what: &str) {
+        self.ticker.what = format!("{}, {what}", self.stage.name);
+    }
+
+    fn package(&self, party: Party, name: &str, files: &[File]) -> Result<Package> {
+        package(&self.dir, self.stage, party, name, files)
+    }
+
+    /// Plays `you` against the reference, with the seed that was asked for.
+    async fn play(&mut self, you: &Package, reference: &Package, selection: Selection) -> Result<Option<StageVerdict>> {
+        let built = Built { track: self.track, you: you.clone(), reference: reference.clone() };
+        let seed = self.args.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
+        let selection = Selection { seed, jobs: self.args.jobs, ..selection };
+        match verify(self.stage, &built, &selection, &mut self.ticker).await? {
+            // A rule that was not tried out neither holds nor is broken.
+            Verified::Verdict(verdict) => verdict.trouble().map_or(Ok(Some(verdict)), Err),
+            Verified::NotBuilt => Ok(None),
+        }
+    }
+
+    /// 5: what is named exists.
+    fn names(&self) -> Result<Row> {
+        let own = self.stage.explanations.iter().map(|own| own.id.as_str());
+        let known: Vec<&str> = FACTS.iter().copied().chain(own).collect();
+        let of_hints = self.stage.hints.iter().flat_map(|hint| &hint.helps);
+        let of_mistakes = self.stage.mistakes.iter().map(|mistake| &mistake.explains);
+        for id in of_hints.chain(of_mistakes) {
+            if !known.contains(&id.as_str()) {
+                return Ok(Row::bad(
+                    Check::Names,
+                    format!("there is no explanation `{id}`; {}", suggest(id, "explanations", &known)),
+                ));
+            }
+        }
+        let lesson = self.catalog.stage_text(&self.stage.name, "lesson.md")?;
+        let headings: Vec<&str> =
+            lesson.lines().filter_map(|line| Some(line.strip_prefix('#')?.trim_matches(['#', ' ']))).collect();
+        for rule in &self.stage.rules {
+            if let Some(heading) = rule.lesson.as_deref().filter(|heading| !headings.contains(heading)) {
+                let help = suggest(heading, "headings", &headings);
+                return Ok(Row::bad(
+                    Check::Names,
+                    format!("rule {}: the lesson has no heading `{heading}`; {help}", rule.id),
+                ));
+            }
+        }
+        for name in &self.track.shared {
+            let [template, solution] = [&self.track.templates, &self.track.solutions]
+                .map(|folder| self.catalog.tree(&format!("{folder}/{name}")));
+            if template? != solution? {
+                let why = "is not the same in the templates and the solutions: a learner's program would be built with \
+                           another one than the reference";
+                return Ok(Row::bad(Check::Names, format!("the shared package `{name}` {why}")));
+            }
+        }
+        Ok(Row::good(Check::Names, "lesson, hints and explanations resolve".to_owned()))
+    }
+
+    /// 1: the template builds without warnings and fails, and says what to do first.
+    async fn template(&mut self, reference: &Package, files: &[File]) -> Result<Row> {
+        let package = self.package(Party::You, "template", files)?;
+        // Built in any case: what was built before has told its warnings then.
+        package.forget();
+        match package.build(self.track, &mut |_| {}).await? {
+            Outcome::Failed(output) => return Ok(Row::bad(Check::Template, format!("does not build:\n{output}"))),
+            Outcome::Built { output, .. } if self.warns(&output) => {
+                return Ok(Row::bad(Check::Template, format!("builds with warnings:\n{output}")));
+            }
+            Outcome::Built { .. } | Outcome::Fresh => {}
+        }
+        let start = Instant::now();
+        let Some(verdict) = self.play(&package, reference, Selection::default()).await? else {
+            return Ok(Row::bad(Check::Template, "does not build".to_owned()));
+        };
+        Ok(match verdict.shown() {
+            None => Row::bad(Check::Template, "passes: there is nothing to learn".to_owned()),
+            Some((_, failed)) => {
+                Row::good(Check::Template, format!("fails: {} — {}", failed.because.id, failed.because.say))
+                    .took(start.elapsed())
+            }
+        })
+    }
+
+    fn warns(&self, output: &str) -> bool {
+        let regex = self.track.warning.as_deref().and_then(|source| regex_lite::Regex::new(source).ok());
+        regex.is_some_and(|regex| output.lines().any(|line| regex.is_match(line)))
+    }
+
+    /// 2: the solution passes every run, every time.
+    async fn solution(&mut self, reference: &Package) -> Result<Row> {
+        let start = Instant::now();
+        let you = Package { party: Party::You, ..reference.clone() };
+        let Some(verdict) = self.play(&you, reference, times(self.args.repeat)).await? else {
+            return Ok(Row::bad(Check::Solution, "does not build".to_owned()));
+        };
+        let whole = repeats(&verdict).filter(Option::is_none).count();
+        let runs = verdict.runs.len();
+        let row = match verdict.shown() {
+            None => Row::good(Check::Solution, format!("passes {whole} of {} times, {runs} runs", self.args.repeat)),
+            Some((run, failed)) => Row::bad(
+                Check::Solution,
+                format!(
+                    "passes {whole} of {} times; {run_id} (seed {}): {} — {}",
+                    self.args.repeat,
+                    run.id.seed,
+                    failed.because.id,
+                    failed.because.say,
+                    run_id = run.id
+                ),
+            ),
+        };
+        Ok(row.took(start.elapsed() / self.args.repeat))
+    }
+
+    /// 3: the mistake is rejected every time, with its own explanation. Beyond what a learner would be shown,
+    /// only those scenarios are played of which it is still to be seen that they catch anything.
+    async fn mistake(
+        &mut self,
+        reference: &Package,
+        mistake: &Mistake,
+        solution: &[File],
+        caught: &mut Caught,
+    ) -> Result<Row> {
+        let check = || Check::Mistake(mistake.name.clone());
+        let text = self.catalog.stage_text(&self.stage.name, &mistake.patch)?;
+        let files = match patch::apply(&text, &self.stage.name, solution) {
+            Ok(files) => files,
+            Err(why) => return Ok(Row::bad(check(), why)),
+        };
+        let package = self.package(Party::You, &format!("mistake-{}", mistake.name), &files)?;
+        let start = Instant::now();
+        let all = self.args.repeat;
+        let until_failed = Selection { until_failed: true, ..times(all) };
+        let Some(verdict) = self.play(&package, reference, until_failed).await? else {
+            return Ok(Row::bad(check(), "does not build".to_owned()));
+        };
+        caught.note(self.stage, mistake, &verdict);
+        let shown: Vec<Option<Told>> = repeats(&verdict).collect();
+        let took = start.elapsed() / all;
+        let scenarios = caught.open(self.stage, mistake, &verdict);
+        if self.args.mistake.is_none()
+            && !scenarios.is_empty()
+            && let Some(verdict) =
+                self.play(&package, reference, Selection { scenarios, ..Selection::default() }).await?
+        {
+            caught.note(self.stage, mistake, &verdict);
+        }
+        let rejected = shown.iter().flatten().count();
+        let matched = shown.iter().flatten().filter(|told| told.id == mistake.explains).count();
+        let mut text = format!("rejected {rejected} of {all}, explained {matched} of {all} ({})", mistake.explains);
+        let good = rejected == all as usize && matched == all as usize;
+        if !good && let Some(other) = shown.iter().find(|told| told.as_ref().is_none_or(|t| t.id != mistake.explains)) {
+            text.push_str("; otherwise ");
+            text.push_str(&other.as_ref().map_or("accepted".to_owned(), Told::to_string));
+        }
+        let row = if good { Row::good(check(), text) } else { Row::bad(check(), text) };
+        Ok(row.took(took))
+    }
+}
+
+/// Every run so many times.
+fn times(repeat: u32) -> Selection {
+    Selection { repeat, ..Selection::default() }
+}
+
+/// What a learner is told first: the explanation, and of which run.
+struct Told {
+    id: String,
+    say: String,
+    run: String,
+}
+
+impl Told {
+    fn new(run: &Run, failed: &Failed) -> Told {
+        Told { id: failed.because.id.clone(), say: failed.because.say.clone(), run: run.id.to_string() }
+    }
+}
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, in {}: {}", self.id, self.run, self.say)
+    }
+}
+
+/// What a learner is told of a failed run, on a line.
+pub(super) fn said(run: &Run, failed: &Failed) -> String {
+    Told::new(run, failed).to_string()
+}
+
+/// For each repeat: what a learner would have been told, if it failed.
+fn repeats(verdict: &StageVerdict) -> impl Iterator<Item = Option<Told>> {
+    let last = verdict.runs.iter().map(|run| run.id.repeat).max().unwrap_or(0);
+    (0..=last).map(|repeat| {
+        let (run, failed) = verdict.failed().find(|(run, _)| run.id.repeat == repeat)?;
+        Some(Told::new(run, failed))
+    })
+}

@@ -1,0 +1,216 @@
+//! Wrong programs that no author thought of: small changes of the solution, made by a tool of its language.
+//!
+//! A stage is strict when each of them is rejected. Those that change nothing that a rule demands are listed in
+//! `mutants/equivalent.yaml` of the stage, each with the reason why.
+
+mod equivalent;
+mod list;
+mod results;
+
+use std::time::Instant;
+
+use self::equivalent::Equivalent;
+use self::list::Mutant;
+use self::results::{Came, Results};
+use super::check::said;
+use super::findings::{Check, Row};
+use super::patch;
+use super::scratch::{Scratch, Ticker, package};
+use super::tables::Tables;
+use crate::assets::{Catalog, File};
+use crate::build::{Built, Package};
+use crate::cli::{MutantsArgs, Shard};
+use crate::commands::block_on;
+use crate::course::{Party, Stage, Track};
+use crate::error::{Error, Result};
+use crate::report;
+use crate::verify::{Selection, Verified, verify};
+
+/// Plays the mutants of the stages that were asked for, and shows what became of them. False when one survives
+/// that is not listed.
+///
+/// # Errors
+/// What kept them from being made or played.
+pub fn mutants(catalog: &Catalog, args: &MutantsArgs) -> Result<bool> {
+    let names = if args.stages.is_empty() { &catalog.course.stages } else { &args.stages };
+    let stages = names.iter().map(|name| catalog.stage(name)).collect::<Result<Vec<Stage>>>()?;
+    let tracks: Vec<_> = catalog.course.tracks.iter().filter(|(_, track)| !track.mutants.is_empty()).collect();
+    if tracks.is_empty() {
+        return Err(Error::new("no track of this course says how mutants are made")
+            .help("`mutants` of a track is a command that lists them; docs/course.md says what it prints"));
+    }
+    let scratch = Scratch::open(args.cache.as_deref())?;
+    let mut tables = Tables::new(args.format);
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
+    if args.sample.is_some() {
+        report::say(&format!("The sample is chosen with --seed {seed}"));
+    }
+    for stage in &stages {
+        for (name, track) in &tracks {
+            let start = Instant::now();
+            let dir = scratch.path().join(name);
+            let bed = Bed::new(catalog, stage, track, &dir)?;
+            let (all, mutants) = chosen(bed.mutants()?, args, seed, &stage.name);
+            let checks: Vec<Check> = mutants.iter().map(|mutant| Check::Mutant(mutant.name.clone())).collect();
+            tables.begin(&stage.name, Some(name), &checks);
+            let whole = mutants.len() == all;
+            let mut ticker = Ticker::default();
+            let played = block_on(bed.play_all(&mutants, args.jobs, whole, &mut ticker, &mut tables));
+            ticker.spinner.done();
+            played?;
+            tables.end(start.elapsed());
+        }
+    }
+    Ok(tables.over())
+}
+
+/// The part of the mutants that was asked for, in their order; and how many there are.
+fn chosen(mut mutants: Vec<Mutant>, args: &MutantsArgs, seed: u64, stage: &str) -> (usize, Vec<Mutant>) {
+    let all = mutants.len();
+    if let Some(sample) = args.sample {
+        // Of each stage others, with the same seed.
+        let mix = stage.bytes().fold(seed, |mix, byte| mix.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        let mut random = fastrand::Rng::with_seed(mix);
+        while mutants.len() > sample as usize {
+            mutants.remove(random.usize(..mutants.len()));
+        }
+    }
+    if let Some(Shard { part, of }) = args.shard {
+        let mut index = 0;
+        mutants.retain(|_| {
+            index += 1;
+            (index - 1) % of == part - 1
+        });
+    }
+    (all, mutants)
+}
+
+/// Where the mutants of one stage in one track grow.
+struct Bed<'c> {
+    stage: &'c Stage,
+    track: &'c Track,
+    dir: std::path::PathBuf,
+    reference: Package,
+    solution: Vec<File>,
+    /// The files of the stage that a learner starts from.
+    template: Vec<File>,
+    equivalent: Vec<Equivalent>,
+    results: Results,
+}
+
+impl<'c> Bed<'c> {
+    fn new(catalog: &Catalog, stage: &'c Stage, track: &'c Track, dir: &std::path::Path) -> Result<Bed<'c>> {
+        let solution = catalog.tree(&track.solutions)?;
+        let reference = package(dir, stage, Party::Reference, "solution", &solution)?;
+        let yaml = catalog.stage_text(&stage.name, "stage.yaml")?;
+        Ok(Bed {
+            stage,
+            track,
+            dir: dir.to_owned(),
+            results: Results::open(&dir.join("mutants").join(format!("{}.json", stage.name)), &yaml, &solution),
+            reference,
+            solution,
+            template: catalog.tree(&track.templates)?,
+            equivalent: equivalent::of(catalog, &stage.name)?,
+        })
+    }
+
+    /// The mutants of the files that learners write. What a peer of the stage does is not theirs, and its file is
+    /// in the solution only.
+    fn mutants(&self) -> Result<Vec<Mutant>> {
+        let mut mutants = list::list(&self.reference, self.track)?;
+        mutants.retain(|mutant| {
+            let path = format!("{}/{}", self.stage.name, mutant.file);
+            self.template.iter().any(|(name, _)| *name == path)
+        });
+        Ok(mutants)
+    }
+
+    async fn play_all(
+        mut self,
+        mutants: &[Mutant],
+        jobs: usize,
+        whole: bool,
+        ticker: &mut Ticker,
+        tables: &mut Tables,
+    ) -> Result<()> {
+        let mut all: Vec<Came> = Vec::new();
+        for (index, mutant) in mutants.iter().enumerate() {
+            ticker.what = format!("{}, mutant {} of {}", self.stage.name, index + 1, mutants.len());
+            let start = Instant::now();
+            let known = self.results.of(mutant);
+            let came = match known.clone() {
+                Some(came) => came,
+                None => self.play(mutant, jobs, ticker).await?,
+            };
+            if known.is_none() {
+                self.results.add(mutant, &came)?;
+            }
+            ticker.spinner.done();
+            let row = self.row(mutant, &came);
+            tables.add(if known.is_none() { row.took(start.elapsed()) } else { row });
+            all.push(came);
+        }
+        tables.add(self.summary(mutants, &all, whole));
+        Ok(())
+    }
+
+    /// What comes of one mutant.
+    async fn play(&self, mutant: &Mutant, jobs: usize, ticker: &mut Ticker) -> Result<Came> {
+        let Ok(files) = patch::apply(&mutant.patch, &self.stage.name, &self.solution) else {
+            return Err(Error::new(format!("the mutant `{}` does not apply to the solution", mutant.name))
+                .help("`mutants` of the track has to list changes of the package as it is"));
+        };
+        // One folder for all of them: the tool builds only what has changed.
+        let you = package(&self.dir, self.stage, Party::You, "mutant", &files)?;
+        let built = Built { track: self.track, you, reference: self.reference.clone() };
+        let selection =
+            Selection { until_failed: true, jobs, seed: fastrand::u64(1..1_000_000), ..Selection::default() };
+        match verify(self.stage, &built, &selection, ticker).await? {
+            Verified::NotBuilt => Ok(Came::NotBuilt),
+            Verified::Verdict(verdict) => {
+                verdict.trouble().map_or(Ok(()), Err)?;
+                Ok(verdict.shown().map_or(Came::Survived, |(run, failed)| Came::Rejected(said(run, failed))))
+            }
+        }
+    }
+
+    fn row(&self, mutant: &Mutant, came: &Came) -> Row {
+        let check = Check::Mutant(mutant.name.clone());
+        match (came, self.equivalent.iter().find(|one| one.is(mutant))) {
+            (Came::NotBuilt, _) => Row::good(check, "does not build".to_owned()),
+            (Came::Rejected(said), None) => Row::good(check, format!("rejected: {said}")),
+            (Came::Rejected(said), Some(_)) => {
+                Row::bad(check, format!("is listed as equivalent, and rejected all the same: {said}"))
+            }
+            (Came::Survived, Some(one)) => Row::good(check, format!("listed: {}", one.why)),
+            (Came::Survived, None) => Row::bad(check, format!("survives\n{}", mutant.patch.trim_end())),
+        }
+    }
+
+    /// How many there are of each kind. With all mutants of the stage at hand, what is listed and none of them
+    /// is told, too.
+    fn summary(&self, mutants: &[Mutant], all: &[Came], whole: bool) -> Row {
+        let count = |of: &dyn Fn(&Mutant, &Came) -> bool| mutants.iter().zip(all).filter(|(m, c)| of(m, c)).count();
+        let is_listed = |mutant: &Mutant| self.equivalent.iter().any(|one| one.is(mutant));
+        let rejected = count(&|_, came| matches!(came, Came::Rejected(_)));
+        let listed = count(&|mutant, came| matches!(came, Came::Survived) && is_listed(mutant));
+        let survive = count(&|mutant, came| matches!(came, Came::Survived) && !is_listed(mutant));
+        let not_built = count(&|_, came| matches!(came, Came::NotBuilt));
+        let mut text = format!(
+            "{} build: {rejected} rejected, {listed} listed, {survive} survive; {not_built} do not build",
+            all.len() - not_built
+        );
+        let gone: Vec<&str> = self
+            .equivalent
+            .iter()
+            .filter(|one| whole && !mutants.iter().any(|mutant| one.is(mutant)))
+            .map(|one| one.mutant.as_str())
+            .collect();
+        if gone.is_empty() {
+            return Row { good: survive == 0, ..Row::good(Check::Mutants, text) };
+        }
+        text.push_str(&format!("; equivalent.yaml lists what is no mutant any more: {}", gone.join(", ")));
+        Row::bad(Check::Mutants, text)
+    }
+}

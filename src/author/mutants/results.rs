@@ -1,0 +1,67 @@
+//! What became of mutants: kept beside what was built, so that a check that was stopped goes on where it was.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::list::Mutant;
+use crate::assets::File;
+use crate::error::{Error, Result};
+use crate::progress::write_whole;
+
+/// What became of a mutant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Came {
+    /// It does not build, and is no program.
+    NotBuilt,
+    /// It is rejected, for this reason.
+    Rejected(String),
+    /// Every run passed.
+    Survived,
+}
+
+/// The results for one stage in one track, by a mark of all that they depend on.
+pub(super) struct Results {
+    path: PathBuf,
+    /// A mark of the stage, the solution and this runner.
+    mark: u64,
+    known: BTreeMap<String, Came>,
+}
+
+impl Results {
+    /// The results of before. What can't be read is made again.
+    pub(super) fn open(path: &Path, stage: &str, solution: &[File]) -> Results {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let mut hash = DefaultHasher::new();
+        (env!("CARGO_PKG_VERSION"), stage, solution).hash(&mut hash);
+        Results { path: path.to_owned(), mark: hash.finish(), known: serde_json::from_str(&text).unwrap_or_default() }
+    }
+
+    /// What became of this mutant before.
+    pub(super) fn of(&self, mutant: &Mutant) -> Option<Came> {
+        self.known.get(&self.key(mutant)).cloned()
+    }
+
+    /// Keeps what became of it.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub(super) fn add(&mut self, mutant: &Mutant, came: &Came) -> Result<()> {
+        self.known.insert(self.key(mutant), came.clone());
+        let dir = self.path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(dir).map_err(|error| Error::io("make", dir, &error))?;
+        let text = serde_json::to_string(&self.known)
+            .map_err(|error| Error::new("the results can't be written as JSON").because(error))?;
+        write_whole(&self.path, text.as_bytes())
+    }
+
+    fn key(&self, mutant: &Mutant) -> String {
+        let mut hash = DefaultHasher::new();
+        (self.mark, &mutant.patch).hash(&mut hash);
+        format!("{:016x}", hash.finish())
+    }
+}
