@@ -5,6 +5,7 @@
 //! the run (success, failure, a panic, Ctrl-C), dropping the [`Peer`] ends the group at once.
 
 pub mod strays;
+mod typing;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,11 +16,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::io::AsyncReadExt;
+use tokio::process::{ChildStderr, ChildStdout, Command};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use self::typing::Input;
 use crate::evidence::{MAX_PRINTED, MAX_PRINTED_LINES};
 use crate::machine::{files, shortage};
 use crate::matcher::Ending;
@@ -82,14 +84,11 @@ enum Stop {
 pub struct Peer {
     /// Its process id.
     pub id: u32,
-    stdin: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    input: Input,
     stop: Option<oneshot::Sender<Stop>>,
     task: JoinHandle<()>,
     exited: Arc<AtomicBool>,
     noise: Arc<AtomicU64>,
-    /// What is typed and not yet read, where the system can say.
-    #[cfg(unix)]
-    pipe: Option<std::os::fd::OwnedFd>,
     /// What is printed and not yet told.
     #[cfg(unix)]
     output: Option<std::os::fd::OwnedFd>,
@@ -113,10 +112,8 @@ impl Peer {
             return Err(io::Error::other("the process has no pipes"));
         };
         #[cfg(unix)]
-        let copy = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned().inspect_err(shortage::note).ok();
-        #[cfg(unix)]
-        let (pipe, output) = (copy(std::os::fd::AsFd::as_fd(&stdin)), copy(std::os::fd::AsFd::as_fd(&stdout)));
-        let (typed, to_type) = mpsc::unbounded_channel();
+        let output = std::os::fd::AsFd::as_fd(&stdout).try_clone_to_owned().inspect_err(shortage::note).ok();
+        let (input, typing) = Input::new(stdin);
         let (stop, stopped) = oneshot::channel();
         let (exited, noise) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let listener = Listener {
@@ -131,18 +128,16 @@ impl Peer {
             // What is still to be typed when the peer is gone, nobody will read.
             tokio::select! {
                 () = listener.listen(child, stdout, stderr, stopped) => {}
-                () = async { type_in(stdin, to_type).await; std::future::pending().await } => {}
+                () = async { typing.await; std::future::pending().await } => {}
             }
         });
         Ok(Peer {
             id,
-            stdin: Some(typed),
+            input,
             stop: Some(stop),
             task,
             exited,
             noise,
-            #[cfg(unix)]
-            pipe,
             #[cfg(unix)]
             output,
         })
@@ -150,31 +145,27 @@ impl Peer {
 
     /// Types a line. What a peer never reads waits in the runner; a peer that is gone loses it.
     pub fn type_line(&self, text: &str) {
-        if let Some(stdin) = &self.stdin {
-            let _ = stdin.send(format!("{text}\n").into_bytes());
-        }
+        self.input.type_line(text);
     }
 
     /// Ends the input, once all that was typed is in it.
     pub fn end_input(&mut self) {
-        self.stdin = None;
-        // The descriptor kept for looking would keep the pipe open.
-        #[cfg(unix)]
-        {
-            self.pipe = None;
-        }
+        self.input.end();
     }
 
-    /// Bytes typed that the peer has not read.
-    #[cfg(unix)]
+    /// Bytes typed that the peer has not read, of those that its pipe has taken; where the system says so.
     pub fn unread_input(&self) -> Option<usize> {
-        crate::stillness::unread_in_pipe(std::os::fd::AsFd::as_fd(self.pipe.as_ref()?))
+        self.input.unread()
     }
 
-    /// Bytes typed that the peer has not read: not known here.
-    #[cfg(not(unix))]
-    pub fn unread_input(&self) -> Option<usize> {
-        None
+    /// Bytes typed that its pipe has taken so far.
+    pub fn written_input(&self) -> u64 {
+        self.input.written()
+    }
+
+    /// Something that was typed is about to get into its pipe.
+    pub fn is_typed_into(&self) -> bool {
+        self.input.is_on_its_way()
     }
 
     /// It has printed something that has not been told yet, where the system says so.
@@ -360,16 +351,6 @@ fn limited(memory: u64, program: &str) -> Command {
 #[cfg(not(unix))]
 fn limited(_: u64, program: &str) -> Command {
     Command::new(program)
-}
-
-/// Writes what is typed; ends the input when there will be no more.
-async fn type_in(mut stdin: ChildStdin, mut to_type: mpsc::UnboundedReceiver<Vec<u8>>) {
-    while let Some(bytes) = to_type.recv().await {
-        // A peer that has closed its input has its reasons; the transcript will tell.
-        if stdin.write_all(&bytes).await.is_err() {
-            return;
-        }
-    }
 }
 
 /// Turns what a child does into events.

@@ -68,6 +68,12 @@ mod wakes {
         assert_eq!(verdict.run()["lanes"][1]["lines"], json!(["one", "two"]));
     }
 
+    /// What is still to be typed is on its way, however often the pipe is empty when it is looked at.
+    #[test]
+    fn who_takes_in_a_long_line_is_waited_for() {
+        passes("reads-in-pieces");
+    }
+
     /// Such a run has a limit of 30 s.
     fn is_over_long_before_the_limit(verdict: &Verdict) {
         assert!(took(verdict) >= Duration::from_secs(3), "too hasty: {:?}", took(verdict));

@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use super::Player;
 use crate::link::{Link, Quiet};
+use crate::process::Peer;
 use crate::stillness::{Activity, Counts, Uncounted, Watch};
 use crate::transcript::RoleId;
 
 /// What a look at the peers and the links shows.
 #[derive(Debug)]
 pub(super) enum Look {
-    /// Bytes are on their way over a link, a line is on its way to the runner, or a peer is just ending.
+    /// Bytes are on their way over a link, a line is on its way to the runner or to a peer, or a peer is just
+    /// ending.
     Moving,
     /// Nothing is on its way over the links.
     Quiet {
@@ -76,9 +78,11 @@ impl Player<'_> {
         }
         // What was printed before the peers fell asleep comes before anything else happens.
         let told = self.events.1.is_empty();
-        let tells = self.peers.iter().flatten().any(|(peer, _)| peer.is_ending() || peer.has_printed_more());
+        let up = || self.peers.iter().flatten().map(|(peer, _)| peer);
+        let tells = up().any(|peer| peer.is_ending() || peer.has_printed_more());
+        let is_told = up().any(Peer::is_typed_into);
         match before.min(self.quiet()) {
-            _ if tells || !told => Look::Moving,
+            _ if tells || is_told || !told => Look::Moving,
             Quiet::Moving => Look::Moving,
             quiet => Look::Quiet { peers, holding: quiet == Quiet::Holding },
         }

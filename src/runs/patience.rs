@@ -149,8 +149,9 @@ impl Player<'_> {
     fn effects(&self) -> u64 {
         let mut effects = DefaultHasher::new();
         self.ticks.load(Ordering::Relaxed).hash(&mut effects);
-        let unread = |(peer, _): &(crate::process::Peer, _)| peer.unread_input();
-        self.peers.iter().for_each(|peer| peer.as_ref().map(unread).hash(&mut effects));
+        // A peer that reads as fast as the runner types has never anything unread.
+        let input = |(peer, _): &(crate::process::Peer, _)| (peer.unread_input(), peer.written_input());
+        self.peers.iter().for_each(|peer| peer.as_ref().map(input).hash(&mut effects));
         effects.finish()
     }
 

@@ -63,6 +63,22 @@ def dozes(pause):
     print(sys.stdin.readline().rstrip())
 
 
+def reads_in_pieces(folder):
+    """Notes how much it has taken in, and dozes off after each piece."""
+    print("up")
+    count = 0
+    while piece := os.read(0, 1 << 16):
+        count += len(piece)
+        with open(folder + "/count", "w") as note:
+            note.write(str(count))
+        time.sleep(0.005)
+
+
+def counted(folder):
+    with open(folder + "/count") as note:
+        print(note.read())
+
+
 def waits():
     sys.stdin.readline()
 
