@@ -28,7 +28,7 @@ pub use checks::is_file_name;
 use checks::{FILE_NAME, PATH};
 use checks::{check_file_name, check_path, check_regex, check_unique, check_words};
 pub use explanation::{Count, EndOfStream, EndSeen, LineSeen, LinkSeen, SAYS, Seen, StageExplanation};
-pub use facts::{FACTS, OF_SEVERAL_RUNS};
+pub use facts::{FACTS, MISWRITTEN, OF_SEVERAL_RUNS};
 pub use language::{CourseWords, StageWords};
 use shown::Shown;
 

@@ -51,6 +51,9 @@ pub struct Lane {
     pub endings: Vec<(Duration, Ending)>,
     /// When it was started, the last time; `None` if it never was.
     pub started: Option<Duration>,
+    /// What it has printed after its last newline, when nothing happened any more: a prompt, or a line that is
+    /// not ended. A role that has ended by itself has it among its lines.
+    pub unended: Vec<u8>,
     /// The runner ended its input.
     pub input_ended: bool,
     /// Bytes that were typed and never read, where the system can say.
@@ -88,8 +91,8 @@ pub struct Typed {
     pub text: String,
     /// When.
     pub at: Duration,
-    /// How many bytes had come from that role over all links at that time.
-    pub sent_before: u64,
+    /// How many bytes had come from that role at that time, to each role.
+    pub sent_before: Vec<u64>,
 }
 
 /// What a link saw.
@@ -274,9 +277,11 @@ impl Connection {
 }
 
 impl Evidence {
-    /// Bytes that have come from a role over all links.
-    pub fn sent_by(&self, role: RoleId) -> u64 {
-        self.flows().filter(|(from, _, _)| *from == role).map(|(_, _, flow)| flow.came).sum()
+    /// Bytes that have come from a role to each role.
+    pub fn sent_by(&self, role: RoleId) -> Vec<u64> {
+        let to =
+            |to: RoleId| self.flows().filter(|flow| (flow.0, flow.1) == (role, to)).map(|(.., flow)| flow.came).sum();
+        (0..self.lanes.len()).map(to).collect()
     }
 
     /// Every flow with its sender and its receiver.

@@ -31,7 +31,7 @@ mod values;
 use std::fmt;
 use std::ops::Range;
 
-pub use escape::{cut, escape, shorten, visible};
+pub use escape::{around_difference, cut, escape, shorten, visible};
 pub use search::Budget;
 pub use types::{Rule, Type};
 pub use values::{Value, values};
@@ -165,6 +165,16 @@ impl Pattern {
             (one, two) => one == two,
         };
         self.pieces.len() == other.pieces.len() && self.pieces.iter().zip(&other.pieces).all(same)
+    }
+
+    /// The same with its literal text in lower case, and every value any text: what is the same but for the case
+    /// of its letters matches it in lower case.
+    pub fn in_lower_case(&self) -> Pattern {
+        let pieces = self.pieces.iter().map(|piece| match piece {
+            Piece::Literal(text) => Piece::Literal(text.to_lowercase()),
+            capture @ Piece::Capture { .. } => capture.clone(),
+        });
+        Pattern { pieces: pieces.collect() }
     }
 
     /// The line with the values that are known in place, and `{name}` for the others.

@@ -30,6 +30,9 @@ use crate::transcript::RoleId;
 /// Of standard error the first and the last so many bytes are kept.
 pub const KEPT_STDERR: usize = 16 * 1024;
 
+/// Of what a peer has printed without a newline, when it is stopped, so many bytes are told.
+const MAX_UNENDED: usize = 4096;
+
 /// Between asking a peer to end (TERM) and ending it (KILL); it is drained meanwhile.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -59,6 +62,8 @@ pub enum PeerEvent {
         /// It was ended by a newline.
         whole: bool,
     },
+    /// It is to be stopped, and has printed this after its last newline: the first [`MAX_UNENDED`] bytes.
+    Unended(Vec<u8>),
     /// It printed more than [`MAX_PRINTED`] or [`MAX_PRINTED_LINES`]; the rest is read and thrown away.
     Flood,
     /// It is gone, and all that it printed has been told. The last event.
@@ -402,6 +407,7 @@ impl Listener {
                     stop = None;
                     match asked {
                         Ok(Stop::Gently) if status.is_none() => {
+                            self.unended();
                             terminate(&mut child);
                             deadline.as_mut().reset(tokio::time::Instant::now() + GRACE);
                         }
@@ -438,6 +444,15 @@ impl Listener {
         }
         if self.stdout.flooded && !flooded {
             let _ = self.events.send((self.role, PeerEvent::Flood));
+        }
+    }
+
+    /// Tells what is printed and not ended, before the peer is asked to end and says more.
+    fn unended(&self) {
+        let rest = &self.stdout.rest;
+        if !rest.is_empty() {
+            let bytes = rest[..rest.len().min(MAX_UNENDED)].to_vec();
+            let _ = self.events.send((self.role, PeerEvent::Unended(bytes)));
         }
     }
 

@@ -203,6 +203,7 @@ impl<'c> Player<'c> {
             ending: None,
             endings: Vec::new(),
             started: None,
+            unended: Vec::new(),
             input_ended: false,
             unread_input: None,
             naps: 0,
@@ -303,6 +304,10 @@ impl<'c> Player<'c> {
                     Refused::Ambiguous => Failure::Ambiguous(role),
                 })
             }
+            PeerEvent::Unended(bytes) => {
+                self.lanes[role].unended = bytes;
+                Ok(())
+            }
             PeerEvent::Flood => Err(Failure::Flood(role)),
             PeerEvent::Ended { ending, stderr, leaked } => {
                 self.lanes[role].ending = Some(ending);
@@ -393,13 +398,17 @@ impl<'c> Player<'c> {
         }
     }
 
-    fn sent_by(&self, role: RoleId) -> u64 {
-        let came = |link: &Link| match (link.name.dialer == role, link.name.listener == role) {
-            (true, _) => link.came(true),
-            (_, true) => link.came(false),
-            _ => 0,
-        };
-        self.links.iter().map(came).sum()
+    /// Bytes that have come from a role to each role.
+    fn sent_by(&self, role: RoleId) -> Vec<u64> {
+        let mut sent = vec![0; self.lanes.len()];
+        for link in &self.links {
+            if link.name.dialer == role {
+                sent[link.name.listener] += link.came(true);
+            } else if link.name.listener == role {
+                sent[link.name.dialer] += link.came(false);
+            }
+        }
+        sent
     }
 
     /// A text that the runner hands to a role: every address of another role becomes a link's.

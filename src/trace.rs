@@ -210,7 +210,10 @@ fn fault_name(fault: LinkFault, roles: &[String]) -> String {
     match fault {
         LinkFault::Break(how, after) => {
             let verb = if how == Break::Cut { "cut" } else { "end" };
-            let after = after.map(|After { bytes, from }| format!(" after {bytes} bytes from {}", roles[from]));
+            let after = after.map(|After { bytes, from }| {
+                let s = if bytes == 1 { "" } else { "s" };
+                format!(" after {bytes} byte{s} from {}", roles[from])
+            });
             format!("{verb} link{}", after.unwrap_or_default())
         }
         LinkFault::Stall => "stall link".to_owned(),
@@ -226,6 +229,10 @@ fn shown(evidence: &Evidence, failed: Option<&Failed>) -> Vec<Event> {
         for (index, line) in lane.lines.iter().enumerate() {
             let what = What::Printed(role, visible_end(text(&line.bytes)));
             events.push(Event { at: line.at, what, wrong: how == Some(&Failure::Line(role, index)) });
+        }
+        if !lane.unended.is_empty() {
+            let what = What::Printed(role, format!("{} (without a newline)", text(&lane.unended)));
+            events.push(Event { at: evidence.took, what, wrong: false });
         }
         for (count, (at, ending)) in lane.endings.iter().enumerate() {
             let last = count + 1 == lane.endings.len();

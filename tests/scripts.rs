@@ -86,7 +86,7 @@ mod honest {
     fn a_wrong_line_of_a_shell() {
         let learner = Learner::new("scripts", "sh");
         let verdict = learner.verify(&["shout", "--scenario", "one-by-one"]);
-        let run = verdict.failed("wrong-line");
+        let run = verdict.failed("letter-case");
         assert_eq!(run["lanes"][0]["lines"][0], "hello");
     }
 
@@ -132,8 +132,8 @@ mod honest {
         assert_ne!(unended, script);
         fs::write(learner.file("echo-line/conversation.py"), unended).expect("written");
         let args = ["echo-line", "--scenario", "greeting", "--condition", "clear", "--pairing", "you/you"];
-        let say = learner.verify(&args).failed("lost-bytes")["reason"]["say"].to_string();
-        assert!(say.contains("The last of them is no newline: does your dialer end its lines?"), "{say}");
+        let say = learner.verify(&args).failed("newline-not-sent")["reason"]["say"].to_string();
+        assert!(say.contains("Your dialer sent «hello from dialer», and no newline behind it"), "{say}");
     }
 
     /// Who is left may end: it is the one who leaves who is told.
@@ -172,7 +172,7 @@ def dial(address):
     fn the_author_is_told_so() {
         let learner = Learner::new("scripts", "sh");
         let text = learner.command(&["author", "check", "shout"]).success().text();
-        assert!(text.contains("missing-line") && text.contains("wrong-line"), "what each template fails for: {text}");
+        assert!(text.contains("missing-line") && text.contains("letter-case"), "what each template fails for: {text}");
         assert_eq!(text.matches("passes 1 of 1 times, 2 runs").count(), 2, "{text}");
         learner.nothing_is_left();
     }
@@ -397,7 +397,7 @@ mod hostile {
 
     #[test]
     fn a_line_that_comes_again_is_told_as_that() {
-        let (_learner, verdict) = fails("stutters", "wrong-line");
+        let (_learner, verdict) = fails("stutters", "printed-twice");
         let said = verdict.run()["reason"]["say"].to_string();
         assert!(said.contains("«one» a second time, where «two» was expected"), "{said}");
     }

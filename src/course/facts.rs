@@ -1,7 +1,7 @@
 //! The names of what can be found in a failed run, as explanations, hints and mistakes use them.
 
 /// The names of all facts, the most telling first. `docs/explanations.md` says what each of them is.
-pub const FACTS: [&str; 35] = [
+pub const FACTS: [&str; 48] = [
     "unfinished",
     "address-in-use",
     "panicked",
@@ -12,10 +12,23 @@ pub const FACTS: [&str; 35] = [
     "flood",
     "leaked",
     "not-utf8",
+    "colour-codes",
+    "carriage-return",
+    "spaces-at-the-ends",
+    "letter-case",
+    "prompt",
+    "log-line",
     "broken-characters",
     "half-line",
     "read-as-message",
     "truncated",
+    "newline-not-sent",
+    "sent-in-part",
+    "misspelt",
+    "one-word-differs",
+    "printed-twice",
+    "lines-swapped",
+    "unended-line",
     "no-connection",
     "no-handshake",
     "end-ignored",
@@ -41,3 +54,8 @@ pub const FACTS: [&str; 35] = [
 
 /// Found by comparing runs, and so never a fact of one.
 pub const OF_SEVERAL_RUNS: &str = "not-the-protocol";
+
+/// Those that say of a refused line how it is written wrongly: they know better what is wrong than an explanation
+/// that has not looked at the line.
+pub const MISWRITTEN: [&str; 7] =
+    ["colour-codes", "carriage-return", "spaces-at-the-ends", "letter-case", "prompt", "log-line", "misspelt"];

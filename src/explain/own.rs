@@ -3,8 +3,10 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use super::{Case, Expected, Fact, capitalize, shown};
-use crate::course::{EndOfStream, EndSeen, LinkSeen, Seen, StageExplanation};
+use super::expected::Expected;
+use super::words::{capitalize, shown};
+use super::{Case, Fact};
+use crate::course::{EndOfStream, EndSeen, LinkSeen, MISWRITTEN, Seen, StageExplanation};
 use crate::evidence::Printed;
 use crate::matcher::{Ending, declared_types};
 use crate::pattern::{Known, Pattern, Piece, Type};
@@ -15,11 +17,18 @@ use crate::verdict::Failure;
 /// apply. A role that printed ten thousand lines is looked at ten times over.
 const MAX_READ: usize = 100_000;
 
-/// The first explanation of the stage's own that applies: its id and what it says. A hole that was reached
-/// explains whatever came of it, so only explanations that ask for it are tried then.
-pub(super) fn first(case: &Case<'_>, facts: &[Fact], unfinished: bool) -> Option<(String, String)> {
-    let asked = |own: &&StageExplanation| !unfinished || own.when.iter().any(|id| id == "unfinished");
-    let found = case.stage.explanations.iter().filter(asked).find_map(|own| Some((own, says(case, own, facts)?)));
+/// The first explanation of the stage's own that applies: its id and what it says.
+pub(super) fn first(case: &Case<'_>, facts: &[Fact]) -> Option<(String, String)> {
+    let has = |id: &str| facts.iter().any(|fact| fact.id == id);
+    let (unfinished, miswritten) = (has("unfinished"), MISWRITTEN.into_iter().any(has));
+    let asks = |own: &&StageExplanation| {
+        let names = |id: &str| own.when.iter().any(|named| named == id);
+        // A hole that was reached explains whatever came of it; and how a line is written wrongly says more of it
+        // than an explanation that has not looked at the line.
+        (!unfinished || names("unfinished"))
+            && (!miswritten || own.seen.line.is_some() || MISWRITTEN.into_iter().any(names))
+    };
+    let found = case.stage.explanations.iter().filter(asks).find_map(|own| Some((own, says(case, own, facts)?)));
     found.map(|(own, say)| (own.id.clone(), say))
 }
 

@@ -1,4 +1,5 @@
 //! From evidence to a reason, in tables.
 
+mod facts;
 mod own;
 mod scene;

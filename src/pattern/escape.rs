@@ -87,6 +87,20 @@ pub fn shorten(text: &str, width: usize) -> String {
     }
 }
 
+/// At most `width` chars of a text: of a longer one those around the place where it parts from another text.
+pub fn around_difference(text: &str, other: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width || text == other {
+        return shorten(text, width);
+    }
+    let same = text.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+    let room = width.saturating_sub(2).max(1);
+    let from = same.saturating_sub(room / 2).min(length.saturating_sub(room));
+    let kept: String = text.chars().skip(from).take(room).collect();
+    let (before, after) = (if from > 0 { "…" } else { "" }, if from + room < length { "…" } else { "" });
+    format!("{before}{kept}{after}")
+}
+
 /// At most `width` chars of a text: of a longer one the start.
 pub fn cut(text: &str, width: usize) -> String {
     match width {

@@ -66,7 +66,7 @@ fn run(stage: &Stage, run: &Run) -> Value {
         .iter()
         .map(|lane| {
             let lines: Vec<String> = lane.lines.iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect();
-            json!({"role": lane.role, "party": lane.party.name(), "lines": lines, "ending": lane.ending, "stderr": String::from_utf8_lossy(&lane.stderr)})
+            json!({"role": lane.role, "party": lane.party.name(), "lines": lines, "unended": String::from_utf8_lossy(&lane.unended), "ending": lane.ending, "stderr": String::from_utf8_lossy(&lane.stderr)})
         })
         .collect();
     let mut value = json!({

@@ -1,15 +1,15 @@
 //! One failed run: what each role printed against what was expected, and the wire's story.
 
-use colored::Colorize;
+use colored::{ColoredString, Colorize};
 use similar::{Algorithm, ChangeTag, capture_diff_slices};
 
 use crate::course::Scenario;
 use crate::evidence::{Evidence, Lane, LinkEvidence};
 use crate::explain::{stderr_lines, told};
 use crate::matcher::{Captures, Ending};
-use crate::pattern::{Known, Pattern, Type, escape, shorten};
+use crate::pattern::{Known, Pattern, Type, around_difference, escape, shorten};
 use crate::trace::happened;
-use crate::transcript::{Expect, RoleId};
+use crate::transcript::{Expect, RoleId, StepKind};
 use crate::verdict::{Failed, Run};
 
 /// So many lines of a role are shown around its first difference.
@@ -17,6 +17,9 @@ const CONTEXT: usize = 3;
 
 /// So many lines of a role, of standard error, or moments of a wire are shown.
 const MAX_LINES: usize = 10;
+
+/// A line that differs takes so many rows at most.
+const MAX_ROWS: usize = 3;
 
 /// What a failed run looked like, as indented text.
 pub fn show(run: &Run, failed: &Failed, scenario: &Scenario, width: usize, verbose: bool) -> String {
@@ -49,8 +52,20 @@ impl<'s> Compared<'s> {
     fn new(run: &Run, failed: &Failed, scenario: &'s Scenario, role: RoleId) -> Self {
         let lane = &run.evidence.lanes[role];
         let expected = expected(failed, scenario, role, &run.captures[role]);
-        let mut printed: Vec<Shown> =
-            lane.lines.iter().map(|line| align(&line.bytes, &expected, &run.captures[role], scenario)).collect();
+        let mut printed: Vec<Shown> = lane
+            .lines
+            .iter()
+            .map(|line| match line.whole {
+                true => align(&line.bytes, &expected, &run.captures[role], scenario),
+                false => Shown(unended(&line.bytes)),
+            })
+            .collect();
+        if !lane.unended.is_empty() {
+            printed.push(Shown(unended(&lane.unended)));
+        }
+        if lane.ending.is_none() && is_to_end(failed, scenario, role) {
+            printed.push(Shown("(still running)".to_owned()));
+        }
         if let Some(ending) = lane.ending {
             printed.push(Shown(match ending {
                 Ending::Exit(code) => format!("(exit {code})"),
@@ -112,6 +127,18 @@ fn expected<'s>(
     .collect()
 }
 
+/// Was the end of a role awaited?
+fn is_to_end(failed: &Failed, scenario: &Scenario, role: RoleId) -> bool {
+    let steps = &scenario.transcript.steps;
+    let ends = |step: &usize| matches!(&steps[*step].kind, StepKind::Expect(who, Expect::Exit(_)) if *who == role);
+    failed.awaited.iter().any(ends)
+}
+
+/// What was printed behind the last newline.
+fn unended(bytes: &[u8]) -> String {
+    format!("{} (without a newline)", escape(bytes))
+}
+
 /// A printed line; one that a pattern accepts looks like what the pattern expects, so that a
 /// matched wildcard is never shown as a difference.
 fn align(bytes: &[u8], expected: &[(Shown, Option<&Pattern>)], captures: &Captures, scenario: &Scenario) -> Shown {
@@ -131,12 +158,22 @@ fn difference(wanted: &[Shown], printed: &[Shown], width: usize, verbose: bool) 
     let room = width.saturating_sub(8);
     let mut lines = Vec::new();
     for op in capture_diff_slices(Algorithm::Myers, wanted, printed) {
+        let (old, new) = (&wanted[op.old_range()], &printed[op.new_range()]);
+        let (mut deleted, mut inserted) = (0, 0);
         for change in op.iter_changes(wanted, printed) {
-            let text = shorten(&change.value().0, room);
+            let text = &change.value().0;
             lines.push(match change.tag() {
-                ChangeTag::Equal => (false, format!("      {text}\n")),
-                ChangeTag::Delete => (true, format!("    {} {}\n", "-".red(), visible(&text).red())),
-                ChangeTag::Insert => (true, format!("    {} {}\n", "+".green(), visible(&text).green())),
+                ChangeTag::Equal => (false, format!("      {}\n", shorten(text, room))),
+                ChangeTag::Delete => {
+                    deleted += 1;
+                    let rows = rows(text, new.get(deleted - 1), room);
+                    (true, marked(&"-".red(), rows.iter().map(|row| row.red())))
+                }
+                ChangeTag::Insert => {
+                    inserted += 1;
+                    let rows = rows(text, old.get(inserted - 1), room);
+                    (true, marked(&"+".green(), rows.iter().map(|row| row.green())))
+                }
             });
         }
     }
@@ -155,6 +192,25 @@ fn difference(wanted: &[Shown], printed: &[Shown], width: usize, verbose: bool) 
         out.push_str(&format!("      {}\n", format!("… {} more (--verbose shows all)", lines.len() - end).dimmed()));
     }
     out
+}
+
+/// A line that differs, in rows: of what somebody says the cause often stands at the end. Of a line that would take
+/// more rows, what is around the place where it parts from the other one.
+fn rows(text: &str, other: Option<&Shown>, room: usize) -> Vec<String> {
+    let text = visible(text);
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() > MAX_ROWS * room {
+        return vec![around_difference(&text, other.map_or("", |other| &other.0), room)];
+    }
+    let rows: Vec<String> = chars.chunks(room.max(1)).map(|row| row.iter().collect()).collect();
+    if rows.is_empty() { vec![String::new()] } else { rows }
+}
+
+/// Rows with a mark in front of the first.
+fn marked(mark: &ColoredString, rows: impl Iterator<Item = ColoredString>) -> String {
+    rows.enumerate()
+        .map(|(index, row)| if index == 0 { format!("    {mark} {row}\n") } else { format!("      {row}\n") })
+        .collect()
 }
 
 /// Spaces at the end of a line that differs, as dots.

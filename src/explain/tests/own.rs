@@ -24,7 +24,7 @@ bob | connected to 7
 ";
 
 /// Runs in which a line is refused, a role ends too early, and nobody does anything.
-const WRONG: &str = "alice | > Hello from bob";
+const WRONG: &str = "alice | > Bonsoir to bob";
 const ENDS: &str = "bob = exit 3";
 const STUCK: &str = "alice by reference\nbob > alice hello\\n\nstuck";
 
@@ -89,10 +89,10 @@ fn the_failure_is_about_a_role() {
 #[test]
 fn the_refused_line_matches() {
     table(&[
-        ("when: [], seen: {line: \"> Hello from bob\"}", WRONG, true),
-        ("when: [], seen: {line: \"> hello from bob\"}", WRONG, false),
-        ("when: [], seen: {line: \"> {what:word} from {x:word}\"}", WRONG, true),
-        ("when: [], seen: {line: \"> {what:int} from {x:word}\"}", WRONG, false),
+        ("when: [], seen: {line: \"> Bonsoir to bob\"}", WRONG, true),
+        ("when: [], seen: {line: \"> bonsoir to bob\"}", WRONG, false),
+        ("when: [], seen: {line: \"> {what:word} to {x:word}\"}", WRONG, true),
+        ("when: [], seen: {line: \"> {what:int} to {x:word}\"}", WRONG, false),
         // What the run has captured.
         ("when: [], seen: {line: \"port {port}\"}", "alice | port 7", true),
         ("when: [], seen: {line: \"port {port}\"}", "alice | port 8", false),
@@ -195,15 +195,15 @@ fn what_is_said_quotes_what_was_seen() {
     };
     assert_eq!(
         says("{who} printed «{line}» where «{awaited}» was expected. {who}!", "", WRONG).as_deref(),
-        Some("Your alice printed «> Hello from bob» where «> hello from {name}» was expected. Your alice!")
+        Some("Your alice printed «> Bonsoir to bob» where «> hello from {name}» was expected. Your alice!")
     );
     assert_eq!(
         says("Nothing of {who}: «{awaited}»", "", STUCK).as_deref(),
         Some("Nothing of the reference's alice: «> hello from {name}»")
     );
     assert_eq!(
-        says("{what} is big, {{not}}", "line: \"> {what:word} from bob\"", WRONG).as_deref(),
-        Some("Hello is big, {not}")
+        says("{what} is big, {{not}}", "line: \"> {what:word} to bob\"", WRONG).as_deref(),
+        Some("Bonsoir is big, {not}")
     );
     assert_eq!(says("port {port}", "printed: \"connected to {port}\"", WRONG).as_deref(), Some("port 7"));
     // Nothing that a terminal obeys, and not too much of it.

@@ -43,7 +43,7 @@ tracks:
     solutions: s
     edit: [src]
     run: [x]
-    crash: 'panicked at (?<file>[^:]+):(?<line>[0-9]+):'
+    crash: 'panicked at (?<file>[^:]+):(?<line>[0-9]+):[0-9]+:'
     unfinished: 'not yet implemented'
 ";
 
@@ -74,7 +74,7 @@ pub(super) fn scene_with(keys: &str, transcript: &str, explanations: &str, log: 
         "title: S\nabout: s\nroles:\n{roles}conditions: [clear]\n\
          rules:\n  - {{id: r, say: x}}\n  - {{id: other, say: x}}\n\
          scenarios:\n  - name: s\n    about: x\n    for: [r]\n{keys}    transcript: |\n{block}  \
-         - name: elsewhere\n    about: x\n    for: [other]\n    transcript: |\n{block}\
+         - name: elsewhere\n    about: x\n    for: [other]\n{keys}    transcript: |\n{block}\
          explanations:\n{explanations}"
     );
     let stage = Stage::parse("s", "stage.yaml", &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -134,6 +134,7 @@ impl<'t> Player<'t> {
             ending: None,
             endings: Vec::new(),
             started: None,
+            unended: Vec::new(),
             input_ended: false,
             unread_input: None,
             naps: 0,

@@ -1,0 +1,142 @@
+//! Endings: a role that ended too early or otherwise, and one that should have.
+
+use super::words::{shown, told};
+use super::{Case, Fact};
+use crate::matcher::Ending;
+use crate::transcript::{Expect, RoleId, StepKind};
+use crate::verdict::Failure;
+
+impl Case<'_> {
+    /// A role ended as the transcript does not let it.
+    pub(super) fn early_ending(&self, role: RoleId, ending: Ending, facts: &mut Vec<Fact>) {
+        let who = self.subject(role);
+        let more = self.awaited_lines().into_iter().find(|awaited| awaited.role == role);
+        let mut expected = self.scenario.transcript.expected(role);
+        let later = expected.any(|(step, expect)| step.phase > self.phase && !matches!(expect, Expect::Running));
+        let missing = more.as_ref().map(|line| format!(" «{}» was still to come.", shown(&line.text)));
+        let missing = missing.unwrap_or_default();
+        if ending == Ending::Exit(0) && (more.is_some() || later) && self.yours(role) {
+            let why = self.left_by(role).unwrap_or_else(|| self.what_goes_on(role).to_owned());
+            let when = if self.was_cut() {
+                "although more was expected of it"
+            } else {
+                "while the conversation was still going on"
+            };
+            facts.push(Fact::new("exited-early", format!("{who} ended {when}.{missing} {why}")));
+        } else {
+            let how = told(ending);
+            let instead = self.awaited.iter().find_map(|step| match &self.scenario.transcript.steps[*step].kind {
+                StepKind::Expect(other, Expect::Exit(code)) if *other == role && more.is_none() => {
+                    Some(format!(" Exit code {code} was expected."))
+                }
+                _ => None,
+            });
+            let say = format!("{who} {how}, which the transcript does not expect here.{}", instead.unwrap_or(missing));
+            facts.push(Fact::new("wrong-ending", say));
+        }
+    }
+
+    /// Whoever was told that nothing more will come may end; then it is about who has told it too soon.
+    fn left_by(&self, role: RoleId) -> Option<String> {
+        let channels = self.evidence.channels();
+        let hasty = channels.iter().find(|channel| {
+            channel.to == role
+                && channel.fin_delivered()
+                && !channel.is_broken()
+                && self.yours(channel.from)
+                && !self.evidence.lanes[channel.from].input_ended
+        })?;
+        Some(format!(
+            "It had been told that nothing more will come: {} closed its sending half, although its input has not ended.",
+            self.who(hasty.from)
+        ))
+    }
+
+    /// What of a conversation was not over when a role ended.
+    fn what_goes_on(&self, role: RoleId) -> &'static str {
+        if self.was_cut() {
+            return "The connection was lost. A loss is no good end: say so, and end with another exit code.";
+        }
+        match (self.evidence.lanes[role].input_ended, self.told_of_end(role)) {
+            (false, true) => {
+                "The other side has finished, and its own typed input has not ended: it may still have something to say. \
+                 It is over when both have ended."
+            }
+            (true, false) => {
+                "Its typed input has ended, and the other side has not finished: it may still have something to say. It is \
+                 over when both have ended."
+            }
+            (false, false) => {
+                "Neither has its typed input ended, nor has the other side finished. It is over when both have."
+            }
+            (true, true) => "Its input has ended and the other side has finished, and this was still to be done.",
+        }
+    }
+
+    /// Roles that were to end: who holds them back?
+    pub(super) fn missing_endings(&self, facts: &mut Vec<Fact>) {
+        for step in self.awaited {
+            if let StepKind::Expect(role, Expect::Exit(_)) = &self.scenario.transcript.steps[*step].kind {
+                self.not_ended(*role, facts);
+                self.never_closed(*role, facts);
+            }
+        }
+    }
+
+    fn not_ended(&self, role: RoleId, facts: &mut Vec<Fact>) {
+        if !self.yours(role) {
+            return;
+        }
+        let who = self.subject(role);
+        let input = if self.evidence.lanes[role].input_ended { " although its input has" } else { "" };
+        let how = match self.failure {
+            Failure::Stuck => ": it waits for something that nobody will do".to_owned(),
+            Failure::Restless => ", and nothing comes of what it wakes for".to_owned(),
+            Failure::TimeLimit(seconds) => format!(" after {seconds} s"),
+            _ => String::new(),
+        };
+        facts.push(Fact::new("not-ended", format!("{who} has not ended{input}{how}.")));
+        // In an encrypted connection are many streams: their ends can't be seen.
+        let channels = self.evidence.channels();
+        let mut from_others = channels.iter().filter(|channel| channel.to == role && !channel.is_sealed());
+        let told = from_others.any(|channel| !channel.is_open() && (channel.fin_delivered() || self.was_cut()));
+        if told {
+            let how = self.how_an_end_is_told(role);
+            let say =
+                format!("{who} was told that nothing more will come, and goes on as if nothing had happened. {how}");
+            facts.push(Fact::new("end-ignored", say));
+        }
+    }
+
+    /// What a program sees when a stream is over.
+    pub(super) fn how_an_end_is_told(&self, role: RoleId) -> &'static str {
+        match (self.was_cut(), self.told_of_end(role)) {
+            (true, _) => {
+                "The connection was lost: every read and every write fails since then. Is such a failure ignored?"
+            }
+            (false, _) => {
+                "A read of 0 bytes is the end of the stream, and a write fails where nobody listens any more: is one of the \
+                 two ignored?"
+            }
+        }
+    }
+
+    /// A role whose input has ended, and which has not told so the role that is to end, or that it is connected to.
+    fn never_closed(&self, role: RoleId, facts: &mut Vec<Fact>) {
+        let channels = self.evidence.channels();
+        for channel in channels.iter().filter(|channel| channel.from == role || channel.to == role) {
+            let lane = &self.evidence.lanes[channel.from];
+            let owes = lane.input_ended && lane.ending.is_none() && self.yours(channel.from);
+            if owes && channel.is_open() && !channel.is_sealed() {
+                let say = format!(
+                    "The input of {} has ended, but its sending half is still open: {} can't know that nothing more will \
+                     come. Is the sending half shut down when the input ends, or does the shutdown wait for something else, \
+                     such as a lock that the reader holds?",
+                    self.who(channel.from),
+                    self.name(channel.to)
+                );
+                facts.push(Fact::new("never-closed", say));
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What was expected of the roles, with what is known filled in.
+
+use super::Case;
+use crate::matcher::declared_types;
+use crate::pattern::{Known, Pattern, Type};
+use crate::transcript::{Expect, RoleId, Step, StepKind};
+use crate::verdict::Failure;
+
+/// A line that was expected of a role, with what is known filled in.
+pub(super) struct Expected<'c> {
+    pub(super) role: RoleId,
+    pub(super) pattern: &'c Pattern,
+    pub(super) text: String,
+}
+
+impl<'c> Case<'c> {
+    /// The roles that the failure is about, the first one most of all.
+    pub(super) fn subjects(&self) -> Vec<RoleId> {
+        match *self.failure {
+            Failure::Line(role, _)
+            | Failure::Ended(role, _)
+            | Failure::Flood(role)
+            | Failure::Spinning(role)
+            | Failure::Noisy(role)
+            | Failure::Leaked(role)
+            | Failure::OpenToAll(role)
+            | Failure::NotStarted(role, _)
+            | Failure::Ambiguous(role) => vec![role],
+            Failure::Stuck | Failure::Restless | Failure::TimeLimit(_) | Failure::Unplayed(_) => {
+                let mut roles = Vec::new();
+                for step in self.awaited {
+                    if let StepKind::Expect(role, _) = &self.scenario.transcript.steps[*step].kind
+                        && !roles.contains(role)
+                    {
+                        roles.push(*role);
+                    }
+                }
+                roles
+            }
+        }
+    }
+
+    /// The lines that were awaited when the run failed.
+    pub(super) fn awaited_lines(&self) -> Vec<Expected<'c>> {
+        let steps = &self.scenario.transcript.steps;
+        let lines = self.awaited.iter().filter_map(|step| match &steps[*step].kind {
+            StepKind::Expect(role, Expect::Line(pattern) | Expect::Unordered(pattern)) => {
+                Some(self.line(*role, pattern))
+            }
+            _ => None,
+        });
+        lines.collect()
+    }
+
+    /// The lines that some steps of the scenario expect of a role.
+    pub(super) fn lines_of(&self, role: RoleId, wanted: impl Fn(&Step) -> bool) -> Vec<Expected<'c>> {
+        let expected = self.scenario.transcript.expected(role).filter(|(step, _)| wanted(step));
+        let lines = expected.filter_map(|(_, expect)| match expect {
+            Expect::Line(pattern) | Expect::Unordered(pattern) | Expect::Optional(pattern) => {
+                Some(self.line(role, pattern))
+            }
+            Expect::Elided | Expect::Exit(_) | Expect::Running => None,
+        });
+        lines.collect()
+    }
+
+    fn line(&self, role: RoleId, pattern: &'c Pattern) -> Expected<'c> {
+        Expected { role, pattern, text: pattern.fill(&|name| self.captures[role].get(name).cloned()) }
+    }
+
+    /// Is this the line that a pattern expects of a role?
+    pub(super) fn is_line(&self, role: RoleId, pattern: &Pattern, text: &str) -> bool {
+        let types = declared_types(&self.scenario.transcript);
+        let known = |name: &str| match self.captures[role].get(name) {
+            Some(value) => Known::Value(value),
+            None => Known::Type(types.get(name).copied().unwrap_or(&Type::Text)),
+        };
+        pattern.captures(text, &known).is_some()
+    }
+}

@@ -1,0 +1,143 @@
+//! A refused line that is a piece of one, or several in one: what a read has brought, taken for a line.
+
+use super::refused::Refused;
+use super::wire::{Channel, is_end};
+use super::words::{bytes, shown};
+use super::{Case, Fact};
+use crate::course::Condition;
+use crate::transcript::RoleId;
+
+/// A shorter beginning of a line is what had arrived, a longer one what fits into a buffer.
+const BUFFER: usize = 256;
+
+impl Case<'_> {
+    /// Is the refused line a piece of an expected one, or several?
+    pub(super) fn pieces(&self, refused: &Refused<'_>, facts: &mut Vec<Fact>) {
+        let Refused { role, index, text, .. } = *refused;
+        let who = self.subject(role);
+        if text.contains('\u{FFFD}') && !self.came_so(role, text) {
+            let say = format!(
+                "{who} printed «{}», with characters broken in two (\u{FFFD}). A character may take several bytes, and a \
+                 read may end between them: decode a line only when all of it is there.",
+                shown(text)
+            );
+            facts.push(Fact::new("broken-characters", say));
+        }
+        let typed = self.evidence.typed.iter().filter(|typed| typed.role != role);
+        let typed: Vec<&str> = typed.map(|typed| typed.text.as_str()).collect();
+        if self.was_cut() && !text.is_empty() && typed.iter().any(|typed| is_beginning(text, typed)) {
+            let say = format!(
+                "The connection was cut in the middle of a line, and {} printed the half that had come, «{}», as if it \
+                 were whole. A line that has no newline yet is not a line.",
+                self.who(role),
+                shown(text)
+            );
+            facts.push(Fact::new("half-line", say));
+        }
+        let next = self.evidence.lanes[role].lines.get(index + 1).and_then(|next| next.text());
+        let expected: Vec<String> = self.lines_of(role, |_| true).into_iter().map(|line| line.text).collect();
+        let whole: Vec<&str> = expected.iter().map(String::as_str).chain(typed).collect();
+        for (at, line) in whole.iter().enumerate() {
+            facts.extend(self.piece(refused, line, next));
+            facts.extend(whole.get(at + 1).and_then(|follower| self.joined(refused, line, follower)));
+        }
+    }
+
+    /// The line came so from somebody else: whole lines of the wire, and no pieces that a read has brought.
+    fn came_so(&self, role: RoleId, text: &str) -> bool {
+        let channels = self.evidence.channels();
+        let mut lines = channels.iter().filter(|channel| channel.to == role).flat_map(Channel::lines);
+        lines.any(|(line, whole)| whole && is_end(&line, text))
+    }
+
+    /// The beginning of an expected line.
+    fn piece(&self, refused: &Refused<'_>, whole: &str, next: Option<&str>) -> Option<Fact> {
+        let Refused { role, text, .. } = *refused;
+        if text.is_empty() || !is_beginning(text, whole) {
+            return None;
+        }
+        if let Some(cut) = self.cut_by_sender(role, whole) {
+            return Some(cut);
+        }
+        if self.came_so(role, text) {
+            return None;
+        }
+        let who = self.subject(role);
+        let rest = &whole[text.len()..];
+        let goes_on = next.filter(|next| !next.is_empty() && rest.starts_with(next));
+        Some(match goes_on {
+            Some(next) => Fact::new(
+                "read-as-message",
+                format!(
+                    "{who} printed one line in pieces: «{}», then «{}». A stream carries bytes, not messages: one read \
+                     brings whatever has arrived, here a part of a line. Collect bytes until the newline is there.",
+                    shown(text),
+                    shown(next)
+                ),
+            ),
+            None if text.len() >= BUFFER && rest.trim().is_empty() => return None,
+            None if text.len() >= BUFFER => Fact::new(
+                "truncated",
+                format!(
+                    "{who} printed the first {} of a line of {} and dropped the other {}. Does a buffer of fixed size \
+                     hold the line?",
+                    bytes(text.len() as u64),
+                    whole.len(),
+                    rest.len()
+                ),
+            ),
+            None if self.condition == Condition::Fragmented => Fact::new(
+                "read-as-message",
+                format!(
+                    "{who} printed «{}», which is only the beginning of «{}»: it was all that had arrived. A stream \
+                     carries bytes, not messages. Collect bytes until the newline is there.",
+                    shown(text),
+                    shown(whole)
+                ),
+            ),
+            None => return None,
+        })
+    }
+
+    /// A line that was typed into a role of the learner's, which has not sent all of it.
+    fn cut_by_sender(&self, role: RoleId, whole: &str) -> Option<Fact> {
+        let channels = self.evidence.channels();
+        let mut to_role = channels.iter().filter(|channel| channel.to == role && self.yours(channel.from));
+        to_role.find_map(|channel| {
+            let typed = self.typed_for(channel.from, whole)?;
+            let sent = self.sent_short(channel, typed).filter(|sent| *sent < typed.text.len() as u64)?;
+            Some(self.sent_in_part(channel, typed, sent))
+        })
+    }
+
+    /// Two expected lines in one.
+    fn joined(&self, refused: &Refused<'_>, line: &str, follower: &str) -> Option<Fact> {
+        let Refused { role, text, .. } = *refused;
+        let rest = text.strip_prefix(line).filter(|rest| !rest.is_empty() && !line.is_empty())?;
+        if follower.is_empty() || !rest.trim_start().starts_with(follower) {
+            return None;
+        }
+        let channels = self.evidence.channels();
+        let mut senders = channels.iter().filter(|channel| channel.to == role && channel.times(text) > 0);
+        if let Some(sender) = senders.find(|channel| self.yours(channel.from)) {
+            let say = format!(
+                "{} sent two lines as one: «{}». Nothing but a newline says where a line ends: send one behind each.",
+                self.subject(sender.from),
+                shown(text)
+            );
+            return Some(Fact::new("newline-not-sent", say));
+        }
+        let say = format!(
+            "{} printed two lines as one: «{}». A stream carries bytes, not messages: one read may bring several lines. \
+             Split what you read at the newlines.",
+            self.subject(role),
+            shown(text)
+        );
+        Some(Fact::new("read-as-message", say))
+    }
+}
+
+/// Is a text the beginning of a longer one?
+fn is_beginning(text: &str, whole: &str) -> bool {
+    whole.len() > text.len() && whole.starts_with(text)
+}

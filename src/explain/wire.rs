@@ -1,0 +1,162 @@
+//! What went from one role to another: bytes count, whoever failed first.
+
+use super::Case;
+use crate::evidence::{Connection, Evidence, Flow, Happened, Moment, Typed};
+use crate::transcript::{Action, LinkFault, RoleId};
+
+/// So many bytes are the beginning of a certain line, and not there by chance.
+const TELLING: usize = 8;
+
+/// All that went from one role to another, over all connections between the two.
+pub(super) struct Channel<'e> {
+    pub(super) from: RoleId,
+    pub(super) to: RoleId,
+    /// One for each connection, in their order, each with its connection and whether the sender dialed.
+    flows: Vec<(&'e Connection, bool)>,
+}
+
+impl<'e> Channel<'e> {
+    fn flows(&self) -> impl DoubleEndedIterator<Item = &'e Flow> {
+        self.flows.iter().map(|(connection, there)| if *there { &connection.there } else { &connection.back })
+    }
+
+    /// Bytes that have come from the sender.
+    pub(super) fn came(&self) -> u64 {
+        self.flows().map(|flow| flow.came).sum()
+    }
+
+    /// Bytes that were delivered to the receiver.
+    pub(super) fn delivered(&self) -> u64 {
+        self.flows().map(|flow| flow.delivered).sum()
+    }
+
+    /// Bytes that lie unread in the receiver's sockets, where the system says.
+    pub(super) fn unread(&self) -> Option<u32> {
+        self.flows().filter_map(|flow| flow.unread).reduce(u32::saturating_add)
+    }
+
+    /// The receiver has taken in all that has come from the sender, as far as the system says.
+    pub(super) fn is_read(&self) -> bool {
+        self.delivered() == self.came() && self.unread().is_none_or(|unread| unread == 0)
+    }
+
+    /// The last byte that has come.
+    pub(super) fn last(&self) -> Option<u8> {
+        self.flows().rev().find_map(|flow| flow.last)
+    }
+
+    /// Some of it is encrypted, so that its bytes say nothing.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.flows().any(|flow| flow.wire.is_sealed())
+    }
+
+    /// The sender may still say something: its last connection is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.flows().next_back().is_some_and(|flow| flow.fin.is_none() && flow.reset.is_none())
+    }
+
+    /// The receiver was told that the sender has said all.
+    pub(super) fn fin_delivered(&self) -> bool {
+        self.flows().any(|flow| flow.fin_delivered.is_some())
+    }
+
+    /// The scenario has broken a connection between the two.
+    pub(super) fn is_broken(&self) -> bool {
+        self.flows.iter().any(|(connection, _)| connection.broken.is_some())
+    }
+
+    /// The whole lines that went there, and what follows the last of them, as far as their bytes are kept.
+    pub(super) fn lines(&self) -> Vec<(String, bool)> {
+        let all = self.flows.iter().flat_map(|(connection, there)| lines(&connection.moments, *there));
+        all.collect()
+    }
+
+    /// How often this very line went there, with its newline.
+    pub(super) fn times(&self, line: &str) -> usize {
+        self.lines().iter().filter(|(other, whole)| *whole && other == line).count()
+    }
+
+    /// A long line has begun there: of those only the beginning is kept.
+    pub(super) fn has_begun(&self, line: &str) -> bool {
+        let kept =
+            |text: &str| text.split('\0').next().is_some_and(|kept| kept.len() >= TELLING && line.starts_with(kept));
+        self.lines().iter().any(|(text, _)| kept(text))
+    }
+}
+
+/// The lines of one direction; false for the last, if no newline is behind it.
+fn lines(moments: &[Moment], there: bool) -> Vec<(String, bool)> {
+    let mut bytes = Vec::new();
+    for moment in moments.iter().filter(|moment| moment.there == there) {
+        if let Happened::Data { bytes: all, sample, .. } = &moment.what {
+            bytes.extend_from_slice(sample);
+            // What follows is not what follows on the wire.
+            if *all > sample.len() as u64 {
+                bytes.push(0);
+            }
+        }
+    }
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').map(|line| match line.strip_suffix(b"\n") {
+        Some(line) => (line, true),
+        None => (line, false),
+    });
+    lines.filter_map(|(line, whole)| Some((String::from_utf8(line.to_vec()).ok()?, whole))).collect()
+}
+
+impl Evidence {
+    /// What went from each role to each other one, where the two were connected.
+    pub(super) fn channels(&self) -> Vec<Channel<'_>> {
+        let mut channels: Vec<Channel<'_>> = Vec::new();
+        for link in &self.links {
+            for (from, to, there) in [(link.dialer, link.listener, true), (link.listener, link.dialer, false)] {
+                let flows = link.connections.iter().map(|connection| (connection, there));
+                match channels.iter_mut().find(|channel| (channel.from, channel.to) == (from, to)) {
+                    Some(channel) => channel.flows.extend(flows),
+                    None => channels.push(Channel { from, to, flows: flows.collect() }),
+                }
+            }
+        }
+        channels.retain(|channel| !channel.flows.is_empty());
+        channels
+    }
+}
+
+impl Case<'_> {
+    /// The line typed into a role that this printed line is about: it ends with it, and may have something in
+    /// front of it (a name, a time). The last one, where several are the same.
+    pub(super) fn typed_for(&self, sender: RoleId, printed: &str) -> Option<&Typed> {
+        let typed = self.evidence.typed.iter().filter(|typed| typed.role == sender);
+        let meant = typed.filter(|typed| printed == typed.text || is_end(&typed.text, printed));
+        meant.max_by_key(|typed| typed.text.len())
+    }
+
+    /// How many bytes went to a role since a line was typed, if not even the line fits into them.
+    pub(super) fn sent_short(&self, channel: &Channel<'_>, typed: &Typed) -> Option<u64> {
+        let sent = channel.came().saturating_sub(typed.sent_before.get(channel.to).copied().unwrap_or(0));
+        (sent <= typed.text.len() as u64).then_some(sent)
+    }
+
+    /// The scenario has broken a connection.
+    pub(super) fn was_cut(&self) -> bool {
+        self.evidence.links.iter().any(|link| link.connections.iter().any(|connection| connection.broken.is_some()))
+            || self.scenario.transcript.actions().any(|(step, action)| {
+                step.phase < self.phase && matches!(action, Action::Link(LinkFault::Break(_, None), _))
+            })
+    }
+
+    /// Was this role told, since it was started, that nothing more will come?
+    pub(super) fn told(&self, role: RoleId) -> bool {
+        self.was_cut() || self.told_of_end(role)
+    }
+
+    /// Was it told so by an end of the stream (FIN)?
+    pub(super) fn told_of_end(&self, role: RoleId) -> bool {
+        let begun = self.evidence.lanes[role].started.unwrap_or_default();
+        self.evidence.flows().any(|(_, to, flow)| to == role && flow.fin_delivered.is_some_and(|at| at >= begun))
+    }
+}
+
+/// Does a line end with a text that is not empty?
+pub(super) fn is_end(text: &str, line: &str) -> bool {
+    !text.is_empty() && line.ends_with(text)
+}

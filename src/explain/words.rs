@@ -1,0 +1,79 @@
+//! How explanations put things: names, numbers, and what somebody printed, safe to show and not too long.
+
+use super::Case;
+use crate::course::Party;
+use crate::evidence::Lane;
+use crate::matcher::Ending;
+use crate::pattern::{around_difference, escape, shorten};
+use crate::transcript::RoleId;
+
+/// A text that is not longer is quoted whole.
+const WHOLE: usize = 160;
+
+/// Of a longer one so many characters are.
+const PART: usize = 60;
+
+impl Case<'_> {
+    pub(super) fn name(&self, role: RoleId) -> &str {
+        &self.evidence.lanes[role].role
+    }
+
+    pub(super) fn yours(&self, role: RoleId) -> bool {
+        self.evidence.lanes[role].party == Party::You
+    }
+
+    /// The name of a role, and whose program played it.
+    pub(super) fn who(&self, role: RoleId) -> String {
+        let lane = &self.evidence.lanes[role];
+        match lane.party {
+            Party::You => format!("your {}", lane.role),
+            Party::Reference => format!("the reference's {}", lane.role),
+            Party::Stage => format!("the stage's {}", lane.role),
+        }
+    }
+
+    /// The same at the beginning of a sentence.
+    pub(super) fn subject(&self, role: RoleId) -> String {
+        capitalize(&self.who(role))
+    }
+}
+
+/// How a role ended, in words.
+pub fn told(ending: Ending) -> String {
+    match ending {
+        Ending::Exit(code) => format!("ended with exit code {code}"),
+        Ending::Signal(signal) => format!("was ended by signal {signal}"),
+    }
+}
+
+/// The text of a lane's standard error, for display.
+pub fn stderr_lines(lane: &Lane) -> Vec<String> {
+    lane.stderr.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(escape).collect()
+}
+
+/// So many bytes, in words.
+pub(super) fn bytes(count: u64) -> String {
+    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
+}
+
+pub(super) fn shown(text: &str) -> String {
+    shown_bytes(text.as_bytes())
+}
+
+pub(super) fn shown_bytes(bytes: &[u8]) -> String {
+    let text = escape(bytes);
+    let room = if text.chars().nth(WHOLE).is_none() { WHOLE } else { PART };
+    shorten(&text, room)
+}
+
+/// Two texts that differ: where they are long, what is around the first difference.
+pub(super) fn shown_both(one: &str, other: &str) -> (String, String) {
+    let (one, other) = (escape(one.as_bytes()), escape(other.as_bytes()));
+    let room = if [&one, &other].iter().all(|text| text.chars().nth(WHOLE).is_none()) { WHOLE } else { PART };
+    (around_difference(&one, &other, room), around_difference(&other, &one, room))
+}
+
+pub(super) fn capitalize(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
