@@ -729,3 +729,18 @@ fn examples_of_what_is_shown() {
     assert_eq!(shorten(&long, 3), "éé…");
     assert_eq!(shorten("abc", 3), "abc");
 }
+
+#[test]
+fn what_differs_is_kept() {
+    let (one, other) =
+        (format!("{}X{}", "a".repeat(300), "b".repeat(300)), format!("{}Y{}", "a".repeat(300), "b".repeat(300)));
+    let short = around_difference(&one, &other, 10);
+    assert_eq!(short, "…aaaaXbbb…");
+    assert_eq!(around_difference(&other, &one, 10), "…aaaaYbbb…");
+    // What is short is whole; what has nothing to differ from is shortened.
+    assert_eq!(around_difference("abc", "abd", 3), "abc");
+    assert_eq!(around_difference(&one, &one, 30), shorten(&one, 30));
+    // A difference at either end.
+    assert_eq!(around_difference(&format!("X{}", "a".repeat(99)), &"a".repeat(100), 8), "Xaaaaa…");
+    assert_eq!(around_difference(&"a".repeat(100), &"a".repeat(99), 8), "…aaaaaa");
+}

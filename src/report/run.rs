@@ -10,7 +10,7 @@ use crate::matcher::{Captures, Ending};
 use crate::pattern::{Known, Pattern, Type, around_difference, escape, shorten};
 use crate::trace::happened;
 use crate::transcript::{Expect, RoleId, StepKind};
-use crate::verdict::{Failed, Run};
+use crate::verdict::{Failed, Failure, Run};
 
 /// So many lines of a role are shown around its first difference.
 const CONTEXT: usize = 3;
@@ -127,8 +127,11 @@ fn expected<'s>(
     .collect()
 }
 
-/// Was the end of a role awaited?
+/// Was the end of a role awaited, when nothing happened any more?
 fn is_to_end(failed: &Failed, scenario: &Scenario, role: RoleId) -> bool {
+    if matches!(failed.how, Failure::Line(..) | Failure::Ended(..)) {
+        return false;
+    }
     let steps = &scenario.transcript.steps;
     let ends = |step: &usize| matches!(&steps[*step].kind, StepKind::Expect(who, Expect::Exit(_)) if *who == role);
     failed.awaited.iter().any(ends)
@@ -255,4 +258,34 @@ fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(wanted: &[&str], printed: &[&str]) -> String {
+        let all = |lines: &[&str]| lines.iter().map(|line| Shown((*line).to_owned())).collect::<Vec<_>>();
+        colored::control::set_override(false);
+        difference(&all(wanted), &all(printed), 28, false)
+    }
+
+    #[test]
+    fn a_cause_at_the_end_is_shown() {
+        let told = shown(&["connected"], &["cannot connect: one, two, three, refused"]);
+        assert_eq!(told, "    - connected\n    + cannot connect: one, \n      two, three, refused\n");
+    }
+
+    #[test]
+    fn where_long_lines_differ_is_shown() {
+        let (one, other) =
+            (format!("{}X{}", "a".repeat(99), "b".repeat(99)), format!("{}Y{}", "a".repeat(99), "b".repeat(99)));
+        let told = shown(&[&one], &[&other]);
+        assert_eq!(told, "    - …aaaaaaaaaXbbbbbbbb…\n    + …aaaaaaaaaYbbbbbbbb…\n");
+    }
+
+    #[test]
+    fn spaces_at_an_end_are_seen() {
+        assert_eq!(shown(&["a"], &["a  "]), "    - a\n    + a··\n");
+    }
 }
