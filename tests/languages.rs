@@ -109,6 +109,7 @@ fn words_for_what_is_not_there_are_refused_with_their_place() {
         ("shout/stage.de.yaml", "  whispers: Dein", "  wispers: Dein", "`wispers` is none of the stage's explanations"),
         ("shout/stage.de.yaml", "  - Er heißt `tr`.\n", "", "the stage has 2 hints, and here are 1"),
         ("shout/stage.de.yaml", "title: Rufen", "titel: Rufen", "titel"),
+        ("shout/stage.de.yaml", "ruft nicht.", "ruft {was}.", "`{was}` stands for nothing here"),
         ("course.de.yaml", "ending: Das", "end: Das", "end"),
         ("course.yaml", "[en, de, pt-BR]", "[en, German]", "this is not the tag of a language"),
         ("course.yaml", "[en, de, pt-BR]", "[en, de, en]", "there are two languages named `en`"),

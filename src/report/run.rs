@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_cause_at_the_end_is_shown() {
         let told = shown(&["connected"], &["cannot connect: one, two, three, refused"]);
-        assert_eq!(told, "    - connected\n    + cannot connect: one, \n      two, three, refused\n");
+        assert_eq!(told, "    - connected\n    + cannot connect: one,\n       two, three, refused\n");
     }
 
     #[test]
