@@ -39,6 +39,10 @@ pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
     if args.stages.is_empty() {
         catalog.course.tracks.values().try_for_each(|track| catalog.check_whole(track))?;
     }
+    // What can't be read is told before anything else is.
+    for track in catalog.course.tracks.values() {
+        [&track.templates, &track.solutions].iter().try_for_each(|folder| catalog.tree(folder).map(drop))?;
+    }
     let scratch = Scratch::open(args.cache.as_deref())?;
     let _busy = args.busy.then(Busy::start);
     let mut tables = Tables::new(args.format);
