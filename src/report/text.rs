@@ -9,7 +9,7 @@ use super::{plain, print, run, width, wrap};
 use crate::course::{Party, Rule, Scenario, Stage};
 use crate::event::{Event, Reporter};
 use crate::pattern::shorten;
-use crate::verdict::{Kept, Run, StageVerdict};
+use crate::verdict::{Failed, Kept, Run, StageVerdict};
 
 /// The reporter for a terminal, or a pipe that a person reads later.
 pub struct Text {
@@ -116,7 +116,7 @@ impl Text {
             out.push('\n');
             out.push_str(&wrap(&failed.because.say, width(), "  "));
             out.push_str(&busy(run));
-            out.push_str(&not_kept(stage, scenario));
+            out.push_str(&not_kept(stage, scenario, failed));
             out.push('\n');
             out.push_str(&run::show(run, failed, scenario, width(), self.verbose));
             out.push('\n');
@@ -128,9 +128,12 @@ impl Text {
     }
 }
 
-/// The rules that a failed run is there for, and where the lesson teaches them.
-fn not_kept(stage: &Stage, scenario: &Scenario) -> String {
-    let rules = stage.rules.iter().filter(|rule| scenario.rules.contains(&rule.id));
+/// The rules that a failed run is there for, or those of them that its reason is about; and where the lesson
+/// teaches them.
+fn not_kept(stage: &Stage, scenario: &Scenario, failed: &Failed) -> String {
+    let own = stage.explanations.iter().find(|own| own.id == failed.because.id);
+    let is_meant = |rule: &&Rule| own.is_none_or(|own| own.rules.is_empty() || own.rules.contains(&rule.id));
+    let rules = stage.rules.iter().filter(|rule| scenario.rules.contains(&rule.id)).filter(is_meant);
     let line = |rule: &Rule| {
         let lesson = rule.lesson.as_ref().map(|heading| format!(" (lesson: {heading})")).unwrap_or_default();
         wrap(&format!("Rule {}: {}{lesson}", rule.id, rule.say), width(), "  ").cyan().to_string()
