@@ -69,7 +69,7 @@ pub fn read(feed: &Feed) -> BoxStream<'static, Result<Vec<u8>, Error>> {
 ///
 /// It is a [`Message`] in JSON (`serde_json::from_slice`). The time is that of the
 /// message. Of a block that is none, print `(a block that is no chat message:
-/// REASON)`: the one who writes the feed may be in another mood tomorrow.
+/// REASON)`, and go on: the one who writes the feed may be in another mood tomorrow.
 pub fn show(block: &[u8]) {
     let _ = block;
     todo!("4. print the message that is in this block")

@@ -1,0 +1,114 @@
+//! A scribe: writes blocks of any kind, and reads them to the letter.
+//!
+//!     scribe FOLDER
+//!     scribe FOLDER read
+//!
+//! The first one owns the feed in FOLDER as a writer does, prints its key, and gives
+//! it to whoever dials. What is typed becomes a block as it is: `block TEXT`, or
+//! `bytes HEX` for one that is no text. With `/connect ADDRESS` it dials.
+//!
+//! With `read` it prints what is in each block of the feed in FOLDER, and ends. For
+//! the time it says whether it is that of today.
+
+use std::env;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use feed::{Error, Feed};
+use futures::StreamExt;
+use replication::{Message, Side, meet, typed_lines};
+use tokio::net::{TcpListener, TcpStream};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let result = match arguments.as_slice() {
+        [folder] => write(folder).await,
+        [folder, read] if read == "read" => print(folder).await,
+        _ => {
+            eprintln!("usage: scribe FOLDER [read]");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            println!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Appends what is typed, and gives the feed to whoever dials.
+async fn write(folder: &str) -> Result<(), Error> {
+    let feed = Feed::open(folder).await?;
+    println!("key {}", feed.key());
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on {}", listener.local_addr()?);
+    let mut typed = typed_lines();
+    let mut peers = futures::stream::FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            Ok((stream, _)) = listener.accept() => peers.push(meet(feed.clone(), stream, Side::Accepted)),
+            Some(_) = peers.next() => {}
+            line = typed.recv() => {
+                let Some(line) = line else { return Ok(()) };
+                let line = line?;
+                match line.split_once(' ') {
+                    Some(("block", text)) => feed.append(text).await?,
+                    Some(("bytes", hex)) => feed.append(bytes(hex)?).await?,
+                    Some(("/connect", address)) => {
+                        let stream = TcpStream::connect(address).await?;
+                        peers.push(meet(feed.clone(), stream, Side::Dialed));
+                        continue;
+                    }
+                    _ => return Err(Error::Protocol(format!("no such order: {line}"))),
+                };
+            }
+        }
+    }
+}
+
+/// Prints what is in the blocks of a feed.
+async fn print(folder: &str) -> Result<(), Error> {
+    let feed = Feed::open(folder).await?;
+    let mut blocks = feed.read(0..feed.len());
+    while let Some(block) = blocks.next().await {
+        match serde_json::from_slice::<Message>(&block?) {
+            Ok(message) => println!(
+                "{}, {}, {} ({}): {}",
+                message.kind,
+                message.nickname,
+                message.timestamp,
+                age(&message.timestamp),
+                message.text
+            ),
+            Err(reason) => println!("no message: {reason}"),
+        }
+    }
+    Ok(())
+}
+
+/// Is this time about now? An offset from UTC makes no difference of more than a day.
+fn age(timestamp: &str) -> &'static str {
+    let utc = timestamp.get(..19).unwrap_or_default();
+    let Ok(time) = humantime::parse_rfc3339_weak(utc) else {
+        return "not in the format of RFC 3339";
+    };
+    let now = SystemTime::now();
+    let apart = now
+        .duration_since(time)
+        .or_else(|_| time.duration_since(now));
+    match apart {
+        Ok(apart) if apart < Duration::from_secs(36 * 60 * 60) => "today",
+        _ => "not today",
+    }
+}
+
+/// The bytes that two digits each stand for.
+fn bytes(hex: &str) -> Result<Vec<u8>, Error> {
+    let digits = hex.as_bytes().chunks(2);
+    let pairs = digits.map(|pair| str::from_utf8(pair).unwrap_or_default());
+    let bytes: Result<_, _> = pairs.map(|pair| u8::from_str_radix(pair, 16)).collect();
+    bytes.map_err(|_| Error::Protocol(format!("no digits: {hex}")))
+}
