@@ -5,52 +5,79 @@
 //!
 //! * `begin TEXT`: sends the text, and no newline.
 //! * `say TEXT`: sends the text and a newline.
+//! * `bytes TEXT`: sends the text as it is, with `\r`, `\n` and `\xHH` for bytes that
+//!   nobody can type.
+//! * `fill N`: sends N bytes, and no newline.
+//! * `secret`: sends a line that nobody can know beforehand, and prints it.
 //! * `close`: closes the half of the stream; there is no more to say.
 //! * `read`: reads one line, and prints it; at the end of the stream, it asks
 //!   whether the end was meant, and prints what `alice` and `bob` print.
+//! * `count`: reads one line, and prints how many bytes it has.
+//! * `glimpse`: reads one byte of a line, and prints it; the rest is for `read`.
+//! * `done`: prints `done`, as all that was typed before has been done.
 //! * `asked`: waits until the other side asks whether it was heard out, and prints
 //!   `asked`. The answer comes at the end of the input.
+//! * `hush`: drops that question without an answer, as a library does when its
+//!   program is busy.
+//! * `ask`: asks the other side whether the chat is over for it, too.
+//! * `peek`: prints what has been answered by now: `no answer yet`, or the answer.
+//! * `answer`: waits for the answer, and prints it.
 //!
 //! At the end of its input it has said everything, and stays until the other side
 //! has, too.
+//!
+//! With the argument `plain`, it is a peer of the first protocol only: it refuses
+//! the question, and knows pings.
 
 use std::error::Error;
 use std::io;
 
-use chat::{Gone, Node, Typed, answer, next_line, still_up};
+use chat::{Gone, HEARD, Node, Typed, answer, next_line, still_up};
+use futures::future::{FutureExt, OptionFuture};
 use futures::io::{BufReader, ReadHalf, WriteHalf};
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use libp2p::swarm::SwarmEvent;
-use libp2p::{PeerId, Stream};
+use libp2p::{PeerId, Stream, ping};
 use libp2p_stream::{Control, IncomingStreams};
 
 /// Does what is typed on the stream that `begin` returns, while the swarm is driven.
-pub async fn play<F>(
+pub async fn play(
     node: Node,
-    begin: impl FnOnce(Control, IncomingStreams) -> F,
-) -> Result<(), Box<dyn Error>>
-where
-    F: Future<Output = Result<(PeerId, Stream), Box<dyn Error>>>,
-{
+    plain: bool,
+    begin: impl AsyncFnOnce(
+        Control,
+        IncomingStreams,
+        &mut Typed,
+    ) -> Result<(PeerId, Stream), Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
     let Node {
         mut swarm,
-        control,
+        mut control,
         incoming,
         questions,
-        typed,
+        mut typed,
         ..
     } = node;
+    // A protocol is refused when nobody takes its streams.
+    let questions = (!plain).then_some(questions);
+    let mut pings = plain
+        .then(|| control.accept(ping::PROTOCOL_NAME))
+        .transpose()?;
     let gone = Gone::new();
     let drive = async {
         loop {
-            if let SwarmEvent::ConnectionClosed { cause, .. } = swarm.select_next_some().await {
+            let event = tokio::select! {
+                event = swarm.select_next_some() => event,
+                Some(Some(_)) = OptionFuture::from(pings.as_mut().map(StreamExt::next)) => continue,
+            };
+            if let SwarmEvent::ConnectionClosed { cause, .. } = event {
                 let why = cause.map_or("closed by us".to_owned(), |cause| cause.to_string());
                 let _ = gone.set(why); // There is one connection only.
             }
         }
     };
     let talk = async {
-        let (peer, stream) = begin(control.clone(), incoming).await?;
+        let (peer, stream) = begin(control.clone(), incoming, &mut typed).await?;
         let (reader, writer) = stream.split();
         let mut odd = Odd {
             peer,
@@ -59,9 +86,10 @@ where
             writer,
             questions,
             question: None,
+            ours: None,
             gone: &gone,
         };
-        odd.obey(typed).await?;
+        odd.obey_all(typed).await?;
         odd.leave().await;
         Ok(())
     };
@@ -77,38 +105,84 @@ struct Odd<'a> {
     control: Control,
     reader: BufReader<ReadHalf<Stream>>,
     writer: WriteHalf<Stream>,
-    questions: IncomingStreams,
+    questions: Option<IncomingStreams>,
     /// The question that was not answered yet.
     question: Option<Stream>,
+    /// What we have asked ourselves.
+    ours: Option<BufReader<Stream>>,
     gone: &'a Gone,
 }
 
 impl Odd<'_> {
     /// Does what is typed, until there is no more.
-    async fn obey(&mut self, mut typed: Typed) -> io::Result<()> {
+    async fn obey_all(&mut self, mut typed: Typed) -> io::Result<()> {
         while let Some(order) = typed.recv().await {
             let order = order?;
-            match order.split_once(' ').unwrap_or((&order, "")) {
-                ("begin", text) => self.writer.write_all(text.as_bytes()).await?,
-                ("say", text) => {
-                    self.writer
-                        .write_all(format!("{text}\n").as_bytes())
-                        .await?
-                }
-                ("close", _) => self.writer.close().await?,
-                ("read", _) => match next_line(&mut self.reader).await? {
-                    Some(line) => println!("{line}"),
-                    None => match still_up(self.peer, &self.control, self.gone).await {
-                        Ok(()) => println!("{} has left", self.peer),
-                        Err(why) => println!("lost {}: {why}", self.peer),
-                    },
-                },
-                ("asked", _) => match self.asked().await {
-                    Ok(()) => println!("asked"),
-                    Err(why) => println!("lost {}: {why}", self.peer),
-                },
-                _ => return Err(io::Error::other(format!("no such order: {order}"))),
+            let (verb, text) = order.split_once(' ').unwrap_or((&order, ""));
+            self.obey(verb, text).await?;
+        }
+        Ok(())
+    }
+
+    async fn obey(&mut self, verb: &str, text: &str) -> io::Result<()> {
+        match verb {
+            "begin" => self.writer.write_all(text.as_bytes()).await?,
+            "say" => self.say(text).await?,
+            "bytes" => self.writer.write_all(&unescape(text)).await?,
+            "fill" => {
+                let bytes = text.parse().map_err(io::Error::other)?;
+                self.writer.write_all(&vec![b'.'; bytes]).await?;
             }
+            "secret" => {
+                let secret = PeerId::random().to_string();
+                self.say(&secret).await?;
+                println!("{secret}");
+            }
+            "close" => self.writer.close().await?,
+            "read" => self.read().await?,
+            "count" => {
+                let line = next_line(&mut self.reader).await?;
+                println!("{} bytes", line.map_or(0, |line| line.len()));
+            }
+            "glimpse" => {
+                let mut first = [0];
+                self.reader.read_exact(&mut first).await?;
+                println!("{}", first[0].escape_ascii());
+            }
+            "asked" => match self.asked().await {
+                Ok(()) => println!("asked"),
+                Err(why) => println!("lost {}: {why}", self.peer),
+            },
+            "done" => println!("done"),
+            "hush" => self.question = None,
+            "ask" => {
+                let question = self.control.open_stream(self.peer, HEARD).await;
+                self.ours = Some(BufReader::new(question.map_err(io::Error::other)?));
+            }
+            "peek" => println!(
+                "{}",
+                self.answered()
+                    .now_or_never()
+                    .unwrap_or("no answer yet".into())
+            ),
+            "answer" => println!("{}", self.answered().await),
+            _ => return Err(io::Error::other(format!("no such order: {verb}"))),
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, line: &str) -> io::Result<()> {
+        self.writer.write_all(format!("{line}\n").as_bytes()).await
+    }
+
+    /// Reads one line, or the end, and prints it.
+    async fn read(&mut self) -> io::Result<()> {
+        match next_line(&mut self.reader).await? {
+            Some(line) => println!("{line}"),
+            None => match still_up(self.peer, &self.control, self.gone).await {
+                Ok(()) => println!("{} has left", self.peer),
+                Err(why) => println!("lost {}: {why}", self.peer),
+            },
         }
         Ok(())
     }
@@ -117,11 +191,25 @@ impl Odd<'_> {
     async fn asked(&mut self) -> Result<(), String> {
         tokio::select! {
             biased; // A question that has come counts, also when the connection is gone since.
-            Some((_, question)) = self.questions.next() => {
+            Some(Some((_, question))) =
+                OptionFuture::from(self.questions.as_mut().map(StreamExt::next)) =>
+            {
                 self.question = Some(question);
                 Ok(())
             }
             why = self.gone.wait() => Err(why.clone()),
+        }
+    }
+
+    /// What the other side has answered to our question.
+    async fn answered(&mut self) -> String {
+        match &mut self.ours {
+            None => "nothing was asked".to_owned(),
+            Some(question) => match next_line(question).await {
+                Ok(Some(answer)) => answer,
+                Ok(None) => "no answer".to_owned(),
+                Err(why) => format!("no answer: {why}"),
+            },
         }
     }
 
@@ -137,4 +225,26 @@ impl Odd<'_> {
             }
         }
     }
+}
+
+/// The bytes that a text with `\r`, `\n` and `\xHH` stands for.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut parts = text.split('\\');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (byte, rest) = match part.as_bytes() {
+            [b'r', ..] => (b'\r', &part[1..]),
+            [b'n', ..] => (b'\n', &part[1..]),
+            _ => {
+                let digits = part.get(1..3).unwrap_or_default();
+                (
+                    u8::from_str_radix(digits, 16).unwrap_or(b'?'),
+                    &part[3.min(part.len())..],
+                )
+            }
+        };
+        bytes.push(byte);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    bytes
 }

@@ -1,12 +1,13 @@
 //! A peer that does what it is told, in the place of `alice`, and nothing else.
 //!
-//!     odd_alice
+//!     odd_alice [plain]
 //!
 //! It takes one chat, and then does what is typed: see `odd.rs`.
 
 #[path = "../odd.rs"]
 mod odd;
 
+use std::env;
 use std::error::Error;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
+    let plain = env::args().any(|argument| argument == "plain");
     let mut node = Node::new()?;
     let any_port = Multiaddr::from(Ipv4Addr::LOCALHOST).with(Protocol::Tcp(0));
     node.swarm.listen_on(any_port)?;
@@ -37,7 +39,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         }
     };
     println!("listening on {address}/p2p/{}", node.swarm.local_peer_id());
-    odd::play(node, async |_, mut incoming| {
+    odd::play(node, plain, async |_, mut incoming, _| {
         incoming
             .next()
             .await

@@ -1,8 +1,9 @@
 //! A peer that does what it is told, in the place of `bob`, and nothing else.
 //!
-//!     odd_bob ADDRESS
+//!     odd_bob ADDRESS [plain] [later]
 //!
-//! It opens a chat, and then does what is typed: see `odd.rs`.
+//! It opens a chat, and then does what is typed: see `odd.rs`. With `later`, it only
+//! connects, prints `here`, and opens the chat when a first line is typed.
 
 #[path = "../odd.rs"]
 mod odd;
@@ -13,15 +14,16 @@ use std::process::ExitCode;
 
 use chat::{CHAT, Node};
 use libp2p::multiaddr::{Multiaddr, Protocol};
+use libp2p::ping;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [address] = arguments.as_slice() else {
-        eprintln!("usage: odd_bob ADDRESS");
+    let [address, how @ ..] = arguments.as_slice() else {
+        eprintln!("usage: odd_bob ADDRESS [plain] [later]");
         return ExitCode::from(2);
     };
-    match run(address).await {
+    match run(address, how).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             println!("{reason}");
@@ -30,14 +32,20 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(address: &str) -> Result<(), Box<dyn Error>> {
+async fn run(address: &str, how: &[String]) -> Result<(), Box<dyn Error>> {
     let address: Multiaddr = address.parse()?;
     let Some(Protocol::P2p(peer)) = address.iter().last() else {
         return Err("the address has no peer id".into());
     };
     let mut node = Node::new()?;
     node.swarm.dial(address)?;
-    odd::play(node, async |mut control, _| {
+    let [plain, later] = ["plain", "later"].map(|word| how.iter().any(|given| given == word));
+    odd::play(node, plain, async |mut control, _, typed| {
+        if later {
+            let _ = control.open_stream(peer, ping::PROTOCOL_NAME).await; // Any answer will do.
+            println!("here");
+            typed.recv().await;
+        }
         Ok((peer, control.open_stream(peer, CHAT).await?))
     })
     .await
