@@ -8,7 +8,8 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::{env, io};
 
-use futures::AsyncWriteExt;
+use futures::future::FutureExt;
+use futures::{AsyncReadExt, AsyncWriteExt};
 use libp2p::{PeerId, Stream};
 use libp2p_stream::Control;
 use streaming_parts::{MAX_MESSAGE, PROTOCOL, connect, drive, new_swarm, read_message};
@@ -60,6 +61,10 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
             println!("will send {} bytes", rest.len());
             while !rest.is_empty() {
                 let count = typed().await?.parse::<usize>()?.min(rest.len());
+                if count == 0 {
+                    println!("{}", peek(&mut stream));
+                    continue;
+                }
                 send(&mut stream, &rest[..count]).await?;
                 rest.drain(..count);
                 println!("sent {count} bytes");
@@ -79,6 +84,28 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
             send(&mut stream, &request[9..]).await?;
             println!("read {} parts on the first", read_all(&mut stream).await?);
         }
+        "beside" => {
+            let request = framed("the good request");
+            send(&mut stream, &request[..9]).await?;
+            println!("sent half a request");
+
+            let mut bad = control.open_stream(server, PROTOCOL).await?;
+            send(&mut bad, &prefix(1 << 63)).await?;
+            println!("read {} parts on the bad stream", read_all(&mut bad).await?);
+
+            typed().await?;
+            send(&mut stream, &request[9..]).await?;
+            println!(
+                "read {} parts on the good one",
+                read_all(&mut stream).await?
+            );
+        }
+        "secret" => {
+            let secret = PeerId::random().to_string();
+            println!("will ask: {secret}");
+            send(&mut stream, &framed(&secret)).await?;
+            println!("read {} parts", read_all(&mut stream).await?);
+        }
         "empty" => {
             send(&mut stream, &framed("")).await?;
             println!("read {} parts", read_all(&mut stream).await?);
@@ -88,7 +115,9 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
             let bad = match how {
                 "silent" => Vec::new(),
                 "too-long" => framed(&long_request(MAX_MESSAGE + 1)),
+                "long-promise" => prefix(MAX_MESSAGE as u64 + 1),
                 "huge" => prefix(1 << 63),
+                "wide" => prefix(1 << 16),
                 "endless" => vec![0x80; 32],
                 "torn" => framed(&long_request(30))[..20].to_vec(),
                 "not-text" => b"\x03a\xffb".to_vec(),
@@ -114,6 +143,16 @@ async fn read_all(stream: &mut Stream) -> io::Result<u64> {
         parts += 1;
     }
     Ok(parts)
+}
+
+/// What has come by now, without waiting for it.
+fn peek(stream: &mut Stream) -> &'static str {
+    match stream.read(&mut [0]).now_or_never() {
+        None => "nothing has come",
+        Some(Ok(0)) => "the end has come",
+        Some(Ok(_)) => "something has come",
+        Some(Err(_)) => "the stream is broken",
+    }
 }
 
 async fn send(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {

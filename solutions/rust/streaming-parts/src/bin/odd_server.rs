@@ -9,8 +9,9 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::{env, future, io};
 
-use futures::{AsyncWriteExt, StreamExt};
-use libp2p::{Stream, StreamProtocol};
+use futures::future::FutureExt;
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
+use libp2p::{PeerId, Stream, StreamProtocol};
 use streaming_parts::{MAX_MESSAGE, PROTOCOL, drive, new_swarm, read_message};
 use unsigned_varint::encode;
 
@@ -62,6 +63,10 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
             println!("will send {} bytes", rest.len());
             while !rest.is_empty() {
                 let count = typed_number().await?.min(rest.len());
+                if count == 0 {
+                    println!("{}", peek(&mut stream));
+                    continue;
+                }
                 send(&mut stream, &rest[..count]).await?;
                 rest.drain(..count);
                 println!("sent {count} bytes");
@@ -79,6 +84,23 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
                 println!("sent a part of {length} bytes");
             }
         }
+        "secret" => {
+            for _ in 0..2 {
+                let secret = PeerId::random().to_string();
+                println!("will send: {secret}");
+                send(&mut stream, &framed(&secret)).await?;
+            }
+        }
+        "drop" => {
+            for part in 0..3 {
+                send(&mut stream, &part_of(part)).await?;
+            }
+            println!("sent 3 parts of 11");
+            typed_number().await?;
+            drop(stream); // Which resets it.
+            println!("gave up");
+            return Ok(());
+        }
         "three" => {
             for part in 0..3 {
                 send(&mut stream, &part_of(part)).await?;
@@ -91,7 +113,9 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
             send(&mut stream, &part_of(0)).await?;
             let bad = match how {
                 "too-long" => framed(&long_part(MAX_MESSAGE + 1)),
+                "long-promise" => prefix(MAX_MESSAGE as u64 + 1),
                 "huge" => prefix(1 << 63),
+                "not-text" => b"\x03a\xffb".to_vec(),
                 "wide" => prefix(1 << 16),
                 "endless" => vec![0x80; 32],
                 "torn" => framed(&long_part(30))[..20].to_vec(),
@@ -107,6 +131,16 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
     }
     stream.close().await?;
     Ok(())
+}
+
+/// What has come by now behind the request, without waiting for it.
+fn peek(stream: &mut Stream) -> &'static str {
+    match stream.read(&mut [0]).now_or_never() {
+        None => "nothing more has come",
+        Some(Ok(0)) => "the end has come",
+        Some(Ok(_)) => "something more has come",
+        Some(Err(_)) => "the stream is broken",
+    }
 }
 
 async fn send(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
