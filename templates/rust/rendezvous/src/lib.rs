@@ -167,7 +167,7 @@ pub async fn join(swarm: &mut Swarm<Behaviour>, node: &Multiaddr) -> Result<(), 
 /// The key in the DHT of those who meet under `name`.
 ///
 /// Make it of a SHA2-256 multihash: which hash function (0x12 is SHA2-256), how
-/// many bytes (0x20 are 32), then the hash (`Sha256::digest`). All 34 bytes are
+/// many bytes (0x20 are 32), then the hash (`Sha256::digest`) of the name as it is. All 34 bytes are
 /// the key (`kad::RecordKey::new`). Two peers that make it differently never
 /// meet, and nothing tells them why.
 pub fn key(name: &str) -> kad::RecordKey {
@@ -223,7 +223,7 @@ impl Peer {
     ///
     /// Have kad announce us under our [`key`] (`start_providing`). That begins a
     /// query: take events up to its `QueryResult::StartProviding`, and print
-    /// `announced under NAME`. [`join`] shows what such an event looks like.
+    /// `announced under NAME` then, not before. [`join`] shows what such an event looks like.
     pub async fn announce(&mut self) -> Result<(), String> {
         todo!("6. start to provide the key, wait for the result, print it")
     }
@@ -241,8 +241,8 @@ impl Peer {
     /// The same peer may be found several times, since each node that has its record
     /// tells us, and we are among those who are found. So pass over ourselves
     /// (`Swarm::local_peer_id`), those who are `engaged`, and those whom this search
-    /// has `found` before. Of the others take a note in both sets, and print `Found
-    /// peer: PEERID`, then `Connecting to: PEERID`.
+    /// has `found` before, and go on with the next. Of the others take a note in both
+    /// sets, and print `Found peer: PEERID`, then `Connecting to: PEERID`.
     ///
     /// To call is to open a stream for [`CHAT`] (`Control::open_stream`). That
     /// connects, too, if need be: kad knows the address, as long as its search goes
