@@ -104,8 +104,8 @@ impl Seeker {
 
     /// Prints those who are new, and keeps the cookie for the next time.
     ///
-    /// For each registration print `Found peer: PEERID`, then `at ADDRESS` for each of
-    /// its addresses; both are in its `record`. If there is none, print `nobody new
+    /// For each registration, in the order of the answer, print `Found peer: PEERID`,
+    /// then `at ADDRESS` for each of its addresses; both are in its `record`. If there is none, print `nobody new
     /// under NAME`. Each answer has a cookie of its own, which stands for all that we
     /// have been told up to it: put it in place of the last one.
     fn discovered(&mut self, registrations: Vec<Registration>, cookie: Cookie) {
