@@ -1,20 +1,23 @@
 //! The stranger: somebody who behaves as a peer of ours might not.
 //!
-//!     stranger FOLDER KEY TOPIC NODE STREAMS
+//!     stranger FOLDER KEY TOPIC NODE STREAMS [PEER]
 //!
-//! It announces itself under TOPIC, calls those whom it finds there and opens
-//! STREAMS streams to each, and takes the calls of others. If STREAMS is 0 it does
-//! not look for anybody. KEY is what it takes for the public key of the feed. Given
+//! It announces itself under TOPIC, calls those whom it finds there, or PEER alone, and
+//! opens STREAMS streams to each. It takes the calls of others. If STREAMS is 0 it does
+//! not look for anybody. When `drop N` is typed it drops the Nth stream that it has
+//! opened. KEY is what it takes for the public key of the feed. Given
 //! the topic for that, it is an eavesdropper: it knows what every node of the DHT
 //! knows, and tries to read along with it.
 
+use std::cell::RefCell;
 use std::env;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use feed::{Connection, Error, Feed, Key};
-use futures::StreamExt;
-use futures::future::{LocalBoxFuture, try_join_all};
+use futures::future::{AbortHandle, Aborted, LocalBoxFuture, abortable, try_join_all};
 use futures::stream::FuturesUnordered;
+use futures::{StreamExt, TryFutureExt};
 use libp2p::{Multiaddr, PeerId, Stream};
 use libp2p_stream::Control;
 use replication_swarm::dht::{Dht, News};
@@ -24,7 +27,10 @@ use replication_swarm::{Failure, HYPERCORE, Side, meet, read};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [folder, key, topic, node, streams] = &arguments[..] else {
+    let ([folder, key, topic, node, streams], only) = (match &arguments[..] {
+        [most @ .., only] if arguments.len() == 6 => (most, Some(only.parse().ok())),
+        all => (all, None),
+    }) else {
         return usage();
     };
     let (Ok(key), Ok(topic), Ok(node), Ok(streams)) =
@@ -32,7 +38,11 @@ async fn main() -> ExitCode {
     else {
         return usage();
     };
-    match run(folder, key, topic, &node, streams).await {
+    let plan = Plan {
+        streams,
+        only: only.flatten(),
+    };
+    match run(folder, key, topic, &node, plan).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             println!("{reason}");
@@ -42,7 +52,7 @@ async fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: stranger FOLDER KEY TOPIC NODE STREAMS");
+    eprintln!("usage: stranger FOLDER KEY TOPIC NODE STREAMS [PEER]");
     ExitCode::from(2)
 }
 
@@ -55,12 +65,18 @@ async fn open(folder: &str, key: Key) -> Result<Feed, Error> {
     }
 }
 
+/// Whom the stranger calls, and how.
+struct Plan {
+    streams: usize,
+    only: Option<PeerId>,
+}
+
 async fn run(
     folder: &str,
     key: Key,
     topic: Key,
     node: &Multiaddr,
-    streams: usize,
+    plan: Plan,
 ) -> Result<(), String> {
     let feed = open(folder, key)
         .await
@@ -68,11 +84,12 @@ async fn run(
     let (mut dht, mut incoming) = Dht::join(node, HYPERCORE).await?;
     dht.announce(topic).await?;
     println!("announced under {topic}");
-    if streams > 0 {
+    if plan.streams > 0 {
         dht.find(topic);
     }
     let mut blocks = read(&feed);
     let mut peers = FuturesUnordered::<LocalBoxFuture<'static, Result<(), Failure>>>::new();
+    let opened = Opened::default();
     let mut typed = typed_lines();
     loop {
         tokio::select! {
@@ -83,18 +100,46 @@ async fn run(
                 Err(failure) => println!("{failure}"),
             },
             Some((_, stream)) = incoming.next() => peers.push(Box::pin(accept(feed.clone(), stream))),
-            news = dht.next() => if let News::Found(peer) = news {
-                peers.push(Box::pin(call(feed.clone(), dht.calls(), peer, streams)));
+            news = dht.next() => match news {
+                News::Found(peer) if plan.only.is_none_or(|only| only == peer) => {
+                    peers.push(Box::pin(call(feed.clone(), dht.calls(), peer, plan.streams, opened.clone())));
+                }
+                _ => {}
             },
-            line = typed.recv() => if line.is_none() { break },
+            line = typed.recv() => match line {
+                Some(Ok(line)) => drop_stream(&opened, &line)?,
+                Some(Err(_)) | None => break,
+            },
         }
     }
     dht.leave().await;
     Ok(())
 }
 
+/// What drops the streams that we have opened.
+type Opened = Rc<RefCell<Vec<AbortHandle>>>;
+
+fn drop_stream(opened: &Opened, line: &str) -> Result<(), String> {
+    let number = line
+        .strip_prefix("drop ")
+        .and_then(|n| n.parse::<usize>().ok());
+    let opened = opened.borrow();
+    let Some(stream) = number.and_then(|n| opened.get(n.checked_sub(1)?)) else {
+        return Err(format!("{line}: not understood"));
+    };
+    stream.abort();
+    println!("(Stream dropped)");
+    Ok(())
+}
+
 /// Opens so many streams to a peer, one after another, and replicates over all of them.
-async fn call(feed: Feed, mut calls: Control, peer: PeerId, streams: usize) -> Result<(), Failure> {
+async fn call(
+    feed: Feed,
+    mut calls: Control,
+    peer: PeerId,
+    streams: usize,
+    opened: Opened,
+) -> Result<(), Failure> {
     let mut connections = Vec::new();
     for _ in 0..streams {
         let stream = calls
@@ -104,7 +149,12 @@ async fn call(feed: Feed, mut calls: Control, peer: PeerId, streams: usize) -> R
         connections.push(meet(feed.clone(), stream, Side::Opened).await?);
     }
     println!("(New peer connected!)");
-    try_join_all(connections.into_iter().map(replicate)).await?;
+    let replications = connections.into_iter().map(|connection| {
+        let (replication, handle) = abortable(replicate(connection));
+        opened.borrow_mut().push(handle);
+        replication.unwrap_or_else(|Aborted| Ok(()))
+    });
+    try_join_all(replications.collect::<Vec<_>>()).await?;
     Ok(())
 }
 
