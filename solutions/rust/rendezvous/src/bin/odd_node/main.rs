@@ -9,7 +9,8 @@
 //!
 //! * `hold near` or `hold providers`: keep back the answers to this kind of request;
 //! * `answer`: give them, and hold none back any more;
-//! * `near ADDRESS`: name this peer as a node, too, whatever is looked for;
+//! * `near ADDRESS`: name this peer as a node, too, whatever is looked for; of one that
+//!   is announced the id will do;
 //! * `next ADDRESS`: do so only where providers are looked for;
 //! * `knows PEER ADDRESS`: name this peer, too, whatever is looked for.
 //!
@@ -207,6 +208,13 @@ impl Node {
         Some(answer)
     }
 
+    /// A peer that is announced, by its id.
+    fn find_announced(&self, id: &str) -> Option<Peer> {
+        let id: PeerId = id.parse().ok()?;
+        let found = self.announced.iter().find(|(_, peer)| peer.id == id);
+        found.map(|(_, peer)| peer.clone())
+    }
+
     fn on_typed(&mut self, line: &str) -> Result<Vec<(Asked, Option<Message>)>, String> {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
@@ -229,13 +237,17 @@ impl Node {
                     .collect());
             }
             [place @ ("near" | "next"), address] => {
-                let address = parse(address)?;
-                let id = id_in(&address)?;
-                println!("names {id}");
-                let peer = Peer {
-                    id,
-                    addresses: vec![address],
-                };
+                let peer = self.find_announced(address).map_or_else(
+                    || {
+                        let address = parse(address)?;
+                        Ok::<_, String>(Peer {
+                            id: id_in(&address)?,
+                            addresses: vec![address],
+                        })
+                    },
+                    Ok,
+                )?;
+                println!("names {}", peer.id);
                 match place {
                     "near" => self.near.push(peer),
                     _ => self.next.push(peer),
