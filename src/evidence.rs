@@ -121,8 +121,9 @@ pub struct Connection {
     pub broken: Option<(Break, Duration)>,
 }
 
-/// A role may print this much in a run, in bytes; more is a flood, and the end of the run.
-pub const MAX_PRINTED: usize = 1 << 20;
+/// A role may print this much in a run, in bytes; more is a flood, and the end of the run. The longest value that
+/// a scenario can give fits in a few times.
+pub const MAX_PRINTED: usize = 4 << 20;
 
 /// And so many lines: each takes room of its own.
 pub const MAX_PRINTED_LINES: usize = 10_000;

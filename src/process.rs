@@ -62,7 +62,7 @@ pub enum PeerEvent {
         /// It was ended by a newline.
         whole: bool,
     },
-    /// It is to be stopped, and has printed this after its last newline: the first [`MAX_UNENDED`] bytes.
+    /// It is to be stopped, and has printed this after its last newline: the beginning of it.
     Unended(Vec<u8>),
     /// It printed more than [`MAX_PRINTED`] or [`MAX_PRINTED_LINES`]; the rest is read and thrown away.
     Flood,
