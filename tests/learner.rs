@@ -119,7 +119,7 @@ fn hints_fit_what_failed(learner: &Learner) {
     learner.write("src/lib.rs", &solution("src/lib.rs").replace("println!(\"{line}\")", "eprintln!(\"{line}\")"));
     let events = learner.events("verify --format json");
     let stage = events.iter().find(|event| event["event"] == "stage").expect("a verdict");
-    assert_eq!(stage["reason"]["id"], "on-stderr");
+    assert_eq!(stage["reason"]["id"], "to-standard-error");
     let hint = learner.says("hint", 0);
     assert!(hint.contains("standard output"), "the hint for what failed comes first:\n{hint}");
     assert!(learner.says("hint", 0).contains("Hint 2 of"), "one more each time");

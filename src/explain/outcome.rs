@@ -105,9 +105,9 @@ impl Case<'_> {
 
     fn flood(&self, role: RoleId) -> String {
         format!(
-            "{} printed more than {} KiB, or {MAX_PRINTED_LINES} lines: the run was ended. {}",
+            "{} printed more than {} MiB, or {MAX_PRINTED_LINES} lines: the run was ended. {}",
             self.subject(role),
-            MAX_PRINTED / 1024,
+            MAX_PRINTED >> 20,
             self.endless(role)
         )
     }

@@ -146,16 +146,20 @@ fn rules(stage: &Stage, verdict: &StageVerdict) -> String {
     let rules = verdict.rules(stage);
     let of = |kept| rules.iter().filter(|(_, k)| *k == kept).map(|(rule, _)| rule.id.as_str()).collect::<Vec<_>>();
     let (kept, broken, untried) = (of(Kept::Kept), of(Kept::Broken), of(Kept::Untried));
-    if kept.is_empty() && broken.is_empty() {
-        return String::new();
-    }
-    let mut text = format!("{} of {} rules kept", kept.len(), rules.len());
+    let mut text = match (kept.len(), broken.len()) {
+        (0, 0) => return String::new(),
+        (0, _) if untried.is_empty() => return format!("  0 of {} rules kept\n", rules.len()),
+        // Of a part of the runs.
+        (0, _) => return wrap(&format!("not kept: {}", broken.join(", ")), width(), "  "),
+        (all, 0) if untried.is_empty() => return format!("  all {all} rules kept\n"),
+        (count, _) => wrap(&format!("{count} of {} rules kept: {}", rules.len(), kept.join(", ")), width(), "  "),
+    };
     for (what, ids) in [("not kept", broken), ("not played to the end", untried)] {
         if !ids.is_empty() {
-            text.push_str(&format!("; {what}: {}", ids.join(", ")));
+            text.push_str(&wrap(&format!("{what}: {}", ids.join(", ")), width(), "  "));
         }
     }
-    wrap(&text, width(), "  ")
+    text
 }
 
 /// Programs have clocks of their own: on a machine that is too busy, a right one may give up.

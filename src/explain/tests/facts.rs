@@ -100,7 +100,7 @@ fn what_no_role_may_do() {
 fn a_flood_has_several_causes() {
     is(&talk("b > a fin\nflood a"), "flood", &["A read of 0 bytes is the end"]);
     is(&talk("b > a fin\nnoisy a"), "flood", &["standard error", "A read of 0 bytes is the end"]);
-    let long = talk("b > a 2000000 bytes\nflood a");
+    let long = talk("b > a 5000000 bytes\nflood a");
     is(&long, "flood", &["As much has come from b", "longer than the limit"]);
     assert!(!long.explain().say.contains("0 bytes"), "{}", long.explain().say);
     is(&talk("b > a hello there\\n\nflood a"), "flood", &["more than has come to it"]);
