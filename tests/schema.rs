@@ -35,12 +35,9 @@ impl Validator {
         for (word, limit) in schema.as_object().unwrap_or(&empty) {
             let good = match word.as_str() {
                 "$schema" | "$defs" | "title" | "description" | "examples" | "default" => true,
-                "type" => match limit.as_str() {
-                    Some("object") => value.is_object(),
-                    Some("array") => value.is_array(),
-                    Some("string") => value.is_string(),
-                    Some("integer") => value.is_u64() || value.is_i64(),
-                    other => panic!("the type {other:?}"),
+                "type" => match limit.as_array() {
+                    Some(types) => types.iter().any(|name| is_a(value, name)),
+                    None => is_a(value, limit),
                 },
                 "$ref" => {
                     let part = limit.as_str().and_then(|path| self.root.pointer(path.trim_start_matches('#')));
@@ -76,13 +73,14 @@ impl Validator {
                     }
                     true
                 }
-                "oneOf" => {
+                "oneOf" | "anyOf" => {
                     let fits = |way: &&Value| {
                         let mut problems = Vec::new();
                         self.check(way, value, at, &mut problems);
                         problems.is_empty()
                     };
-                    limit.as_array().expect("ways").iter().filter(fits).count() == 1
+                    let ways = limit.as_array().expect("ways").iter().filter(fits).count();
+                    ways == 1 || (word == "anyOf" && ways > 1)
                 }
                 "const" => value == limit,
                 "minItems" => list.len() as u64 >= number(limit),
@@ -103,6 +101,16 @@ impl Validator {
                 problems.push(format!("{at}: {word} {limit}"));
             }
         }
+    }
+}
+
+fn is_a(value: &Value, name: &Value) -> bool {
+    match name.as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("integer") => value.is_u64() || value.is_i64(),
+        other => panic!("the type {other:?}"),
     }
 }
 
@@ -220,7 +228,7 @@ fn what_is_wrong_is_wrong_for_both() {
         (&stage, "conditions: [clear, fragmented, coalesced, delayed]\n", "conditions: [clear]\nlimit: 0\n", "/limit:"),
         (&stage, "  - name: greeting\n", "  - name: greeting\n    memory: 15\n", "/scenarios/0/memory: minimum"),
         (&stage, "  - name: a\n", "  - name: A\n", "/roles/0/name: pattern"),
-        (&stage, "bytes: 65536}", "bytes: 65536, text: x}", "/scenarios/5/let/long: oneOf"),
+        (&stage, "bytes: 65536}", "bytes: 65536, text: x}", "/let/long: oneOf"),
         (&stage, "bytes: 65536}", "bytes: 2000000}", "/let/long/bytes: maximum"),
         (&stage, "    args: [\"{addr}\"]\n", "    by: nobody\n", "/roles/1/by: oneOf"),
         (&stage, "    explains: read-as-message\n", "", "/mistakes/0: required"),
