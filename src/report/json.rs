@@ -17,9 +17,16 @@ pub struct Json;
 impl Reporter for Json {
     fn tell(&mut self, event: &Event<'_>) {
         for value in values(event) {
-            print(&format!("{value}\n"));
+            print(&line(&value));
         }
     }
+}
+
+/// A value on one line. Many programs take these characters for the end of a line, too, where they stand as they
+/// are.
+fn line(value: &Value) -> String {
+    let text = value.to_string();
+    format!("{}\n", text.replace('\u{85}', "\\u0085").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029"))
 }
 
 fn values(event: &Event<'_>) -> Vec<Value> {
