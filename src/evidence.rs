@@ -64,6 +64,26 @@ pub struct Lane {
     pub computed: Duration,
 }
 
+impl Lane {
+    /// Of a role that has shown nothing yet.
+    pub fn new(role: &str, party: Party) -> Lane {
+        Lane {
+            role: role.to_owned(),
+            party,
+            lines: Vec::new(),
+            stderr: Vec::new(),
+            ending: None,
+            endings: Vec::new(),
+            started: None,
+            unended: Vec::new(),
+            input_ended: false,
+            unread_input: None,
+            naps: 0,
+            computed: Duration::ZERO,
+        }
+    }
+}
+
 /// One line that a role printed.
 #[derive(Debug, Clone)]
 pub struct Printed {

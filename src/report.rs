@@ -28,7 +28,7 @@ use crate::event::Reporter;
 
 pub use ascii::{showable, unicode};
 pub use diff::diff;
-pub use json::Json;
+pub use json::{Json, json_line};
 pub use junit::Junit;
 pub use markdown::{laid_out, leads_to_the_web, parser};
 pub use plain::plain;

@@ -195,20 +195,8 @@ impl<'c> Player<'c> {
         matcher: Follower<'c>,
     ) -> Self {
         let transcript = &plan.scenario.transcript;
-        let lane = |(id, role): (usize, &String)| Lane {
-            role: role.clone(),
-            party: plan.id.pairing.0[plan.scenario.cast[id]].unwrap_or(Party::Reference),
-            lines: Vec::new(),
-            stderr: Vec::new(),
-            ending: None,
-            endings: Vec::new(),
-            started: None,
-            unended: Vec::new(),
-            input_ended: false,
-            unread_input: None,
-            naps: 0,
-            computed: Duration::ZERO,
-        };
+        let party = |role: usize| plan.id.pairing.0[plan.scenario.cast[role]].unwrap_or(Party::Reference);
+        let lane = |(id, role): (usize, &String)| Lane::new(role, party(id));
         Player {
             plan,
             programs,

@@ -49,6 +49,11 @@ impl Selection {
     }
 }
 
+/// A seed for who has asked for none: short enough to be typed.
+pub fn new_seed() -> u64 {
+    fastrand::u64(1..1_000_000)
+}
+
 /// What came of trying to verify a stage.
 pub enum Verified {
     /// All runs are over.

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::findings::{Check, Row};
-use super::scratch::{Scratch, Ticker, package};
+use super::scratch::{Scratch, Ticker, Trees, package, play};
 use super::strictness::Caught;
 use super::tables::Tables;
 use super::{languages, patch};
@@ -25,7 +25,7 @@ use crate::commands::block_on;
 use crate::course::{FACTS, Mistake, Party, Stage, Track};
 use crate::error::{Error, Result, suggest};
 use crate::verdict::{Failed, Run, StageVerdict};
-use crate::verify::{Selection, Verified, verify};
+use crate::verify::{Selection, new_seed};
 
 /// Checks the stages that were asked for, in every track, and shows what was found. False when a
 /// rule is broken.
@@ -40,18 +40,19 @@ pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
         catalog.course.tracks.values().try_for_each(|track| catalog.check_whole(track))?;
     }
     // What can't be read is told before anything else is.
-    for track in catalog.course.tracks.values() {
-        [&track.templates, &track.solutions].iter().try_for_each(|folder| catalog.tree(folder).map(drop))?;
-    }
+    let tracks = catalog.course.tracks.iter();
+    let tracks = tracks.map(|(name, track)| Ok((name, track, Trees::of(catalog, track)?)));
+    let tracks = tracks.collect::<Result<Vec<_>>>()?;
     let scratch = Scratch::open(args.cache.as_deref())?;
     let _busy = args.busy.then(Busy::start);
     let mut tables = Tables::new(args.format);
     for stage in &stages {
-        for (track_name, track) in &catalog.course.tracks {
+        for (name, track, trees) in &tracks {
             let start = Instant::now();
-            let dir = scratch.path().join(track_name);
-            let mut desk = Desk { catalog, stage, track, dir, args, ticker: Ticker::default(), tables: &mut tables };
-            desk.tables.begin(&stage.name, Some(track_name), &desk.checks());
+            let dir = scratch.path().join(name);
+            let ticker = Ticker::default();
+            let mut desk = Desk { catalog, stage, track, trees, dir, args, ticker, tables: &mut tables };
+            desk.tables.begin(&stage.name, Some(name), &desk.checks());
             let checked = block_on(desk.check());
             desk.ticker.spinner.done();
             checked?;
@@ -109,6 +110,7 @@ struct Desk<'c> {
     catalog: &'c Catalog,
     stage: &'c Stage,
     track: &'c Track,
+    trees: &'c Trees,
     dir: PathBuf,
     args: &'c CheckArgs,
     ticker: Ticker,
@@ -135,12 +137,10 @@ impl Desk<'_> {
     async fn check(&mut self) -> Result<()> {
         let row = self.names()?;
         self.found(row);
-        let template = self.catalog.tree(&self.track.templates)?;
-        let solution = self.catalog.tree(&self.track.solutions)?;
-        let reference = self.package(Party::Reference, "solution", &solution)?;
+        let reference = self.package(Party::Reference, "solution", &self.trees.solution)?;
         if self.args.mistake.is_none() {
             self.looks_at("the template");
-            let row = self.template(&reference, &template).await?;
+            let row = self.template(&reference).await?;
             self.found(row);
             self.looks_at("the solution");
             let row = self.solution(&reference).await?;
@@ -151,7 +151,7 @@ impl Desk<'_> {
         for (index, mistake) in stage.mistakes.iter().enumerate() {
             self.looks_at(&format!("mistake {} ({} of {})", mistake.name, index + 1, stage.mistakes.len()));
             if self.is_wanted(mistake) {
-                let row = self.mistake(&reference, mistake, &solution, &mut caught).await?;
+                let row = self.mistake(&reference, mistake, &mut caught).await?;
                 self.found(row);
             }
         }
@@ -180,13 +180,9 @@ impl Desk<'_> {
     /// Plays `you` against the reference, with the seed that was asked for.
     async fn play(&mut self, you: &Package, reference: &Package, selection: Selection) -> Result<Option<StageVerdict>> {
         let built = Built { track: self.track, you: you.clone(), reference: reference.clone() };
-        let seed = self.args.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
+        let seed = self.args.seed.unwrap_or_else(new_seed);
         let selection = Selection { seed, jobs: self.args.jobs, ..selection };
-        match verify(self.stage, &built, &selection, &mut self.ticker).await? {
-            // A rule that was not tried out neither holds nor is broken.
-            Verified::Verdict(verdict) => verdict.trouble().map_or(Ok(Some(verdict)), Err),
-            Verified::NotBuilt => Ok(None),
-        }
+        play(self.stage, &built, &selection, &mut self.ticker).await
     }
 
     /// 5: what is named exists.
@@ -228,8 +224,8 @@ impl Desk<'_> {
     }
 
     /// 1: the template builds without warnings and fails, and says what to do first.
-    async fn template(&mut self, reference: &Package, files: &[File]) -> Result<Row> {
-        let package = self.package(Party::You, "template", files)?;
+    async fn template(&mut self, reference: &Package) -> Result<Row> {
+        let package = self.package(Party::You, "template", &self.trees.template)?;
         // Built in any case: what was built before has told its warnings then.
         package.forget();
         match package.build(self.track, &mut |_| {}).await? {
@@ -285,16 +281,10 @@ impl Desk<'_> {
 
     /// 3: the mistake is rejected every time, with its own explanation. Beyond what a learner would be shown,
     /// only those scenarios are played of which it is still to be seen that they catch anything.
-    async fn mistake(
-        &mut self,
-        reference: &Package,
-        mistake: &Mistake,
-        solution: &[File],
-        caught: &mut Caught,
-    ) -> Result<Row> {
+    async fn mistake(&mut self, reference: &Package, mistake: &Mistake, caught: &mut Caught) -> Result<Row> {
         let check = || Check::Mistake(mistake.name.clone());
         let text = self.catalog.stage_text(&self.stage.name, &mistake.patch)?;
-        let files = match patch::apply(&text, &self.stage.name, solution) {
+        let files = match patch::apply(&text, &self.stage.name, &self.trees.solution) {
             Ok(files) => files,
             Err(why) => return Ok(Row::bad(check(), why)),
         };

@@ -7,6 +7,7 @@ mod equivalent;
 mod list;
 mod results;
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use self::equivalent::Equivalent;
@@ -15,16 +16,16 @@ use self::results::{Came, Results};
 use super::check::said;
 use super::findings::{Check, Row};
 use super::patch;
-use super::scratch::{Scratch, Ticker, package};
+use super::scratch::{Scratch, Ticker, Trees, package, play};
 use super::tables::Tables;
-use crate::assets::{Catalog, File};
+use crate::assets::Catalog;
 use crate::build::{Built, Package};
 use crate::cli::{MutantsArgs, Shard};
 use crate::commands::block_on;
 use crate::course::{Party, Stage, Track};
 use crate::error::{Error, Result};
 use crate::report;
-use crate::verify::{Selection, Verified, verify};
+use crate::verify::{Selection, new_seed};
 
 /// Plays the mutants of the stages that were asked for, and shows what became of them. False when one survives
 /// that is not listed.
@@ -34,22 +35,23 @@ use crate::verify::{Selection, Verified, verify};
 pub fn mutants(catalog: &Catalog, args: &MutantsArgs) -> Result<bool> {
     let names = if args.stages.is_empty() { &catalog.course.stages } else { &args.stages };
     let stages = names.iter().map(|name| catalog.stage(name)).collect::<Result<Vec<Stage>>>()?;
-    let tracks: Vec<_> = catalog.course.tracks.iter().filter(|(_, track)| !track.mutants.is_empty()).collect();
+    let tracks = catalog.course.tracks.iter().filter(|(_, track)| !track.mutants.is_empty());
+    let tracks = tracks.map(|(name, track)| Ok((name, track, Trees::of(catalog, track)?)));
+    let tracks = tracks.collect::<Result<Vec<_>>>()?;
     if tracks.is_empty() {
         return Err(Error::new("no track of this course says how mutants are made")
             .help("`mutants` of a track is a command that lists them; docs/course.md says what it prints"));
     }
     let scratch = Scratch::open(args.cache.as_deref())?;
     let mut tables = Tables::new(args.format);
-    let seed = args.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
+    let seed = args.seed.unwrap_or_else(new_seed);
     if args.sample.is_some() {
         report::say(&format!("The sample is chosen with --seed {seed}"));
     }
     for stage in &stages {
-        for (name, track) in &tracks {
+        for (name, track, trees) in &tracks {
             let start = Instant::now();
-            let dir = scratch.path().join(name);
-            let bed = Bed::new(catalog, stage, track, &dir)?;
+            let bed = Bed::new(catalog, stage, (track, trees), &scratch.path().join(name))?;
             let (all, mutants) = chosen(bed.mutants()?, args, seed, &stage.name);
             let checks: Vec<Check> = mutants.iter().map(|mutant| Check::Mutant(mutant.name.clone())).collect();
             tables.begin(&stage.name, Some(name), &checks);
@@ -89,28 +91,24 @@ fn chosen(mut mutants: Vec<Mutant>, args: &MutantsArgs, seed: u64, stage: &str) 
 struct Bed<'c> {
     stage: &'c Stage,
     track: &'c Track,
-    dir: std::path::PathBuf,
+    dir: PathBuf,
     reference: Package,
-    solution: Vec<File>,
-    /// The files of the stage that a learner starts from.
-    template: Vec<File>,
+    trees: &'c Trees,
     equivalent: Vec<Equivalent>,
     results: Results,
 }
 
 impl<'c> Bed<'c> {
-    fn new(catalog: &Catalog, stage: &'c Stage, track: &'c Track, dir: &std::path::Path) -> Result<Bed<'c>> {
-        let solution = catalog.tree(&track.solutions)?;
-        let reference = package(dir, stage, Party::Reference, "solution", &solution)?;
+    fn new(catalog: &Catalog, stage: &'c Stage, (track, trees): (&'c Track, &'c Trees), dir: &Path) -> Result<Bed<'c>> {
+        let solution = &trees.solution;
         let yaml = catalog.stage_text(&stage.name, "stage.yaml")?;
         Ok(Bed {
             stage,
             track,
             dir: dir.to_owned(),
-            results: Results::open(&dir.join("mutants").join(format!("{}.json", stage.name)), &yaml, &solution),
-            reference,
-            solution,
-            template: catalog.tree(&track.templates)?,
+            results: Results::open(&dir.join("mutants").join(format!("{}.json", stage.name)), &yaml, solution),
+            reference: package(dir, stage, Party::Reference, "solution", solution)?,
+            trees,
             equivalent: equivalent::of(catalog, &stage.name)?,
         })
     }
@@ -121,7 +119,7 @@ impl<'c> Bed<'c> {
         let mut mutants = list::list(&self.reference, self.track)?;
         mutants.retain(|mutant| {
             let path = format!("{}/{}", self.stage.name, mutant.file);
-            self.template.iter().any(|(name, _)| *name == path)
+            self.trees.template.iter().any(|(name, _)| *name == path)
         });
         Ok(mutants)
     }
@@ -157,22 +155,18 @@ impl<'c> Bed<'c> {
 
     /// What comes of one mutant.
     async fn play(&self, mutant: &Mutant, jobs: usize, ticker: &mut Ticker) -> Result<Came> {
-        let Ok(files) = patch::apply(&mutant.patch, &self.stage.name, &self.solution) else {
+        let Ok(files) = patch::apply(&mutant.patch, &self.stage.name, &self.trees.solution) else {
             return Err(Error::new(format!("the mutant `{}` does not apply to the solution", mutant.name))
                 .help("`mutants` of the track has to list changes of the package as it is"));
         };
         // One folder for all of them: the tool builds only what has changed.
         let you = package(&self.dir, self.stage, Party::You, "mutant", &files)?;
         let built = Built { track: self.track, you, reference: self.reference.clone() };
-        let selection =
-            Selection { until_failed: true, jobs, seed: fastrand::u64(1..1_000_000), ..Selection::default() };
-        match verify(self.stage, &built, &selection, ticker).await? {
-            Verified::NotBuilt => Ok(Came::NotBuilt),
-            Verified::Verdict(verdict) => {
-                verdict.trouble().map_or(Ok(()), Err)?;
-                Ok(verdict.shown().map_or(Came::Survived, |(run, failed)| Came::Rejected(said(run, failed))))
-            }
-        }
+        let selection = Selection { until_failed: true, jobs, seed: new_seed(), ..Selection::default() };
+        let verdict = play(self.stage, &built, &selection, ticker).await?;
+        Ok(verdict.map_or(Came::NotBuilt, |verdict| {
+            verdict.shown().map_or(Came::Survived, |(run, failed)| Came::Rejected(said(run, failed)))
+        }))
     }
 
     fn row(&self, mutant: &Mutant, came: &Came) -> Row {

@@ -33,7 +33,7 @@ use crate::error::{Error, Result};
 use crate::event::Silent;
 use crate::progress::write_whole;
 use crate::report;
-use crate::verify::{Selection, Verified, verify};
+use crate::verify::{Selection, Verified, new_seed, verify};
 
 /// Plays the solution of a stage, and writes what it shows into the stage's transcripts. False when
 /// it was only asked whether something would change, and it would.
@@ -181,7 +181,7 @@ impl Recording<'_> {
         let built = self.built(solution);
         for (index, _) in changes {
             let scenario = &self.stage.scenarios[*index].name;
-            let seed = fastrand::u64(1..1_000_000);
+            let seed = new_seed();
             let selection = Selection { scenarios: vec![scenario.clone()], repeat: 2, seed, ..Selection::default() };
             let Verified::Verdict(verdict) = verify(&stage, &built, &selection, &mut Silent).await? else { continue };
             if let Some(trouble) = verdict.trouble() {

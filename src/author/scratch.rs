@@ -2,13 +2,33 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::assets::File;
-use crate::build::Package;
-use crate::course::{Party, Stage};
+use crate::assets::{Catalog, File};
+use crate::build::{Built, Package};
+use crate::course::{Party, Stage, Track};
 use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
 use crate::report::Spinner;
+use crate::verdict::StageVerdict;
+use crate::verify::{Selection, Verified, verify};
 use crate::workspace::write_files;
+
+/// All packages of a track, as files.
+pub(super) struct Trees {
+    /// What learners start from.
+    pub(super) template: Vec<File>,
+    /// The reference.
+    pub(super) solution: Vec<File>,
+}
+
+impl Trees {
+    /// Reads both.
+    ///
+    /// # Errors
+    /// One of them can't be read.
+    pub(super) fn of(catalog: &Catalog, track: &Track) -> Result<Trees> {
+        Ok(Trees { template: catalog.tree(&track.templates)?, solution: catalog.tree(&track.solutions)? })
+    }
+}
 
 /// Where packages are put together and built.
 pub(super) enum Scratch {
@@ -71,5 +91,21 @@ impl Reporter for Ticker {
             }
             _ => {}
         }
+    }
+}
+
+/// Plays a package against the reference; `None` when it does not build.
+///
+/// # Errors
+/// Runs could not be played: what was not tried out neither holds nor is broken.
+pub(super) async fn play(
+    stage: &Stage,
+    built: &Built<'_>,
+    selection: &Selection,
+    ticker: &mut Ticker,
+) -> Result<Option<StageVerdict>> {
+    match verify(stage, built, selection, ticker).await? {
+        Verified::Verdict(verdict) => verdict.trouble().map_or(Ok(Some(verdict)), Err),
+        Verified::NotBuilt => Ok(None),
     }
 }

@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::json;
 
 use super::findings::{Check, Checked, Row};
-use crate::report::{Format, print, width, wrap};
+use crate::report::{Format, json_line, print, width, wrap};
 
 /// The version of the JSON lines: raised when something is changed or removed, not when something
 /// is added. docs/json.md describes them.
@@ -69,7 +69,7 @@ impl Tables {
         match self.format {
             Format::Text if self.checked.len() > 1 => print(&summary(&self.checked)),
             Format::Text => {}
-            Format::Json => print(&format!("{}\n", json!({"event": "over", "version": VERSION, "passed": good}))),
+            Format::Json => print(&json_line(&json!({"event": "over", "version": VERSION, "passed": good}))),
             Format::Junit => print(&junit(&self.checked)),
         }
         good
@@ -127,7 +127,7 @@ fn line(checked: &Checked, row: &Row) -> String {
     value["note"] = json!(row.note);
     value["text"] = json!(row.text);
     value["ms"] = json!(row.took.map(|took| took.as_millis()));
-    format!("{value}\n")
+    json_line(&value)
 }
 
 fn junit(all: &[Checked]) -> String {

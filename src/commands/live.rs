@@ -22,7 +22,7 @@ use crate::event::{Event, Reporter};
 use crate::last::Last;
 use crate::saves::{Looked, Saves};
 use crate::trace::Trace;
-use crate::verify::Selection;
+use crate::verify::{Selection, new_seed};
 use crate::workspace::Workspace;
 
 /// What those who watch are told.
@@ -222,7 +222,7 @@ async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News>
     let stage = workspace.catalog.stage(stage)?;
     has_package(&workspace, &stage)?;
     super::accept(&workspace)?;
-    let selection = Selection { repeat: 1, seed: super::verify::new_seed(), ..Selection::default() };
+    let selection = Selection { repeat: 1, seed: new_seed(), ..Selection::default() };
     let judging = Judging { workspace: &workspace, stage: &stage, solution: false, selection: &selection };
     Ok(match judging.judge(&mut teller).await? {
         None => News::NotBuilt(teller.not_built),

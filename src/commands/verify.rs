@@ -10,7 +10,7 @@ use crate::last::Last;
 use crate::progress::{Lock, State};
 use crate::report;
 use crate::verdict::{Kept, StageVerdict};
-use crate::verify::{Selection, Verified, verify as verify_stage};
+use crate::verify::{Selection, Verified, new_seed, verify as verify_stage};
 use crate::workspace::Workspace;
 
 /// One verify at a time plays in a workspace.
@@ -70,11 +70,6 @@ fn selection(args: &VerifyArgs) -> Selection {
         jobs: args.jobs,
         until_failed: false,
     }
-}
-
-/// A seed for who has asked for none: short enough to be typed.
-pub fn new_seed() -> u64 {
-    fastrand::u64(1..1_000_000)
 }
 
 /// What is verified, and how.

@@ -17,14 +17,14 @@ pub struct Json;
 impl Reporter for Json {
     fn tell(&mut self, event: &Event<'_>) {
         for value in values(event) {
-            print(&line(&value));
+            print(&json_line(&value));
         }
     }
 }
 
 /// A value on one line. Many programs take these characters for the end of a line, too, where they stand as they
 /// are.
-fn line(value: &Value) -> String {
+pub fn json_line(value: &Value) -> String {
     let text = value.to_string();
     format!("{}\n", text.replace('\u{85}', "\\u0085").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029"))
 }
@@ -96,4 +96,18 @@ fn run(stage: &Stage, run: &Run) -> Value {
         value["lanes"] = json!(lanes);
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_for_whoever_splits_at_other_ends_of_lines() {
+        let said = "a\u{85}b\u{2028}c\u{2029}d\ne";
+        let line = json_line(&json!({ "said": said }));
+        assert!(!line.contains(['\u{85}', '\u{2028}', '\u{2029}']) && line.matches('\n').count() == 1, "{line:?}");
+        let read: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(read["said"], said);
+    }
 }

@@ -126,20 +126,7 @@ struct Player<'t> {
 
 impl<'t> Player<'t> {
     fn new(transcript: &'t Transcript, given: Captures) -> Self {
-        let lane = |role: &String| Lane {
-            role: role.clone(),
-            party: Party::You,
-            lines: Vec::new(),
-            stderr: Vec::new(),
-            ending: None,
-            endings: Vec::new(),
-            started: None,
-            unended: Vec::new(),
-            input_ended: false,
-            unread_input: None,
-            naps: 0,
-            computed: Duration::ZERO,
-        };
+        let lane = |role: &String| Lane::new(role, Party::You);
         let evidence = Evidence { lanes: transcript.roles.iter().map(lane).collect(), ..Evidence::default() };
         let mut player = Player {
             transcript,
