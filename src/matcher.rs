@@ -16,7 +16,7 @@ mod ways;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::pattern::Type;
+use crate::pattern::{Known, Pattern, Type};
 use crate::transcript::{Expect, RoleId, StepKind, Transcript};
 
 use lanes::{Lane, lanes, starts};
@@ -149,6 +149,19 @@ impl<'t> Matcher<'t> {
 /// What must still be seen in one way, before the next action can happen.
 fn missing(lanes: &[Lane<'_>], phase: usize, state: &State<'_>) -> impl Iterator<Item = usize> {
     lanes.iter().zip(&state.positions).flat_map(move |(lane, from)| lane.awaited(*from, phase))
+}
+
+/// Tells whether a pattern accepts a line, with what a run has captured; where it has captured nothing, any value
+/// of the declared type will do.
+pub fn accepts<'k>(transcript: &'k Transcript, captures: &'k Captures) -> impl Fn(&Pattern, &str) -> bool + use<'k> {
+    let types = declared_types(transcript);
+    move |pattern, line| {
+        let known = |name: &str| match captures.get(name) {
+            Some(value) => Known::Value(value),
+            None => Known::Type(types.get(name).copied().unwrap_or(&Type::Text)),
+        };
+        pattern.captures(line, &known).is_some()
+    }
 }
 
 /// The type of each name, from where the transcript captures it first.

@@ -101,7 +101,7 @@ impl Case<'_> {
         let mut from_others = channels.iter().filter(|channel| channel.to == role && !channel.is_sealed());
         let told = from_others.any(|channel| !channel.is_open() && (channel.fin_delivered() || self.was_cut()));
         if told {
-            let how = self.how_an_end_is_told(role);
+            let how = self.how_an_end_is_told();
             let say =
                 format!("{who} was told that nothing more will come, and goes on as if nothing had happened. {how}");
             facts.push(Fact::new("end-ignored", say));
@@ -109,15 +109,12 @@ impl Case<'_> {
     }
 
     /// What a program sees when a stream is over.
-    pub(super) fn how_an_end_is_told(&self, role: RoleId) -> &'static str {
-        match (self.was_cut(), self.told_of_end(role)) {
-            (true, _) => {
-                "The connection was lost: every read and every write fails since then. Is such a failure ignored?"
-            }
-            (false, _) => {
-                "A read of 0 bytes is the end of the stream, and a write fails where nobody listens any more: is one of the \
-                 two ignored?"
-            }
+    pub(super) fn how_an_end_is_told(&self) -> &'static str {
+        if self.was_cut() {
+            "The connection was lost: every read and every write fails since then. Is such a failure ignored?"
+        } else {
+            "A read of 0 bytes is the end of the stream, and a write fails where nobody listens any more: is one of the \
+             two ignored?"
         }
     }
 

@@ -1,8 +1,8 @@
 //! What was expected of the roles, with what is known filled in.
 
 use super::Case;
-use crate::matcher::declared_types;
-use crate::pattern::{Known, Pattern, Type};
+use crate::matcher::accepts;
+use crate::pattern::Pattern;
 use crate::transcript::{Expect, RoleId, Step, StepKind};
 use crate::verdict::Failure;
 
@@ -70,11 +70,6 @@ impl<'c> Case<'c> {
 
     /// Is this the line that a pattern expects of a role?
     pub(super) fn is_line(&self, role: RoleId, pattern: &Pattern, text: &str) -> bool {
-        let types = declared_types(&self.scenario.transcript);
-        let known = |name: &str| match self.captures[role].get(name) {
-            Some(value) => Known::Value(value),
-            None => Known::Type(types.get(name).copied().unwrap_or(&Type::Text)),
-        };
-        pattern.captures(text, &known).is_some()
+        accepts(&self.scenario.transcript, &self.captures[role])(pattern, text)
     }
 }

@@ -88,7 +88,7 @@ impl Case<'_> {
     fn spinning(&self, role: RoleId) -> Vec<Fact> {
         let who = self.subject(role);
         let told = (self.yours(role) && self.told(role)).then(|| {
-            let how = self.how_an_end_is_told(role);
+            let how = self.how_an_end_is_told();
             let say = format!(
                 "{who} was told that nothing more will come, and since then it has been computing without a pause. {how} \
                  Leave the loop then."

@@ -6,8 +6,8 @@ use similar::{Algorithm, ChangeTag, capture_diff_slices};
 use crate::course::Scenario;
 use crate::evidence::{Evidence, Lane, LinkEvidence};
 use crate::explain::{stderr_lines, told};
-use crate::matcher::{Captures, Ending};
-use crate::pattern::{Known, Pattern, Type, around_difference, escape, shorten};
+use crate::matcher::{Captures, Ending, accepts};
+use crate::pattern::{Pattern, around_difference, escape, shorten};
 use crate::trace::happened;
 use crate::transcript::{Expect, RoleId, StepKind};
 use crate::verdict::{Failed, Failure, Run};
@@ -52,11 +52,12 @@ impl<'s> Compared<'s> {
     fn new(run: &Run, failed: &Failed, scenario: &'s Scenario, role: RoleId) -> Self {
         let lane = &run.evidence.lanes[role];
         let expected = expected(failed, scenario, role, &run.captures[role]);
+        let accepts = accepts(&scenario.transcript, &run.captures[role]);
         let mut printed: Vec<Shown> = lane
             .lines
             .iter()
             .map(|line| match line.whole {
-                true => align(&line.bytes, &expected, &run.captures[role], scenario),
+                true => align(&line.bytes, &expected, &accepts),
                 false => Shown(unended(&line.bytes)),
             })
             .collect();
@@ -144,16 +145,10 @@ fn unended(bytes: &[u8]) -> String {
 
 /// A printed line; one that a pattern accepts looks like what the pattern expects, so that a
 /// matched wildcard is never shown as a difference.
-fn align(bytes: &[u8], expected: &[(Shown, Option<&Pattern>)], captures: &Captures, scenario: &Scenario) -> Shown {
-    let types = crate::matcher::declared_types(&scenario.transcript);
-    let known = |name: &str| match captures.get(name) {
-        Some(value) => Known::Value(value),
-        None => Known::Type(types.get(name).copied().unwrap_or(&Type::Text)),
-    };
+fn align(bytes: &[u8], expected: &[(Shown, Option<&Pattern>)], accepts: &impl Fn(&Pattern, &str) -> bool) -> Shown {
     let text = std::str::from_utf8(bytes).ok();
-    let accepted = text.and_then(|text| {
-        expected.iter().find(|(_, pattern)| pattern.is_some_and(|pattern| pattern.captures(text, &known).is_some()))
-    });
+    let accepted = text
+        .and_then(|text| expected.iter().find(|(_, pattern)| pattern.is_some_and(|pattern| accepts(pattern, text))));
     accepted.map_or_else(|| Shown(escape(bytes)), |(line, _)| line.clone())
 }
 

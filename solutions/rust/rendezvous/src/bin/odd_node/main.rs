@@ -17,7 +17,8 @@
 //! With NODE it listens at two addresses, and visits that node: it is a node of which
 //! the other one can tell.
 //!
-//! A `stray` does so, too, and is a node of another DHT. `ask` asks NODE whom it has in its table, and who is announced under NAME.
+//! A `stray` does so, too, and is a node of another DHT. `ask` asks NODE whom it has in
+//! its table, and who is announced under NAME.
 
 mod wire;
 
