@@ -416,7 +416,7 @@ pub struct CheckArgs {
 pub struct MutantsArgs {
     /// The stages; all of the course when left out
     pub stages: Vec<String>,
-    /// Only so many mutants of each stage, chosen by the seed
+    /// Only N mutants of each stage, chosen by the seed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub sample: Option<u32>,
     /// Choose the same sample as an earlier time
@@ -425,7 +425,7 @@ pub struct MutantsArgs {
     /// Only part I of N, so that N machines share the work
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
-    /// So many runs at a time; chosen from the number of cores when left out
+    /// N runs at a time; chosen from the number of cores when left out
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub jobs: usize,
     /// Keep what is built and found here: the next time goes on where this one was stopped

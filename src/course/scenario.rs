@@ -246,7 +246,7 @@ impl Scenario {
         times.sum::<usize>() * self.pairings.len()
     }
 
-    /// How often each pairing is played under a condition: in so many orders of events, or simply so often.
+    /// How often each pairing is played under a condition: the number of orders of events, or `times`.
     pub fn times(&self, condition: Condition) -> u32 {
         if condition == Condition::Interleaved { self.orders } else { self.times }
     }

@@ -36,10 +36,13 @@ pub(super) fn first(case: &Case<'_>, facts: &[Fact]) -> Option<(String, String)>
 fn says(case: &Case<'_>, own: &StageExplanation, facts: &[Fact]) -> Option<String> {
     let here = own.is_for(case.scenario) && (own.conditions.is_empty() || own.conditions.contains(&case.condition));
     let found = own.when.iter().all(|id| facts.iter().any(|fact| fact.id == id));
-    if !here || !found {
+    let seen = &own.seen;
+    let ended = seen.ended.iter().all(|end| case.has_ended(end));
+    let went = seen.links.iter().all(|link| case.went(link));
+    // Lines come last: to look for them takes the longest.
+    if !(here && found && ended && went) {
         return None;
     }
-    let seen = &own.seen;
     let mut subjects: Vec<Option<RoleId>> = case.subjects().into_iter().map(Some).collect();
     if subjects.is_empty() {
         subjects.push(None);
@@ -49,9 +52,7 @@ fn says(case: &Case<'_>, own: &StageExplanation, facts: &[Fact]) -> Option<Strin
         (seen.roles.is_empty() || lane.is_some_and(|lane| seen.roles.contains(&lane.role)))
             && (seen.by.is_empty() || lane.is_some_and(|lane| seen.by.contains(&lane.party)))
     });
-    let ended = seen.ended.iter().all(|end| case.has_ended(end));
-    let went = seen.links.iter().all(|link| case.went(link));
-    meant.find_map(|subject| Search { case, subject, read: Cell::new(0) }.says(own)).filter(|_| ended && went)
+    meant.find_map(|subject| Search { case, subject, read: Cell::new(0) }.says(own))
 }
 
 /// What the names in braces stand for.

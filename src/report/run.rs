@@ -18,7 +18,7 @@ const CONTEXT: usize = 3;
 /// So many lines of a role, of standard error, or moments of a wire are shown.
 const MAX_LINES: usize = 10;
 
-/// A line that differs takes so many rows at most.
+/// A line that differs takes this many rows at most.
 const MAX_ROWS: usize = 3;
 
 /// What a failed run looked like, as indented text.
@@ -192,7 +192,7 @@ fn difference(wanted: &[Shown], printed: &[Shown], width: usize, verbose: bool) 
     out
 }
 
-/// A line that differs, in rows: of what somebody says the cause often stands at the end. Of a line that would take
+/// A line that differs, in rows: the cause of an error often stands at its end. Of a line that would take
 /// more rows, what is around the place where it parts from the other one.
 fn rows(text: &str, other: Option<&Shown>, room: usize) -> Vec<String> {
     let text = visible(text);
