@@ -194,8 +194,14 @@ pub fn render_error(error: &Error, colour: bool) -> String {
 /// within one, the line breaks of the source mean nothing. Words stay whole, so that they can be
 /// copied.
 pub fn wrap(text: &str, width: usize, indent: &str) -> String {
-    let width = width.max(indent.chars().count() + 16);
-    let options = lines_of(width).break_words(false).initial_indent(indent).subsequent_indent(indent);
+    wrap_hanging(text, width, indent, indent)
+}
+
+/// Like [`wrap`]; all lines of a paragraph but the first have an indent of their own, so that one sees
+/// where an entry of a list begins.
+fn wrap_hanging(text: &str, width: usize, first: &str, rest: &str) -> String {
+    let width = width.max(rest.chars().count() + 16);
+    let options = lines_of(width).break_words(false).initial_indent(first).subsequent_indent(rest);
     let paragraph = |text: &str| {
         let words: Vec<&str> = text.split_whitespace().collect();
         format!("{}\n", textwrap::fill(&words.join(" "), &options))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use colored::Colorize;
 
 use super::spinner::Spinner;
-use super::{plain, print, run, width, wrap};
+use super::{plain, print, run, width, wrap, wrap_hanging};
 use crate::course::{Party, Rule, Scenario, Stage};
 use crate::event::{Event, Reporter};
 use crate::pattern::shorten;
@@ -136,7 +136,7 @@ fn not_kept(stage: &Stage, scenario: &Scenario, failed: &Failed) -> String {
     let rules = stage.rules.iter().filter(|rule| scenario.rules.contains(&rule.id)).filter(is_meant);
     let line = |rule: &Rule| {
         let lesson = rule.lesson.as_ref().map(|heading| format!(" (lesson: {heading})")).unwrap_or_default();
-        wrap(&format!("Rule {}: {}{lesson}", rule.id, rule.say), width(), "  ").cyan().to_string()
+        entry(&format!("Rule {}: {}{lesson}", rule.id, rule.say)).cyan().to_string()
     };
     rules.map(line).collect()
 }
@@ -150,13 +150,13 @@ fn rules(stage: &Stage, verdict: &StageVerdict) -> String {
         (0, 0) => return String::new(),
         (0, _) if untried.is_empty() => return format!("  0 of {} rules kept\n", rules.len()),
         // Of a part of the runs.
-        (0, _) => return wrap(&format!("not kept: {}", broken.join(", ")), width(), "  "),
+        (0, _) => return entry(&format!("not kept: {}", broken.join(", "))),
         (all, 0) if untried.is_empty() => return format!("  all {all} rules kept\n"),
-        (count, _) => wrap(&format!("{count} of {} rules kept: {}", rules.len(), kept.join(", ")), width(), "  "),
+        (count, _) => entry(&format!("{count} of {} rules kept: {}", rules.len(), kept.join(", "))),
     };
     for (what, ids) in [("not kept", broken), ("not played to the end", untried)] {
         if !ids.is_empty() {
-            text.push_str(&wrap(&format!("{what}: {}", ids.join(", ")), width(), "  "));
+            text.push_str(&entry(&format!("{what}: {}", ids.join(", "))));
         }
     }
     text
@@ -176,10 +176,15 @@ fn busy(run: &Run) -> String {
     wrap(&line, width(), "  ").yellow().to_string()
 }
 
+/// An entry of a list: its further lines stand to the right of where it begins.
+fn entry(text: &str) -> String {
+    wrap_hanging(text, width(), "  ", "    ")
+}
+
 /// Which other runs failed, and why, in a few lines.
 fn others(verdict: &StageVerdict) -> String {
     let failed = verdict.failed().map(|(run, failed)| (failed.because.id.as_str(), run.id.to_string()));
-    super::others(failed).iter().map(|line| wrap(line, width(), "  ").dimmed().to_string()).collect()
+    super::others(failed).iter().map(|line| entry(line).dimmed().to_string()).collect()
 }
 
 /// With repeats: how stable each run is, and what the failed ones have in common.

@@ -11,7 +11,7 @@ pub fn settled(text: &str) -> String {
         (r"\(\d+\) panicked", "(ID) panicked"),
         // How many runs fail by a race is the weather; that they fail, and why, is not.
         (r"\d+ of (\d+) runs failed", "N of $1 runs failed"),
-        (r"(?m)^  \d+ (more )?failed .*\n", ""),
+        (r"(?m)^  \d+ (more )?failed .*\n(    .*\n)*", ""),
         (r" +TIME s", " TIME s"),
         (r"(?m)[ \t]+$", ""),
     ];
