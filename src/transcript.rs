@@ -62,6 +62,21 @@ pub struct Step {
     pub kind: StepKind,
 }
 
+impl Step {
+    /// The end of what is typed or printed, where it looks like a remark: two spaces and `# `. In such a line
+    /// nothing is a remark, as `#` is a character like any other.
+    pub fn remark_in_text(&self) -> Option<String> {
+        let (StepKind::Act(Action::Type(_, pattern))
+        | StepKind::Expect(_, Expect::Line(pattern) | Expect::Unordered(pattern) | Expect::Optional(pattern))) =
+            &self.kind
+        else {
+            return None;
+        };
+        let text = pattern.to_string();
+        text.find("  # ").map(|at| text[at..].trim_start().to_owned())
+    }
+}
+
 /// What one line says: something to do, or something to see.
 #[derive(Debug, Clone)]
 pub enum StepKind {

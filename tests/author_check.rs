@@ -103,3 +103,15 @@ fn what_cannot_be_asked_is_said() {
     // The stage that is being worked on can be checked all the same.
     author.words(&["shout"], 0);
 }
+
+#[test]
+fn what_looks_like_a_remark_and_is_typed_is_noted() {
+    let author = Author::new("check");
+    author.edit(
+        "exercises/shout/stage.yaml",
+        "crier < hello\n      crier | HELLO\n",
+        "crier < hello  # loud\n      crier | HELLO  # LOUD\n",
+    );
+    let words = author.words(&["shout"], 0);
+    assert!(words.contains("! names scenario one-by-one, line 2 of its transcript: `# loud` is a part"), "{words}");
+}

@@ -22,7 +22,7 @@ use crate::assets::{Catalog, File};
 use crate::build::{Built, Outcome, Package};
 use crate::cli::CheckArgs;
 use crate::commands::block_on;
-use crate::course::{FACTS, Mistake, Party, Stage, Track};
+use crate::course::{FACTS, Mistake, Party, Scenario, Stage, Track};
 use crate::error::{Error, Result, suggest};
 use crate::verdict::{Failed, Run, StageVerdict};
 use crate::verify::{Selection, new_seed};
@@ -220,6 +220,9 @@ impl Desk<'_> {
                 return Ok(Row::bad(Check::Names, format!("the shared package `{name}` {why}")));
             }
         }
+        if let Some(text) = remark_in_text(self.stage) {
+            return Ok(Row::note(Check::Names, text));
+        }
         Ok(Row::good(Check::Names, "lesson, hints and explanations resolve".to_owned()))
     }
 
@@ -317,6 +320,18 @@ impl Desk<'_> {
         let row = if good { Row::good(check(), text) } else { Row::bad(check(), text) };
         Ok(row.took(took))
     }
+}
+
+/// Where something that looks like a remark is a part of what is typed or printed.
+fn remark_in_text(stage: &Stage) -> Option<String> {
+    let of = |scenario: &Scenario| {
+        let (step, remark) = scenario.transcript.steps.iter().find_map(|step| Some((step, step.remark_in_text()?)))?;
+        let place = format!("scenario {}, line {} of its transcript", scenario.name, step.line + 1);
+        Some(format!(
+            "{place}: `{remark}` is a part of the text; a remark stands on a line of its own, or behind `$`, `!` or `=`"
+        ))
+    };
+    stage.scenarios.iter().find_map(of)
 }
 
 /// Every run so many times.
