@@ -95,10 +95,7 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
 
             typed().await?;
             send(&mut stream, &request[9..]).await?;
-            println!(
-                "read {} parts on the good one",
-                read_all(&mut stream).await?
-            );
+            println!("read {} parts on the good one", read_all(&mut stream).await?);
         }
         "secret" => {
             let secret = PeerId::random().to_string();
@@ -109,6 +106,16 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
         "empty" => {
             send(&mut stream, &framed("")).await?;
             println!("read {} parts", read_all(&mut stream).await?);
+        }
+        "lasting" => {
+            send(&mut stream, &framed("all that you have, please")).await?;
+            println!("read {} parts, and the end", read_all(&mut stream).await?);
+            // A server that closes its half ends one direction. One that drops the stream
+            // resets it, and yamux lets us write no more.
+            match send(&mut stream, &framed("thank you")).await {
+                Ok(()) => println!("that was the end of one half, and the other one is open"),
+                Err(reason) => println!("that was no end, the stream is gone: {reason}"),
+            }
         }
         // Against the protocol.
         _ => {
