@@ -4,7 +4,7 @@ use super::expected::Expected;
 use super::wire::Channel;
 use super::words::{bytes, shown};
 use super::{Case, Fact};
-use crate::evidence::Typed;
+use crate::evidence::{Printed, Typed};
 use crate::transcript::RoleId;
 use crate::verdict::Failure;
 
@@ -198,8 +198,26 @@ impl Case<'_> {
                 "Sending and receiving must not wait for each other: do both at once."
             };
             let (verb, them) = if unread == 1 { ("has", "it") } else { ("have", "them") };
+            let lines = &self.evidence.lanes[channel.to].lines;
+            let last = lines.last().and_then(Printed::text).filter(|_| channel.delivered() > u64::from(unread));
+            let why = match last {
+                // It read once, and a line from there is what it printed last.
+                Some(last)
+                    if channel
+                        .lines()
+                        .iter()
+                        .any(|(line, whole)| *whole && !line.is_empty() && last.ends_with(line)) =>
+                {
+                    format!(
+                        ". It read what came before, and «{}» was the last of that: has it stopped reading then, as if this \
+                     line or the time that passed were the end? Or is it waiting for something else?",
+                        shown(last)
+                    )
+                }
+                _ => ": it is waiting for something else.".to_owned(),
+            };
             let say = format!(
-                "{} from {} {verb} arrived, but {} does not read {them}: it is waiting for something else. {remedy}",
+                "{} from {} {verb} arrived, but {} does not read {them}{why} {remedy}",
                 bytes(unread.into()),
                 self.name(channel.from),
                 self.who(channel.to)

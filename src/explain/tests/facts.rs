@@ -348,6 +348,12 @@ fn what_has_come_is_not_printed() {
         &["12 bytes from b have arrived, but your a does not read them"],
     );
     is(&talk("b > a hello there\\n\nb > a unread 1\nstuck"), "waits-in-turn", &["1 byte from b has arrived"]);
+    // It has read before: a time-out, or a line that it takes for the end.
+    is(
+        &talk("b > a hello there\\n\na | hello there\nb > a bye\\n\nb > a unread 4\nstuck"),
+        "waits-in-turn",
+        &["«hello there» was the last of that: has it stopped reading then"],
+    );
     is(&talk("b input 12\nb > a hello there\\n\nstuck"), "waits-in-turn", &["12 bytes typed into your b are not read"]);
     // A program that is awake may be about to read.
     not(&talk("b > a hello there\\n\nb > a unread 12\nlimit 10"), "waits-in-turn");
