@@ -50,6 +50,15 @@ impl Case<'_> {
         lines.any(|(line, whole)| whole && is_end(&line, text))
     }
 
+    /// Others could have sent the line, and none of them has.
+    pub(super) fn never_came(&self, role: RoleId, text: &str) -> bool {
+        let channels = self.evidence.channels();
+        let mut to = channels.iter().filter(|channel| channel.to == role).peekable();
+        let is_in = |line: &str| !line.is_empty() && (line.contains(text) || text.contains(line));
+        to.peek().is_some()
+            && to.all(|channel| !channel.is_sealed() && channel.lines().iter().all(|(line, _)| !is_in(line)))
+    }
+
     /// The beginning of an expected line.
     fn piece(&self, refused: &Refused<'_>, whole: &str, next: Option<&str>) -> Option<Fact> {
         let Refused { role, text, .. } = *refused;

@@ -119,7 +119,11 @@ impl<'c> Case<'c> {
             None if later => {
                 facts.push(Fact::new("extra-line", format!("{who} printed «{said}», which is not to come here yet.")));
             }
-            None => facts.push(Fact::new("extra-line", format!("{who} printed «{said}», which nothing asked for."))),
+            None => {
+                let from = if self.never_came(role, text) { ", and which nobody has sent to it" } else { "" };
+                let say = format!("{who} printed «{said}», which nothing asked for{from}.");
+                facts.push(Fact::new("extra-line", say));
+            }
             Some(_) => {}
         }
     }

@@ -250,7 +250,10 @@ fn a_line_has_its_place_elsewhere() {
     is(&scene(order, "  []", "a | two\na | one"), "lines-swapped", &["«two» before «one»"]);
     is(&scene(order, "  []", "a | two\na | three"), "lost-bytes", &["«two», but not «one», which comes before it"]);
     not(&scene(order, "  []", "a by reference\na | two\na | three"), "lost-bytes");
-    is(&scene("$ a\na | one\na = running\n", "  []", "a | one\na | more"), "extra-line", &["which nothing asked for"]);
+    is(&scene("$ a\na | one\na = running\n", "  []", "a | one\na | more"), "extra-line", &["which nothing asked for."]);
+    let all = "b > a hello there\\n\nb > a bye\\n\na | hello there\na | bye\n";
+    is(&talk(&format!("{all}a | more")), "extra-line", &["which nothing asked for, and which nobody has sent to it."]);
+    is(&talk(&format!("{all}b > a more\\n\na | > more")), "extra-line", &["which nothing asked for."]);
 }
 
 #[test]
