@@ -28,8 +28,8 @@ impl Caught {
         }
     }
 
-    /// The scenarios beyond the first one that has caught this mistake in which it could show something that no
-    /// mistake has shown yet.
+    /// The scenarios, from the first one on that has caught this mistake, in which it could show something that no
+    /// mistake has shown yet. That one is among them as well: it was not played on after the first failure.
     pub(super) fn open(&self, stage: &Stage, mistake: &Mistake, verdict: &StageVerdict) -> Vec<String> {
         let first =
             verdict.failed().filter_map(|(run, _)| stage.scenarios.iter().position(|s| s.name == run.id.scenario));
@@ -44,7 +44,7 @@ impl Caught {
                 || scenario.conditions.iter().any(is_idle)
                 || untested.is_some_and(|rule| scenario.rules.contains(&rule.id))
         };
-        stage.scenarios[first + 1..].iter().filter(open).map(|scenario| scenario.name.clone()).collect()
+        stage.scenarios[first..].iter().filter(open).map(|scenario| scenario.name.clone()).collect()
     }
 
     /// Scenarios and conditions that catch no mistake.
@@ -88,7 +88,10 @@ impl Caught {
         let mistakes = stage.mistakes.iter().filter(|mistake| mistake.breaks.is_none());
         lacking.extend(mistakes.map(|mistake| format!("mistake {} breaks no rule", mistake.name)));
         if lacking.is_empty() {
-            let text = format!("{} rules: each is tested in every role that it binds", stage.rules.len());
+            let text = match stage.rules.len() {
+                1 => "the one rule is tested in every role that it binds".to_owned(),
+                count => format!("each of {count} rules is tested in every role that it binds"),
+            };
             return Some(Row::good(Check::Rules, text));
         }
         Some(Row::note(Check::Rules, lacking.join("; ")))

@@ -36,12 +36,14 @@ fn listen(me: &str) -> io::Result<()> {
 /// Sends a greeting, then prints the one that comes.
 ///
 /// The line leaves at once: a stream without a buffer has nothing to flush. The
-/// reader has one, as a line may come in pieces.
+/// reader has one, as a line may come in pieces. A stream that ends inside a line
+/// is an error: half a greeting is none.
 pub fn greet(stream: &TcpStream, me: &str) -> io::Result<()> {
     let mut writer = stream;
     writer.write_all(format!("hello from {me}\n").as_bytes())?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
-    println!("{}", line.trim_end());
+    let greeting = line.strip_suffix('\n').ok_or(io::ErrorKind::UnexpectedEof)?;
+    println!("{greeting}");
     Ok(())
 }

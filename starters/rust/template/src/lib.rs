@@ -39,7 +39,8 @@ fn listen(me: &str) -> io::Result<()> {
 ///
 /// Send `hello from ` and your name (`me`) as one line, with a newline at its
 /// end (`Write::write_all`). Then read one line (`BufRead::read_line`, from a
-/// `BufReader`), and print it without its newline.
+/// `BufReader`), and print it without its newline (`str::strip_suffix`). A line
+/// that has none is an error: the stream has ended inside it.
 pub fn greet(stream: &TcpStream, me: &str) -> io::Result<()> {
     let _ = (stream, me);
     todo!("1. send `hello from …` as a line, then read a line and print it")
