@@ -7,6 +7,10 @@ mod folders;
 #[path = "support/python.rs"]
 mod python;
 
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use author::Author;
 use serde_json::Value;
 
@@ -114,4 +118,21 @@ fn what_looks_like_a_remark_and_is_typed_is_noted() {
     );
     let words = author.words(&["shout"], 0);
     assert!(words.contains("! names scenario one-by-one, line 2 of its transcript: `# loud` is a part"), "{words}");
+}
+
+/// Two commands would build their programs in the same place, and each would play those of the other.
+#[test]
+fn a_cache_is_used_by_one_command_at_a_time() {
+    let author = Author::new("check");
+    let cache = author.dir.path().join("cache");
+    fs::create_dir(&cache).expect("made");
+    let first = File::create(cache.join(".lock")).expect("made");
+    first.lock().expect("locked");
+    let mut second = author.command(&["shout", "--cache", "cache"]);
+    let mut second = second.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut said = BufReader::new(second.stderr.take().expect("piped")).lines();
+    let line = said.next().expect("a line").expect("UTF-8");
+    assert!(line.contains("Another command uses") && line.contains("cache: waiting"), "{line}");
+    drop(first);
+    assert!(second.wait_with_output().expect("it ends").status.success());
 }

@@ -7,7 +7,8 @@ use crate::build::{Built, Package};
 use crate::course::{Party, Stage, Track};
 use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
-use crate::report::Spinner;
+use crate::progress::Lock;
+use crate::report::{self, Spinner};
 use crate::verdict::StageVerdict;
 use crate::verify::{Selection, Verified, verify};
 use crate::workspace::write_files;
@@ -32,26 +33,32 @@ impl Trees {
 
 /// Where packages are put together and built.
 pub(super) enum Scratch {
-    Kept(PathBuf),
+    /// One command at a time: two would build their packages in the same place.
+    Kept(PathBuf, #[expect(dead_code, reason = "held until the command is over")] Lock),
     Passing(tempfile::TempDir),
 }
 
 impl Scratch {
     /// The folder that was asked for, or one that is gone afterwards.
     pub(super) fn open(cache: Option<&Path>) -> Result<Scratch> {
-        Ok(match cache {
-            Some(folder) => {
-                Scratch::Kept(std::path::absolute(folder).map_err(|error| Error::io("use", folder, &error))?)
-            }
-            None => Scratch::Passing(
-                tempfile::tempdir().map_err(|error| Error::new("no temporary folder can be made").because(error))?,
-            ),
-        })
+        let Some(folder) = cache else {
+            let made = tempfile::tempdir();
+            return made
+                .map(Scratch::Passing)
+                .map_err(|error| Error::new("no temporary folder can be made").because(error));
+        };
+        let fail = |error: std::io::Error| Error::io("use", folder, &error);
+        let folder = std::path::absolute(folder).map_err(fail)?;
+        std::fs::create_dir_all(&folder).map_err(fail)?;
+        let lock = Lock::take(&folder, ".lock", || {
+            report::say(&format!("Another command uses {}: waiting until it is over", folder.display()));
+        })?;
+        Ok(Scratch::Kept(folder, lock))
     }
 
     pub(super) fn path(&self) -> &Path {
         match self {
-            Scratch::Kept(path) => path,
+            Scratch::Kept(path, _) => path,
             Scratch::Passing(dir) => dir.path(),
         }
     }

@@ -39,18 +39,17 @@ impl Author {
         fs::write(path, text).expect("written");
     }
 
+    /// The command.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
+        command.arg("--course").arg(&self.course).args(["author", self.command]).args(args);
+        command.current_dir(self.dir.path()).env("PATH", python::path()).env("LANG", "C");
+        command
+    }
+
     /// Types the command.
     pub fn types(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_workshop"))
-            .arg("--course")
-            .arg(&self.course)
-            .args(["author", self.command])
-            .args(args)
-            .current_dir(self.dir.path())
-            .env("PATH", python::path())
-            .env("LANG", "C")
-            .output()
-            .expect("it starts")
+        self.command(args).output().expect("it starts")
     }
 
     /// What it prints, with single spaces.
