@@ -16,7 +16,8 @@ use crate::evidence::Happened;
 use crate::transcript::Break;
 
 /// What comes over a fragmented link in one read goes on byte by byte up to this size: it is a message, or
-/// a few of them, and none may arrive whole.
+/// a few of them, and none may arrive whole. Where it is encrypted the library that decrypts it puts it together
+/// again, before a program sees any of it: there only the first bytes go one by one.
 const SHORT: usize = 256;
 
 /// Of what is longer, so many bytes go one by one, then so many in pieces of up to [`SMALL_PIECE`], the rest
@@ -115,9 +116,9 @@ struct Piece {
 
 impl Piece {
     /// How much of it goes on next over a fragmented link.
-    fn fragment(&self, random: &mut fastrand::Rng) -> usize {
+    fn fragment(&self, sealed: bool, random: &mut fastrand::Rng) -> usize {
         match self.gone {
-            gone if gone < SINGLE_BYTES || gone + self.bytes.len() <= SHORT => 1,
+            gone if gone < SINGLE_BYTES || (!sealed && gone + self.bytes.len() <= SHORT) => 1,
             gone if gone < SMALL => random.usize(1..=SMALL_PIECE),
             _ => random.usize(1..=MAX_PIECE),
         }
@@ -254,15 +255,18 @@ impl Direction<'_> {
                 self.released().await;
                 self.taken(|queue| Some(queue.pieces.drain(..).flat_map(|piece| piece.bytes).collect()))
             }
-            Condition::Fragmented => self.taken(|queue| {
-                let mut piece = queue.pieces.pop_front()?;
-                let size = piece.fragment(random);
-                if piece.bytes.len() > size {
-                    let rest = piece.bytes.split_off(size);
-                    queue.pieces.push_front(Piece { bytes: rest, gone: piece.gone + size, ..piece });
-                }
-                Some(piece.bytes)
-            }),
+            Condition::Fragmented => {
+                let sealed = self.shared.lock().evidence.connections[self.id].flow(self.there).wire.is_sealed();
+                self.taken(|queue| {
+                    let mut piece = queue.pieces.pop_front()?;
+                    let size = piece.fragment(sealed, random);
+                    if piece.bytes.len() > size {
+                        let rest = piece.bytes.split_off(size);
+                        queue.pieces.push_front(Piece { bytes: rest, gone: piece.gone + size, ..piece });
+                    }
+                    Some(piece.bytes)
+                })
+            }
         }
     }
 

@@ -51,13 +51,18 @@ const MAX_LENGTH_BYTES: usize = 2;
 ///
 /// The limit is checked here as well. A message that the other side must refuse is
 /// a mistake on this side, and better noticed here.
-pub async fn write_message(stream: &mut (impl AsyncWrite + Unpin), message: &str) -> io::Result<()> {
+pub async fn write_message(
+    stream: &mut (impl AsyncWrite + Unpin),
+    message: &str,
+) -> io::Result<()> {
     if message.len() > MAX_MESSAGE {
         return Err(too_long(message.len()));
     }
     let mut prefix = encode::usize_buffer();
     let length = encode::usize(message.len(), &mut prefix);
-    stream.write_all(&[length, message.as_bytes()].concat()).await?;
+    stream
+        .write_all(&[length, message.as_bytes()].concat())
+        .await?;
     stream.flush().await
 }
 
@@ -111,7 +116,9 @@ async fn read_length(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option
 }
 
 fn too_long(length: usize) -> io::Error {
-    invalid(format!("a message of {length} bytes is longer than {MAX_MESSAGE}"))
+    invalid(format!(
+        "a message of {length} bytes is longer than {MAX_MESSAGE}"
+    ))
 }
 
 /// The error for what the protocol does not allow: `invalid("a reason")`.
@@ -127,7 +134,11 @@ pub fn invalid(reason: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
 pub fn new_swarm() -> Result<Swarm<libp2p_stream::Behaviour>, Box<dyn Error>> {
     let swarm = SwarmBuilder::with_new_identity()
         .with_tokio()
-        .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)?
+        .with_tcp(
+            tcp::Config::default(),
+            noise::Config::new,
+            yamux::Config::default,
+        )?
         .with_behaviour(|_| libp2p_stream::Behaviour::new())?
         .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(60)))
         .build();

@@ -4,7 +4,7 @@
 //!
 //! It announces itself under TOPIC, calls those whom it finds there, or PEER alone, and
 //! opens STREAMS streams to each. It takes the calls of others. If STREAMS is 0 it does
-//! not look for anybody. When `drop N` is typed it drops the Nth stream that it has
+//! not look for anybody; if it is `tease` it hangs up as soon as a stream is open. When `drop N` is typed it drops the Nth stream that it has
 //! opened. KEY is what it takes for the public key of the feed. Given
 //! the topic for that, it is an eavesdropper: it knows what every node of the DHT
 //! knows, and tries to read along with it.
@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use feed::{Connection, Error, Feed, Key};
-use futures::future::{AbortHandle, Aborted, LocalBoxFuture, abortable, try_join_all};
+use futures::future::{self, AbortHandle, Aborted, LocalBoxFuture, abortable, try_join_all};
 use futures::stream::FuturesUnordered;
 use futures::{StreamExt, TryFutureExt};
 use libp2p::{Multiaddr, PeerId, Stream};
@@ -33,13 +33,17 @@ async fn main() -> ExitCode {
     }) else {
         return usage();
     };
-    let (Ok(key), Ok(topic), Ok(node), Ok(streams)) =
-        (key.parse(), topic.parse(), node.parse(), streams.parse())
-    else {
+    let (Ok(key), Ok(topic), Ok(node)) = (key.parse(), topic.parse(), node.parse()) else {
         return usage();
     };
+    let how = match streams.parse() {
+        Ok(0) => How::Waits,
+        Ok(streams) => How::Calls { streams },
+        Err(_) if streams == "tease" => How::Teases,
+        Err(_) => return usage(),
+    };
     let plan = Plan {
-        streams,
+        how,
         only: only.flatten(),
     };
     match run(folder, key, topic, &node, plan).await {
@@ -67,8 +71,18 @@ async fn open(folder: &str, key: Key) -> Result<Feed, Error> {
 
 /// Whom the stranger calls, and how.
 struct Plan {
-    streams: usize,
+    how: How,
     only: Option<PeerId>,
+}
+
+#[derive(Clone, Copy)]
+enum How {
+    /// It calls nobody.
+    Waits,
+    /// It replicates over so many streams.
+    Calls { streams: usize },
+    /// It opens a stream, and hangs up.
+    Teases,
 }
 
 async fn run(
@@ -84,7 +98,7 @@ async fn run(
     let (mut dht, mut incoming) = Dht::join(node, HYPERCORE).await?;
     dht.announce(topic).await?;
     println!("announced under {topic}");
-    if plan.streams > 0 {
+    if !matches!(plan.how, How::Waits) {
         dht.find(topic);
     }
     let mut blocks = read(&feed);
@@ -101,9 +115,13 @@ async fn run(
             },
             Some((_, stream)) = incoming.next() => peers.push(Box::pin(accept(feed.clone(), stream))),
             news = dht.next() => match news {
-                News::Found(peer) if plan.only.is_none_or(|only| only == peer) => {
-                    peers.push(Box::pin(call(feed.clone(), dht.calls(), peer, plan.streams, opened.clone())));
-                }
+                News::Found(peer) if plan.only.is_none_or(|only| only == peer) => match plan.how {
+                    How::Waits => {}
+                    How::Calls { streams } => {
+                        peers.push(Box::pin(call(feed.clone(), dht.calls(), peer, streams, opened.clone())));
+                    }
+                    How::Teases => peers.push(Box::pin(tease(dht.calls(), peer))),
+                },
                 _ => {}
             },
             line = typed.recv() => match line {
@@ -156,6 +174,18 @@ async fn call(
     });
     try_join_all(replications.collect::<Vec<_>>()).await?;
     Ok(())
+}
+
+/// Opens a stream, and hangs up before anything was said on it. That is all.
+async fn tease(mut calls: Control, peer: PeerId) -> Result<(), Failure> {
+    drop(
+        calls
+            .open_stream(peer, HYPERCORE)
+            .await
+            .map_err(Failure::Call)?,
+    );
+    println!("(Hung up)");
+    future::pending().await
 }
 
 async fn accept(feed: Feed, stream: Stream) -> Result<(), Failure> {

@@ -37,9 +37,15 @@ async fn main() -> ExitCode {
 }
 
 async fn run(address: &str, request: &str) -> Result<u64, String> {
-    let mut stream = open(address).await.map_err(|reason| format!("cannot connect: {reason}"))?;
-    write_message(&mut stream, request).await.map_err(|reason| format!("cannot send the request: {reason}"))?;
-    let parts = receive(&mut stream).await.map_err(|reason| format!("the server broke the protocol: {reason}"))?;
+    let mut stream = open(address)
+        .await
+        .map_err(|reason| format!("cannot connect: {reason}"))?;
+    write_message(&mut stream, request)
+        .await
+        .map_err(|reason| format!("cannot send the request: {reason}"))?;
+    let parts = receive(&mut stream)
+        .await
+        .map_err(|reason| format!("the server broke the protocol: {reason}"))?;
     // Now our half. The server may be gone, and needs nothing from us any more, so
     // that this fails is no reason to complain.
     let _ = stream.close().await;

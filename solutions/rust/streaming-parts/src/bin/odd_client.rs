@@ -95,7 +95,10 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
 
             typed().await?;
             send(&mut stream, &request[9..]).await?;
-            println!("read {} parts on the good one", read_all(&mut stream).await?);
+            println!(
+                "read {} parts on the good one",
+                read_all(&mut stream).await?
+            );
         }
         "secret" => {
             let secret = PeerId::random().to_string();

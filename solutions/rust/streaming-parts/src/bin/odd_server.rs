@@ -162,7 +162,11 @@ fn prefix(length: u64) -> Vec<u8> {
 }
 
 fn long_part(length: usize) -> String {
-    "All parts of one length. ".chars().cycle().take(length).collect()
+    "All parts of one length. "
+        .chars()
+        .cycle()
+        .take(length)
+        .collect()
 }
 
 /// Reads a number that is typed. The thread that waits for it is gone with it.
