@@ -130,7 +130,12 @@ impl Case<'_> {
     fn hangs(&self) -> bool {
         matches!(
             self.failure,
-            Failure::Stuck | Failure::Restless | Failure::TimeLimit(_) | Failure::Spinning(_) | Failure::Noisy(_)
+            Failure::Stuck
+                | Failure::Restless
+                | Failure::Livelock
+                | Failure::TimeLimit(_)
+                | Failure::Spinning(_)
+                | Failure::Noisy(_)
         )
     }
 }

@@ -15,6 +15,7 @@
 
 mod address;
 mod limit;
+mod livelock;
 mod look;
 mod notes;
 mod order;
@@ -34,6 +35,7 @@ use tokio::time::Instant;
 
 use self::address::{Address, Nobody};
 use self::limit::Limit;
+use self::livelock::Unseen;
 use self::order::{Order, Turn};
 use self::patience::{Judgement, Patience};
 use self::recording::Follower;
@@ -177,6 +179,7 @@ struct Player<'c> {
     limit: Rc<Limit>,
     /// What the peers have done since something last came of it.
     patience: Patience,
+    unseen: Unseen,
     /// The order of events, where links are interleaved.
     order: Option<Order>,
     /// How many events have been taken.
@@ -214,6 +217,7 @@ impl<'c> Player<'c> {
             start: Instant::now(),
             limit: Rc::new(Limit::new(plan.scenario.limit)),
             patience: Patience::default(),
+            unseen: Unseen::default(),
             order: plan.id.order().map(|number| Order::new(number, plan.id.seed)),
             taken: 0,
             ticks: Arc::default(),
@@ -449,6 +453,7 @@ impl<'c> Player<'c> {
     /// Waits until a peer does something, or nobody ever will.
     async fn next_event(&mut self) -> Result<(), Failure> {
         self.begin_to_wait();
+        self.begin_to_watch();
         loop {
             tokio::select! {
                 biased;
@@ -463,6 +468,7 @@ impl<'c> Player<'c> {
                     Judgement::Restless => return Err(Failure::Restless),
                     Judgement::Spins(role) => return Err(Failure::Spinning(role)),
                     Judgement::Noisy(role) => return Err(Failure::Noisy(role)),
+                    Judgement::Livelock => return Err(Failure::Livelock),
                 }
             }
         }

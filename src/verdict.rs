@@ -164,6 +164,8 @@ pub enum Failure {
     Flood(RoleId),
     /// Peers wake by themselves, and nothing comes of it.
     Restless,
+    /// Peers talk to each other without end, and nothing is to be seen of it.
+    Livelock,
     /// A role burns processor time, with nothing to do.
     Spinning(RoleId),
     /// A role writes to standard error without end, while nothing else happens.
@@ -236,7 +238,7 @@ impl Failure {
     /// the same wait again. A peer that spins keeps the others from going on meanwhile.
     pub fn slowness(&self) -> usize {
         match self {
-            Failure::Spinning(_) => 3,
+            Failure::Spinning(_) | Failure::Livelock => 3,
             Failure::TimeLimit(_) | Failure::Restless | Failure::Noisy(_) | Failure::Flood(_) | Failure::Leaked(_) => 1,
             Failure::Line(..)
             | Failure::Ended(..)

@@ -128,6 +128,20 @@ mod computes {
         assert!(said.contains("Your peer has computed for 1."), "{said}");
     }
 
+    /// Each byte is an effect, so only what they use tells that nothing will ever be seen of it.
+    #[test]
+    fn who_talks_without_end_is_told_so() {
+        passes("asks-for-a-while");
+        for scenario in ["asks-for-ever", "asks-for-ever-and-is-awaited"] {
+            let (verdict, said) = fails(scenario, "livelock");
+            let used = used_by_peers(&verdict);
+            // A quarter of the limit for one of them, and the other one uses no more than that.
+            assert!(used >= Duration::from_secs(2), "they had only {used:?}");
+            assert!(used < Duration::from_secs(6), "that took {used:?} of processor time");
+            assert!(said.contains("ask again and again"), "{said}");
+        }
+    }
+
     /// Standard error is a flood only where nothing else happens.
     #[test]
     fn who_says_much_on_standard_error_and_goes_on_may() {

@@ -1,7 +1,7 @@
 //! The names of what can be found in a failed run, as explanations, hints and mistakes use them.
 
 /// The names of all facts, the most telling first. `docs/explanations.md` says what each of them is.
-pub const FACTS: [&str; 48] = [
+pub const FACTS: [&str; 49] = [
     "unfinished",
     "address-in-use",
     "panicked",
@@ -33,6 +33,7 @@ pub const FACTS: [&str; 48] = [
     "no-handshake",
     "end-ignored",
     "spinning",
+    "livelock",
     "exited-early",
     "never-closed",
     "waits-in-turn",

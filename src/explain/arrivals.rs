@@ -19,7 +19,7 @@ impl Case<'_> {
             }
         }
         // What a program that is not at rest has not read, it may be about to read.
-        if !matches!(self.failure, Failure::TimeLimit(_)) {
+        if !matches!(self.failure, Failure::TimeLimit(_) | Failure::Livelock) {
             self.unread(&channels, facts);
             self.unread_input(facts);
         }
@@ -78,7 +78,7 @@ impl Case<'_> {
         // Of a long line only the first bytes are kept, and its length counts.
         let counted = channel.last() == Some(b'\n')
             && typed.is_some_and(|typed| short.is_none() && channel.has_begun(&typed.text));
-        let quiet = !matches!(self.failure, Failure::TimeLimit(_));
+        let quiet = !matches!(self.failure, Failure::TimeLimit(_) | Failure::Livelock);
         let is_read = quiet && channel.unread() == Some(0) && channel.is_read();
         (is_read && (on_the_wire || counted)).then(|| self.lost(awaited, channel))
     }

@@ -92,6 +92,7 @@ impl Case<'_> {
         let how = match self.failure {
             Failure::Stuck => ": it waits for something that nobody will do".to_owned(),
             Failure::Restless => ", and nothing comes of what it wakes for".to_owned(),
+            Failure::Livelock => ": it talks on without end".to_owned(),
             Failure::TimeLimit(seconds) => format!(" after {seconds} s"),
             _ => String::new(),
         };

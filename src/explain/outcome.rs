@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::words::shown;
+use super::wire::Channel;
+use super::words::{bytes, shown};
 use super::{Case, Fact};
 use crate::evidence::{MAX_PRINTED, MAX_PRINTED_LINES};
 use crate::pattern::escape;
@@ -18,7 +19,7 @@ const ROUGHLY: u64 = 64 * 1024;
 impl Case<'_> {
     /// How the run failed, in words.
     pub(super) fn outcome(&self, facts: &mut Vec<Fact>) {
-        if matches!(self.failure, Failure::Stuck | Failure::Restless | Failure::TimeLimit(_))
+        if matches!(self.failure, Failure::Stuck | Failure::Restless | Failure::Livelock | Failure::TimeLimit(_))
             && let Some(awaited) = self.awaited_lines().first()
         {
             let who = self.subject(awaited.role);
@@ -41,8 +42,31 @@ impl Case<'_> {
                 let say = format!("Nothing comes of what the programs do, for three seconds now.{awake}");
                 Fact::new("restless", say)
             }
+            Failure::Livelock => Fact::new("livelock", self.livelock()),
             _ => return None,
         })
+    }
+
+    /// Who talks to whom without end.
+    fn livelock(&self) -> String {
+        let channels = self.evidence.channels();
+        let came =
+            |from, to| channels.iter().find(|channel| (channel.from, channel.to) == (from, to)).map(Channel::came);
+        let pairs = channels.iter().map(|channel| (channel.from.min(channel.to), channel.from.max(channel.to)));
+        let both = |(one, other)| (came(one, other).unwrap_or(0), came(other, one).unwrap_or(0));
+        let Some((one, other)) = pairs.max_by_key(|pair| both(*pair).0 + both(*pair).1) else {
+            return "The programs are busy without end, and nothing that can be seen comes of it.".to_owned();
+        };
+        let (there, back) = both((one, other));
+        format!(
+            "The programs talk to each other without end, and nothing that can be seen comes of it: by now {} have gone \
+             from {} to {}, and {} back. Does one of them ask again and again, because it gets no answer or does not \
+             take the answer that it gets?",
+            bytes(there),
+            self.name(one),
+            self.name(other),
+            bytes(back)
+        )
     }
 
     /// Something that a role may not do anywhere.

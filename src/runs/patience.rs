@@ -11,6 +11,7 @@
 //! | sleeps, and has napped [`NAPS`] times | no more, for rest; for [`QUIET`] before a run fails |
 //! | sleeps, and wakes soon | until it has |
 //! | computes | until it has used [`COMPUTING`] of processor time |
+//! | talks | until it has used a part of the time limit; see [`livelock`](super::livelock) |
 //! | reads an end, over and over | until it has used [`ASKING`] |
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -77,6 +78,8 @@ pub(super) enum Judgement {
     Spins(RoleId),
     /// A peer writes to standard error without end.
     Noisy(RoleId),
+    /// Peers talk to each other without end, and nothing is to be seen of it.
+    Livelock,
 }
 
 /// What has been seen since the last effect.
@@ -168,6 +171,9 @@ impl Player<'_> {
             Look::Blind => self.patience.blind(),
             Look::Quiet { peers, .. } => self.judge(peers, slow, &look),
         };
+        if matches!(judgement, Judgement::Wait | Judgement::Release) && self.is_livelocked() {
+            return (look, Judgement::Livelock);
+        }
         (look, judgement)
     }
 

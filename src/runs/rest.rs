@@ -38,11 +38,13 @@ impl Player<'_> {
     /// in more looks.
     pub(super) async fn until(&mut self, until: Until, wanted: fn(&Self) -> bool) -> Result<(), Failure> {
         self.begin_to_wait();
+        self.begin_to_watch();
         loop {
             let taken = self.taken;
             self.take_waiting()?;
             if self.taken != taken {
                 self.begin_to_wait();
+                self.begin_to_watch();
             }
             tokio::time::sleep(self.patience.pause).await;
             let (look, judgement) = self.consider();
@@ -51,6 +53,7 @@ impl Player<'_> {
                 Judgement::Release if until == Until::Still => self.release(),
                 Judgement::Spins(role) => return Err(Failure::Spinning(role)),
                 Judgement::Noisy(role) => return Err(Failure::Noisy(role)),
+                Judgement::Livelock => return Err(Failure::Livelock),
                 Judgement::Release | Judgement::Wait | Judgement::Stuck | Judgement::Restless => {}
             }
             let held = look.is_holding() && until == Until::Still;

@@ -184,7 +184,7 @@ impl Stagehand<'_> {
                 "nobody can read so much: let it write less",
                 Some(*role),
             ),
-            Failure::TimeLimit(_) | Failure::Stuck | Failure::Restless => (
+            Failure::TimeLimit(_) | Failure::Stuck | Failure::Restless | Failure::Livelock => (
                 format!("nobody comes to rest within {} s after this", self.scenario.limit),
                 "let the peers wait for something, or give the scenario a longer `limit`",
                 None,

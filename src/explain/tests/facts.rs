@@ -383,6 +383,9 @@ fn an_end_is_missing() {
     is(&talk("b > a fin\nspins a"), "end-ignored", &["computing without a pause"]);
     is(&talk("spins a"), "spinning", &["Your a has computed for"]);
     is(&talk("a by reference\nb > a fin\nspins a"), "spinning", &["The reference's a"]);
+    let endless = "b > a hello there\\n\na > b what?\\n\nb > a hello there\\n\nlivelock";
+    is(&talk(endless), "livelock", &["have gone from a to b, and 24 bytes back"]);
+    is(&scene("$ a\na | one\na = running\n", "  []", "livelock"), "livelock", &["busy without end"]);
     let alone = scene("$ a\na | one\na = exit 0\n", "  []", "a | one\nstuck");
     is(&alone, "not-ended", &["Your a has not ended: it waits for something that nobody will do"]);
     is(&scene("$ a\na | one\na = exit 0\n", "  []", "a | one\nlimit 10"), "not-ended", &["after 10 s"]);

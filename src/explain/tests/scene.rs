@@ -250,6 +250,7 @@ impl<'t> Player<'t> {
             }
             ["stuck"] => Failure::Stuck,
             ["restless"] => Failure::Restless,
+            ["livelock"] => Failure::Livelock,
             ["limit", seconds] => Failure::TimeLimit(seconds.parse().expect("a number")),
             ["flood", role] => Failure::Flood(self.role(role)),
             ["noisy", role] => Failure::Noisy(self.role(role)),

@@ -111,6 +111,26 @@ def computes_before_it_dials(address, seconds):
     computes_after_the_end(address, "0")
 
 
+def echoes():
+    """Listens, and sends back whatever comes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        print("listening on 127.0.0.1:%d" % listener.getsockname()[1])
+        connection, _ = listener.accept()
+    with connection:
+        while came := connection.recv(1000):
+            connection.sendall(came)
+
+
+def asks(address, seconds):
+    """Sends a byte and waits for the answer, until it has used so much processor time."""
+    connection = dial(address)
+    start = time.process_time()
+    while time.process_time() - start < float(seconds):
+        connection.sendall(b"?")
+        connection.recv(1)
+    print("answered")
+
+
 def asks_before_it_dials(address, seconds):
     start = time.process_time()
     while time.process_time() - start < float(seconds):
