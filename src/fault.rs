@@ -11,6 +11,8 @@ pub enum Fault {
     Files,
     /// No more processes or threads can be started.
     Processes,
+    /// No more ports can be had.
+    Ports,
     /// No more memory can be had.
     Memory,
     /// A disk is full, or the quota of it is used up.
@@ -45,6 +47,7 @@ impl Fault {
         match self {
             Fault::Files => "open-files",
             Fault::Processes => "processes",
+            Fault::Ports => "ports",
             Fault::Memory => "memory",
             Fault::Space => "disk-space",
             Fault::NoExec => "noexec",
@@ -86,7 +89,7 @@ impl Fault {
                 &["No space left on device", "ENOSPC", "Disk quota exceeded", "EDQUOT", "(os error 28)", "[Errno 28]"]
             }
             Fault::NoExec | Fault::Permission => &["Permission denied", "EACCES"],
-            Fault::Missing => &[],
+            Fault::Ports | Fault::Missing => &[],
         };
         words.iter().any(|words| text.contains(words))
     }
@@ -96,6 +99,7 @@ impl Fault {
         match self {
             Fault::Files => "no more files or sockets can be opened here",
             Fault::Processes => "no more processes or threads can be started here",
+            Fault::Ports => "nearly all ports are taken here",
             Fault::Memory => "there is no more memory here",
             Fault::Space => "the disk is full",
             Fault::NoExec => "the disk is mounted `noexec`: no program can be started from it",
@@ -110,6 +114,9 @@ impl Fault {
             Fault::Files => "raise the limit of open files with `ulimit -n 1024`, or close other programs",
             Fault::Processes => {
                 "close other programs, or raise the limit of processes: `ulimit -u` shows that of the user, `pids.max` that of a container"
+            }
+            Fault::Ports => {
+                "wait for a minute and try again: a connection that has ended keeps its port that long, and `ss -s` counts them; a program that connects without end uses up all of them"
             }
             Fault::Memory => {
                 "close other programs, give the machine or the container more memory, or raise the limit: `ulimit -v unlimited`"

@@ -1,6 +1,6 @@
 //! What the machine does, as opposed to the learner's program: what it lacks and what it refuses.
 //!
-//! A run that the machine keeps from being played is neither passed nor failed. It is told in three
+//! A run that the machine keeps from being played is neither passed nor failed. It is told in four
 //! ways:
 //!
 //! 1. The runner itself can't open, start or write something. That needs no proof; the places where it
@@ -12,9 +12,14 @@
 //! 3. A program is ended by a signal that the runner did not send, and the system counts that it has
 //!    ended one for want of memory, and there is still little of it.
 //!
+//! 4. The ports of the machine are used up. A program that can't have one says so in many ways, or does not say
+//!    so, and what ends now gives back its port in a minute ([`ports`]): so no word is asked for, and a run that
+//!    has not opened that many connections itself has not used them up.
+//!
 //! [`files`] has the limit that binds the runner first, and how many runs fit into it.
 
 pub mod files;
+pub mod ports;
 pub mod room;
 pub mod shortage;
 
@@ -35,6 +40,8 @@ pub fn could_not(what: &str, error: &io::Error) -> Unplayed {
     shortage::note(error);
     let fault = Fault::of(error).unwrap_or(match error.kind() {
         io::ErrorKind::PermissionDenied => Fault::Permission,
+        // Any port was asked for.
+        io::ErrorKind::AddrInUse => Fault::Ports,
         _ => Fault::Missing,
     });
     unplayed(fault, format!("The runner could not {what}: {error}."))

@@ -125,6 +125,54 @@ impl Drop for Group {
     }
 }
 
+mod ports {
+    use super::*;
+
+    /// A machine with so many ports to choose from, of which so many are free: for the command in its arguments.
+    const TAKEN: &str = "
+import fcntl, socket, struct, subprocess, sys
+few, free = int(sys.argv[1]), int(sys.argv[2])
+SIOCSIFFLAGS, UP = 0x8914, 0x41
+fcntl.ioctl(socket.socket(), SIOCSIFFLAGS, struct.pack('16sh14x', b'lo', UP))
+with open('/proc/sys/net/ipv4/ip_local_port_range', 'w') as file:
+    file.write('40000 %d' % (40000 + few - 1))
+taken = [socket.create_server(('127.0.0.1', 40000 + n)) for n in range(few - free)]
+sys.exit(subprocess.call(sys.argv[3:]))
+";
+
+    fn shell(few: u32, free: u32) -> String {
+        format!(r#"exec unshare --net python3 -c "{TAKEN}" {few} {free} "$@""#)
+    }
+
+    /// Whatever a program makes of it, and wherever it happens: at the listener, at the link, at the dialer.
+    #[test]
+    fn so_few_that_a_right_program_gets_none() {
+        if !can("a network of one's own", "unshare --net true") {
+            return;
+        }
+        let learner = learner("scripts");
+        for free in [0, 1, 2] {
+            let verdict = verify_within(&learner, &shell(100, free), &["lacks", "--scenario", "talks", "--jobs", "1"]);
+            unplayed_for(&verdict, "ports");
+            no_verdict(&verdict.done, "wait for a minute");
+        }
+        // With enough of them it is the program's own fault that it fails.
+        let verdict = verify_within(&learner, &shell(100, 50), &["lacks", "--scenario", "talks", "--jobs", "1"]);
+        assert!(verdict.passed() > 0);
+        fs::write(learner.file("lacks/peer.py"), "import sys\nsys.exit('Address already in use (os error 98)')\n")
+            .expect("written");
+        let verdict = verify_within(&learner, &shell(100, 50), &["lacks", "--scenario", "nothing"]);
+        assert_eq!(verdict.run()["outcome"], "failed", "{:#}", verdict.run());
+    }
+
+    /// A run could not be played for want of something, and no run failed.
+    fn unplayed_for(verdict: &Verdict, id: &str) {
+        let runs = verdict.runs();
+        assert!(runs.iter().any(|run| run["unplayed"]["id"] == id), "{runs:#?}");
+        assert!(runs.iter().all(|run| run["outcome"] == "unplayed"), "{runs:#?}");
+    }
+}
+
 mod files {
     use super::*;
 

@@ -69,7 +69,7 @@ impl Before {
             Fault::Processes => !can_start_threads(),
             Fault::Memory => is_short_of_memory(),
             Fault::Space => folders.iter().any(|folder| is_full(folder)) && written_since(self.at, folders) < SPACE,
-            Fault::NoExec | Fault::Permission | Fault::Missing => false,
+            Fault::Ports | Fault::NoExec | Fault::Permission | Fault::Missing => false,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Plan, Programs, Seen};
 use crate::fault::Fault;
+use crate::machine::ports;
 use crate::machine::room::{self, Before};
 use crate::machine::shortage::Since;
 use crate::machine::{could_not, could_not_start, unplayed};
@@ -50,6 +51,10 @@ pub(super) fn reason(
         return Some(unplayed);
     }
     seen.failure.as_ref()?;
+    let connections = seen.evidence.links.iter().map(|link| link.connections.len()).sum();
+    if !ports::are_many(connections) && ports::are_used_up() {
+        return Some(unplayed(Fault::Ports, "A program may get no port here.".to_owned()));
+    }
     let temporary = std::env::temp_dir();
     seen.evidence.lanes.iter().enumerate().find_map(|(role, lane)| {
         let who = &lane.role;

@@ -114,9 +114,10 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
             send(&mut stream, &framed("all that you have, please")).await?;
             println!("read {} parts, and the end", read_all(&mut stream).await?);
             // A server that closes its half ends one direction. One that drops the stream
-            // resets it, and yamux lets us write no more.
-            match send(&mut stream, &framed("thank you")).await {
-                Ok(()) => println!("that was the end of one half, and the other one is open"),
+            // resets it, and yamux lets us write no more. What we write is not flushed:
+            // the server need not know the stream any more, and would reset it then.
+            match stream.write(&framed("thank you")).await {
+                Ok(_) => println!("that was the end of one half, and the other one is open"),
                 Err(reason) => println!("that was no end, the stream is gone: {reason}"),
             }
         }
