@@ -156,6 +156,9 @@ sys.exit(subprocess.call(sys.argv[3:]))
             unplayed_for(&verdict, "ports");
             no_verdict(&verdict.done, "wait for a minute");
         }
+        let doctor = within(&learner, &shell(100, 2), &["doctor"]);
+        assert!(doctor.text().contains("✗ ports can be had on loopback"), "{}", doctor.text());
+        assert!(doctor.text().contains("wait for a minute"), "{}", doctor.text());
         // With enough of them it is the program's own fault that it fails.
         let verdict = verify_within(&learner, &shell(100, 50), &["lacks", "--scenario", "talks", "--jobs", "1"]);
         assert!(verdict.passed() > 0);

@@ -11,7 +11,8 @@ use crate::build::Package;
 use crate::cli::Chosen;
 use crate::course::{Check, Party, fill_words};
 use crate::error::Result;
-use crate::machine::proc_is_ours;
+use crate::fault::Fault;
+use crate::machine::{ports, proc_is_ours};
 use crate::pattern::escape;
 use crate::report::{print, width, wrap};
 use crate::stillness::SocketTable;
@@ -64,10 +65,11 @@ pub fn doctor(chosen: &Chosen) -> Result<bool> {
             "",
         ));
     }
+    let used_up = ports::are_used_up();
     good &= line(
-        TcpListener::bind(("127.0.0.1", 0)).is_ok(),
+        !used_up && TcpListener::bind(("127.0.0.1", 0)).is_ok(),
         "ports can be had on loopback",
-        "is a sandbox or a firewall in the way? Peers listen on 127.0.0.1",
+        if used_up { Fault::Ports.help() } else { "is a sandbox or a firewall in the way? Peers listen on 127.0.0.1" },
     );
     let seen = SocketTable::open().is_some();
     line(
