@@ -80,8 +80,8 @@ pub fn explain(case: &Case<'_>) -> Explanation {
     }
 }
 
-/// When your own two programs pass a scenario over every link, and one of them fails it with the
-/// reference, that is the reason, unless there is a more telling one: they agree with each other,
+/// When your own two programs pass a scenario over every link, and each of them fails it with the
+/// reference every time, that is the reason, unless there is a more telling one: they agree with each other,
 /// but not with the protocol.
 pub fn compare_pairings(runs: &mut [Run]) {
     /// What such a mistake looks like from inside one run.
@@ -91,11 +91,15 @@ pub fn compare_pairings(runs: &mut [Run]) {
     let story = |run: &Run| (run.id.scenario.clone(), run.id.repeat);
     let played: BTreeSet<_> = runs.iter().filter(alone).map(story).collect();
     let failed: BTreeSet<_> = runs.iter().filter(alone).filter(|run| !run.passed()).map(story).collect();
+    // Where one of them gets on with the reference, even once, it is no mistake that both make.
+    let with_both =
+        |run: &&Run| [Party::You, Party::Reference].iter().all(|party| run.id.pairing.0.contains(&Some(*party)));
+    let agreed: BTreeSet<_> = runs.iter().filter(with_both).filter(|run| run.passed()).map(story).collect();
     for run in runs {
         let story = story(run);
         let Outcome::Failed(Failed { because, .. }) = &mut run.outcome else { continue };
         let vague = rank(&because.id) > rank(OF_SEVERAL_RUNS) || LOOKS_LIKE.contains(&because.id.as_str());
-        if vague && played.contains(&story) && !failed.contains(&story) {
+        if vague && played.contains(&story) && !failed.contains(&story) && !agreed.contains(&story) {
             let seen = std::mem::take(&mut because.say);
             because.id = OF_SEVERAL_RUNS.to_owned();
             because.say = format!(

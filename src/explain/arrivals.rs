@@ -37,7 +37,7 @@ impl Case<'_> {
         let say = format!(
             "{} was to print «{}» and has printed «{}»{what}, without a newline: a line is there when its newline is.",
             self.subject(role),
-            shown(&awaited.text),
+            shown(&awaited.quoted),
             shown(unended)
         );
         Some(Fact::new("unended-line", say))
@@ -94,7 +94,7 @@ impl Case<'_> {
         });
         let what = match typed {
             Some(typed) => format!("«{}», which was typed into it,", shown(&typed.text)),
-            None => format!("«{}»,", shown(&awaited.text)),
+            None => format!("«{}»,", shown(&awaited.quoted)),
         };
         if earlier {
             return Fact::new(
@@ -161,7 +161,7 @@ impl Case<'_> {
             bytes(channel.came()),
             self.who(channel.from),
             self.who(channel.to),
-            shown(&awaited.text)
+            shown(&awaited.quoted)
         );
         Fact::new("reference-waits", say)
     }
@@ -181,7 +181,7 @@ impl Case<'_> {
             self.subject(channel.to),
             bytes(channel.delivered()),
             self.name(channel.from),
-            shown(&awaited.text)
+            shown(&awaited.quoted)
         );
         Fact::new("lost-bytes", say)
     }

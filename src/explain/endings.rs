@@ -13,7 +13,7 @@ impl Case<'_> {
         let more = self.awaited_lines().into_iter().find(|awaited| awaited.role == role);
         let mut expected = self.scenario.transcript.expected(role);
         let later = expected.any(|(step, expect)| step.phase > self.phase && !matches!(expect, Expect::Running));
-        let missing = more.as_ref().map(|line| format!(" «{}» was still to come.", shown(&line.text)));
+        let missing = more.as_ref().map(|line| format!(" «{}» was still to come.", shown(&line.quoted)));
         let missing = missing.unwrap_or_default();
         if ending == Ending::Exit(0) && (more.is_some() || later) && self.yours(role) {
             let why = self.left_by(role).unwrap_or_else(|| self.what_goes_on(role).to_owned());

@@ -10,7 +10,10 @@ use crate::verdict::Failure;
 pub(super) struct Expected<'c> {
     pub(super) role: RoleId,
     pub(super) pattern: &'c Pattern,
+    /// With `{name}` for what is not known.
     pub(super) text: String,
+    /// For a sentence: with `…` for what is not known, as its names are the scenario's own.
+    pub(super) quoted: String,
 }
 
 impl<'c> Case<'c> {
@@ -65,7 +68,9 @@ impl<'c> Case<'c> {
     }
 
     fn line(&self, role: RoleId, pattern: &'c Pattern) -> Expected<'c> {
-        Expected { role, pattern, text: pattern.fill(&|name| self.captures[role].get(name).cloned()) }
+        let known = |name: &str| self.captures[role].get(name).cloned();
+        let quoted = pattern.fill(&|name| Some(known(name).unwrap_or_else(|| "…".to_owned())));
+        Expected { role, pattern, text: pattern.fill(&known), quoted }
     }
 
     /// Is this the line that a pattern expects of a role?

@@ -23,7 +23,7 @@ impl Case<'_> {
             && let Some(awaited) = self.awaited_lines().first()
         {
             let who = self.subject(awaited.role);
-            let say = format!("{who} did not print «{}».{}", shown(&awaited.text), self.restless());
+            let say = format!("{who} did not print «{}».{}", shown(&awaited.quoted), self.restless());
             facts.push(Fact::new("missing-line", say));
         }
         facts.extend(self.hanging());
@@ -77,7 +77,7 @@ impl Case<'_> {
             Failure::Noisy(role) => Fact::new(
                 "flood",
                 format!(
-                    "{} wrote more than 1 MiB to standard error while nothing else happened: the run was ended. {}",
+                    "{} wrote more than 8 MiB to standard error while nothing else happened: the run was ended. {}",
                     self.subject(*role),
                     self.endless(*role)
                 ),

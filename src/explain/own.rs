@@ -79,8 +79,14 @@ enum Place {
 struct Candidate<'c> {
     role: RoleId,
     text: String,
-    /// What it would have been, where nobody has printed it yet.
-    expected: Option<&'c Pattern>,
+    /// What it would have been, where nobody has printed it yet, and how a sentence quotes it.
+    expected: Option<(&'c Pattern, String)>,
+}
+
+impl Candidate<'_> {
+    fn quoted(&self) -> String {
+        self.expected.as_ref().map_or_else(|| self.text.clone(), |(_, quoted)| quoted.clone())
+    }
 }
 
 /// Looks for what an explanation wants to have been seen.
@@ -96,7 +102,7 @@ impl<'c> Search<'c> {
     /// What an explanation says; `None` when it does not apply.
     fn says(&self, own: &StageExplanation) -> Option<String> {
         let mut values = self.all(&goals(&own.seen), &Values::new())?;
-        let lines = |place| self.candidates(place).next().map(|line| line.text);
+        let lines = |place| self.candidates(place).next().map(|line| line.quoted());
         values.extend(self.subject.map(|role| ("who".to_owned(), self.case.who(role))));
         values.extend(lines(Place::Refused).map(|line| ("line".to_owned(), line)));
         if let Some(line) = lines(Place::Awaited) {
@@ -139,12 +145,12 @@ impl<'c> Search<'c> {
                 read.extend(captured.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())))
             }
             // A line that nobody has printed yet has no values: it is the same line when it has the same words.
-            None if line.expected.is_some_and(|expected| has_same_words(expected, pattern)) => {}
+            None if line.expected.as_ref().is_some_and(|(expected, _)| has_same_words(expected, pattern)) => {}
             None => return None,
         }
         if line.expected.is_some() {
             // The awaited line that was meant is the one that `say` quotes.
-            read.entry("awaited".to_owned()).or_insert_with(|| line.text.clone());
+            read.entry("awaited".to_owned()).or_insert_with(|| line.quoted());
         }
         Some(read)
     }
@@ -167,8 +173,11 @@ impl<'c> Search<'c> {
                 let mut lines = case.awaited_lines();
                 // Those of the role that the failure is about come first.
                 lines.sort_by_key(|line| Some(line.role) != subject);
-                let awaited =
-                    |line: Expected<'c>| Candidate { role: line.role, text: line.text, expected: Some(line.pattern) };
+                let awaited = |line: Expected<'c>| Candidate {
+                    role: line.role,
+                    text: line.text,
+                    expected: Some((line.pattern, line.quoted)),
+                };
                 Box::new(lines.into_iter().map(awaited))
             }
             Place::Printed => {

@@ -49,7 +49,8 @@ impl<'c> Case<'c> {
     fn places(&self, refused: &Refused<'_>, facts: &mut Vec<Fact>) {
         let Refused { role, index, text, .. } = *refused;
         if self.is_again(refused) {
-            let awaited = refused.awaited.as_ref().map(|line| format!(", where «{}» was expected", shown(&line.text)));
+            let awaited =
+                refused.awaited.as_ref().map(|line| format!(", where «{}» was expected", shown(&line.quoted)));
             let (who, where_to) = (self.subject(role), awaited.unwrap_or_default());
             let sent = self.sent_again(role, text).map(|sender| format!(" {} has sent it so.", self.subject(sender)));
             let say = format!("{who} printed «{}» a second time{where_to}.{}", shown(text), sent.unwrap_or_default());
@@ -65,7 +66,7 @@ impl<'c> Case<'c> {
             return;
         };
         let after = self.evidence.lanes[role].lines[index + 1..].iter().filter_map(|line| line.text());
-        let (said, late) = (shown(text), shown(&missed.text));
+        let (said, late) = (shown(text), shown(&missed.quoted));
         if after.into_iter().any(|line| self.is_line(role, missed.pattern, line)) {
             let say = format!("{} printed «{said}» before «{late}», which was to come first.", self.subject(role));
             facts.push(Fact::new("lines-swapped", say));
@@ -107,7 +108,7 @@ impl<'c> Case<'c> {
         // again does not.
         let again = self.is_again(refused);
         if let Some(awaited) = &refused.awaited {
-            let (said, expected) = shown_both(text, &awaited.text);
+            let (said, expected) = shown_both(text, &awaited.quoted);
             let how = if again { " a second time," } else { "" };
             facts
                 .push(Fact::new("wrong-line", format!("{who} printed «{said}»{how} where «{expected}» was expected.")));

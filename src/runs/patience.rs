@@ -22,6 +22,7 @@ use super::limit::Moment;
 use super::look::{Doing, Look};
 use super::{LOOK, Player};
 use crate::course::Condition;
+use crate::evidence::MAX_PRINTED;
 use crate::stillness::{Uncounted, Usage, usage};
 use crate::transcript::RoleId;
 
@@ -56,8 +57,9 @@ const IN_THE_KERNEL: u32 = 10;
 /// A peer may have touched so many pages for the first time and still be said to ask over and over.
 const FEW_FAULTS: u64 = 64;
 
-/// A peer may write this much to standard error, in bytes, without any other effect.
-const NOISE: u64 = 1 << 20;
+/// A peer may write this much to standard error, in bytes, without any other effect: twice what it may print, as
+/// standard error is for a trace of all that comes and goes.
+const NOISE: u64 = 2 * MAX_PRINTED as u64;
 
 /// The longest pause between two looks while all peers sleep.
 const LONG_LOOK: Duration = Duration::from_secs(1);
