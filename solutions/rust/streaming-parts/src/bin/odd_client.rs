@@ -100,6 +100,22 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
                 read_all(&mut stream).await?
             );
         }
+        "crowd" => {
+            for _ in 0..5 {
+                let mut bad = control.open_stream(server, PROTOCOL).await?;
+                send(&mut bad, &prefix(1 << 63)).await?;
+                read_all(&mut bad).await?;
+            }
+            println!("sent 5 bad requests");
+            let mut stuck = vec![stream];
+            for number in 0..5 {
+                let mut good = control.open_stream(server, PROTOCOL).await?;
+                send(&mut good, &framed(&format!("request {number}"))).await?;
+                println!("read {} parts", read_all(&mut good).await?);
+                stuck.push(control.open_stream(server, PROTOCOL).await?);
+            }
+            println!("{} streams have said nothing", stuck.len());
+        }
         "secret" => {
             let secret = PeerId::random().to_string();
             println!("will ask: {secret}");
@@ -132,6 +148,7 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
                 "endless" => vec![0x80; 32],
                 "torn" => framed(&long_request(30))[..20].to_vec(),
                 "not-text" => b"\x03a\xffb".to_vec(),
+                "torn-text" => prefix(30),
                 "torn-length" => prefix(300)[..1].to_vec(),
                 _ => return Err(format!("no such way: {how}").into()),
             };

@@ -84,6 +84,18 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
                 println!("sent a part of {length} bytes");
             }
         }
+        "bold" => {
+            // What a terminal would obey is text like any other.
+            send(&mut stream, &framed("\u{1b}[1mPart 0\u{1b}[0m\0")).await?;
+            println!("sent a part in bold");
+        }
+        "two" => {
+            send(&mut stream, &part_of(0)).await?;
+            println!("sent a part");
+            typed_number().await?;
+            println!("{}", peek(&mut stream));
+            send(&mut stream, &part_of(1)).await?;
+        }
         "secret" => {
             for _ in 0..2 {
                 let secret = PeerId::random().to_string();
@@ -119,6 +131,7 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
                 "wide" => prefix(1 << 16),
                 "endless" => vec![0x80; 32],
                 "torn" => framed(&long_part(30))[..20].to_vec(),
+                "torn-text" => prefix(30),
                 "torn-length" => prefix(300)[..1].to_vec(),
                 _ => return Err(format!("no such way: {how}").into()),
             };
