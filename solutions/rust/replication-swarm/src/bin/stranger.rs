@@ -5,7 +5,7 @@
 //! It announces itself under TOPIC, calls those whom it finds there, or PEER alone, and
 //! opens STREAMS streams to each. It takes the calls of others. If STREAMS is 0 it does
 //! not look for anybody; if it is `tease` it hangs up as soon as a stream is open. When `drop N` is typed it drops the Nth stream that it has
-//! opened. KEY is what it takes for the public key of the feed. Given
+//! opened; at `find` it looks and calls again. KEY is what it takes for the public key of the feed. Given
 //! the topic for that, it is an eavesdropper: it knows what every node of the DHT
 //! knows, and tries to read along with it.
 
@@ -125,6 +125,7 @@ async fn run(
                 _ => {}
             },
             line = typed.recv() => match line {
+                Some(Ok(line)) if line == "find" => dht.find(topic),
                 Some(Ok(line)) => drop_stream(&opened, &line)?,
                 Some(Err(_)) | None => break,
             },
