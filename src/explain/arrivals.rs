@@ -198,24 +198,7 @@ impl Case<'_> {
                 "Sending and receiving must not wait for each other: do both at once."
             };
             let (verb, them) = if unread == 1 { ("has", "it") } else { ("have", "them") };
-            let lines = &self.evidence.lanes[channel.to].lines;
-            let last = lines.last().and_then(Printed::text).filter(|_| channel.delivered() > u64::from(unread));
-            let why = match last {
-                // It read once, and a line from there is what it printed last.
-                Some(last)
-                    if channel
-                        .lines()
-                        .iter()
-                        .any(|(line, whole)| *whole && !line.is_empty() && last.ends_with(line)) =>
-                {
-                    format!(
-                        ". It read what came before, and «{}» was the last of that: has it stopped reading then, as if this \
-                     line or the time that passed were the end? Or is it waiting for something else?",
-                        shown(last)
-                    )
-                }
-                _ => ": it is waiting for something else.".to_owned(),
-            };
+            let why = self.why_unread(channel, unread);
             let say = format!(
                 "{} from {} {verb} arrived, but {} does not read {them}{why} {remedy}",
                 bytes(unread.into()),
@@ -224,6 +207,22 @@ impl Case<'_> {
             );
             facts.push(Fact::new("waits-in-turn", say));
         }
+    }
+
+    /// Why what has come is not read: a program that has read before may have stopped at the line that it printed
+    /// last.
+    fn why_unread(&self, channel: &Channel<'_>, unread: u32) -> String {
+        let last = self.evidence.lanes[channel.to].lines.last().and_then(Printed::text).unwrap_or_default();
+        let is_last = |line: &str| !line.is_empty() && last.ends_with(line);
+        let has_read = channel.delivered() > u64::from(unread);
+        if has_read && channel.lines().iter().any(|(line, whole)| *whole && is_last(line)) {
+            return format!(
+                ". It read what came before, and «{}» was the last of that: has it stopped reading then, as if this line \
+                 or the time that passed were the end? Or is it waiting for something else?",
+                shown(last)
+            );
+        }
+        ": it is waiting for something else.".to_owned()
     }
 
     /// Bytes that were typed and not read.
