@@ -422,6 +422,13 @@ const BUFFER: usize = 128 * 1024;
 #[cfg(unix)]
 const SEGMENT: u32 = 1448;
 
+/// What a link offers at a time to whoever sends to it, in bytes: far less than fits into its buffer. Many small
+/// segments take up more memory than they have bytes. If more was offered than there is memory for in the end, Linux
+/// drops whatever comes then, and with it the word that what was sent the other way has arrived: a peer that only
+/// writes would not get what it is to read. The system derives the most that it ever offers from the buffer that a
+/// socket has when it is connected.
+const WINDOW: u32 = 8 * 1024;
+
 /// So many dialers may wait to be taken in.
 const BACKLOG: u32 = 1024;
 
@@ -430,6 +437,7 @@ fn new_socket(target: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     #[cfg(unix)]
     let _ = socket2::SockRef::from(&socket).set_tcp_mss(SEGMENT);
+    let _ = socket.set_recv_buffer_size(WINDOW);
     Ok(socket)
 }
 

@@ -128,6 +128,13 @@ mod computes {
         assert!(said.contains("Your peer has computed for 1."), "{said}");
     }
 
+    /// Where a link offers more than it has memory for, Linux drops what says that a line has arrived. It happened
+    /// in one run of thirty.
+    #[test]
+    fn who_writes_much_in_small_pieces_hears_what_is_said() {
+        passes("writes-much");
+    }
+
     /// Each byte is an effect, so only what they use tells that nothing will ever be seen of it.
     #[test]
     fn who_talks_without_end_is_told_so() {

@@ -121,6 +121,23 @@ def echoes():
             connection.sendall(came)
 
 
+def writes_much(address):
+    """Writes in small pieces for as long as somebody takes them, and prints the lines that come."""
+    connection = dial(address)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def write():
+        try:
+            while True:
+                connection.sendall(b"x" * 999)
+        except OSError:
+            pass
+
+    threading.Thread(target=write, daemon=True).start()
+    for line in connection.makefile():
+        print(line.rstrip())
+
+
 def asks(address, seconds):
     """Sends a byte and waits for the answer, until it has used so much processor time."""
     connection = dial(address)
