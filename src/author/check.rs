@@ -291,7 +291,7 @@ impl Desk<'_> {
             Ok(files) => files,
             Err(why) => return Ok(Row::bad(check(), why)),
         };
-        let package = self.package(Party::You, &format!("mistake-{}", mistake.name), &files)?;
+        let package = self.package(Party::You, "mistake", &files)?;
         let start = Instant::now();
         let all = self.args.repeat;
         let until_failed = Selection { until_failed: true, ..times(all) };

@@ -64,9 +64,13 @@ impl Scratch {
     }
 }
 
-/// A folder with all packages of one version, and its place in the cache.
+/// A folder with all packages of one version, and its place in the cache. Versions that come one after the other
+/// may have the same name: a tool builds only what has changed, and what is built of one takes the place of the other.
 pub(super) fn package(dir: &Path, stage: &Stage, party: Party, name: &str, files: &[File]) -> Result<Package> {
     let root = dir.join("packages").join(name);
+    let paths: Vec<PathBuf> = files.iter().map(|(path, _)| root.join(path)).collect();
+    remove_others(&root.join(&stage.name), &paths)
+        .map_err(|error| Error::io("clear", &root.join(&stage.name), &error))?;
     write_files(&root, files)?;
     Ok(Package {
         party,
@@ -78,6 +82,22 @@ pub(super) fn package(dir: &Path, stage: &Stage, party: Party, name: &str, files
         cache: dir.join("cache"),
         colour: false,
     })
+}
+
+/// Removes what is below a folder and is none of these files: a version before had it, or wrote it when it was played.
+fn remove_others(dir: &Path, files: &[PathBuf]) -> std::io::Result<()> {
+    if !dir.is_dir() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() && !path.is_symlink() {
+            remove_others(&path, files)?;
+        } else if !files.contains(&path) {
+            std::fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Tells on one line what is being looked at.
