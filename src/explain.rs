@@ -16,19 +16,19 @@ mod misspelt;
 mod near;
 mod outcome;
 mod own;
+mod pairings;
 mod pieces;
 mod programs;
 mod refused;
 mod wire;
 mod words;
 
-use std::collections::BTreeSet;
-
 pub use crate::course::FACTS;
-use crate::course::{Condition, OF_SEVERAL_RUNS, Party, Scenario, Stage, Track};
+use crate::course::{Condition, Scenario, Stage, Track};
 use crate::evidence::Evidence;
 use crate::matcher::Captures;
-use crate::verdict::{Explanation, Failed, Failure, Outcome, Run};
+use crate::verdict::{Explanation, Failure};
+pub use pairings::compare_pairings;
 pub use words::{stderr_lines, told};
 
 /// Something that the evidence shows.
@@ -77,37 +77,6 @@ pub fn explain(case: &Case<'_>) -> Explanation {
             say: "What was printed is not what the transcript expects.".to_owned(),
             place,
         },
-    }
-}
-
-/// When your own two programs pass a scenario over every link, and each of them fails it with the
-/// reference every time, that is the reason, unless there is a more telling one: they agree with each other,
-/// but not with the protocol.
-pub fn compare_pairings(runs: &mut [Run]) {
-    /// What such a mistake looks like from inside one run.
-    const LOOKS_LIKE: [&str; 5] = ["waits-in-turn", "lost-bytes", "nothing-sent", "wrong-line", "exited-early"];
-    let rank = |id: &str| FACTS.iter().position(|fact| *fact == id).unwrap_or(0);
-    let alone = |run: &&Run| !run.id.pairing.0.contains(&Some(Party::Reference));
-    let story = |run: &Run| (run.id.scenario.clone(), run.id.repeat);
-    let played: BTreeSet<_> = runs.iter().filter(alone).map(story).collect();
-    let failed: BTreeSet<_> = runs.iter().filter(alone).filter(|run| !run.passed()).map(story).collect();
-    // Where one of them gets on with the reference, even once, it is no mistake that both make.
-    let with_both =
-        |run: &&Run| [Party::You, Party::Reference].iter().all(|party| run.id.pairing.0.contains(&Some(*party)));
-    let agreed: BTreeSet<_> = runs.iter().filter(with_both).filter(|run| run.passed()).map(story).collect();
-    for run in runs {
-        let story = story(run);
-        let Outcome::Failed(Failed { because, .. }) = &mut run.outcome else { continue };
-        let vague = rank(&because.id) > rank(OF_SEVERAL_RUNS) || LOOKS_LIKE.contains(&because.id.as_str());
-        if vague && played.contains(&story) && !failed.contains(&story) && !agreed.contains(&story) {
-            let seen = std::mem::take(&mut because.say);
-            because.id = OF_SEVERAL_RUNS.to_owned();
-            because.say = format!(
-                "Your two programs understand each other, but not the reference: with you on both sides this scenario \
-                 passes. Both make the same mistake, so that it cancels out. Compare what goes over the wire below with \
-                 what the lesson says about the protocol. (Here: {seen})"
-            );
-        }
     }
 }
 
