@@ -22,7 +22,7 @@ pub fn compare_pairings(runs: &mut [Run]) {
         let roles = yours(&run.id.pairing);
         let Outcome::Failed(Failed { because, .. }) = &mut run.outcome else { continue };
         let vague = rank(&because.id) > rank(OF_SEVERAL_RUNS) || LOOKS_LIKE.contains(&because.id.as_str());
-        if vague && told.passes_alone && !told.is_only(&roles) {
+        if vague && told.passes_alone == Some(true) && !told.is_only(&roles) {
             let seen = std::mem::take(&mut because.say);
             because.id = OF_SEVERAL_RUNS.to_owned();
             because.say = format!(
@@ -42,31 +42,93 @@ fn yours(pairing: &Pairing) -> BTreeSet<RoleId> {
 /// What the runs of one scenario in one repeat have come to, in all pairings and over all links.
 #[derive(Default)]
 struct Story {
-    /// There are runs without the reference, and all of them passed.
-    passes_alone: bool,
-    failed_alone: bool,
+    /// Have all runs without the reference passed? `None` where there are none.
+    passes_alone: Option<bool>,
     /// The roles of the learner, where all are.
     roles: BTreeSet<RoleId>,
-    /// Which of them, alone in the learner's hands, have passed and failed.
-    passed: BTreeSet<RoleId>,
-    failed: BTreeSet<RoleId>,
+    /// Have all runs passed in which this one alone is the learner's?
+    gets_on: BTreeMap<RoleId, bool>,
 }
 
 impl Story {
     fn add(&mut self, run: &Run) {
         let yours = yours(&run.id.pairing);
         if !run.id.pairing.0.contains(&Some(Party::Reference)) {
-            self.failed_alone |= !run.passed();
-            self.passes_alone = !self.failed_alone;
+            self.passes_alone = Some(self.passes_alone.unwrap_or(true) && run.passed());
             self.roles.extend(yours);
-        } else if yours.len() == 1 {
-            if run.passed() { self.passed.extend(yours) } else { self.failed.extend(yours) }
+        } else if let (Some(role), 1) = (yours.first(), yours.len()) {
+            *self.gets_on.entry(*role).or_insert(true) &= run.passed();
         }
     }
 
     /// Have all roles but these been seen to get on with the reference?
     fn is_only(&self, roles: &BTreeSet<RoleId>) -> bool {
         let mut others = self.roles.difference(roles).peekable();
-        others.peek().is_some() && others.all(|role| self.passed.contains(role) && !self.failed.contains(role))
+        others.peek().is_some() && others.all(|role| self.gets_on.get(role) == Some(&true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::course::Condition;
+    use crate::evidence::Evidence;
+    use crate::verdict::{Explanation, Failure, RunId};
+
+    /// A run of two roles: who plays each (`you`, `reference` or `stage`), and the reason if it fails.
+    fn run(players: [Party; 2], reason: Option<&str>) -> Run {
+        let because = |id: &str| Explanation { id: id.to_owned(), say: "This was seen.".to_owned(), place: None };
+        let failed = |id| Failed { how: Failure::Stuck, awaited: Vec::new(), phase: 0, because: because(id) };
+        Run {
+            id: RunId {
+                scenario: "meeting".to_owned(),
+                pairing: Pairing(players.map(Some).to_vec()),
+                condition: Condition::Clear,
+                which: None,
+                repeat: 0,
+                seed: 1,
+            },
+            outcome: reason.map_or(Outcome::Passed, |id| Outcome::Failed(failed(id))),
+            evidence: Evidence::default(),
+            captures: Vec::new(),
+            trace: None,
+        }
+    }
+
+    const BOTH: [Party; 2] = [Party::You, Party::You];
+    const FIRST: [Party; 2] = [Party::You, Party::Reference];
+    const SECOND: [Party; 2] = [Party::Reference, Party::You];
+
+    /// The reasons of the failed ones among some runs, after they were compared.
+    fn compared(mut runs: Vec<Run>) -> Vec<String> {
+        compare_pairings(&mut runs);
+        runs.iter().filter_map(Run::failure).map(|failed| failed.because.id.clone()).collect()
+    }
+
+    #[test]
+    fn both_fail_with_the_reference_and_not_with_each_other() {
+        let runs = [run(BOTH, None), run(FIRST, Some("wrong-line")), run(SECOND, Some("missing-line"))];
+        assert_eq!(compared(runs.to_vec()), [OF_SEVERAL_RUNS, OF_SEVERAL_RUNS]);
+        // The other one was not played: it may be wrong as well.
+        assert_eq!(compared(runs[..2].to_vec()), [OF_SEVERAL_RUNS]);
+    }
+
+    #[test]
+    fn one_of_them_is_wrong_and_the_other_is_not() {
+        let runs = [run(BOTH, None), run(FIRST, None), run(SECOND, Some("wrong-line"))];
+        assert_eq!(compared(runs.to_vec()), ["wrong-line"]);
+        // Once is enough to see that the first one does not get on, either.
+        let again = [&runs[..], &[run(FIRST, Some("wrong-line"))]].concat();
+        assert_eq!(compared(again), [OF_SEVERAL_RUNS, OF_SEVERAL_RUNS]);
+    }
+
+    #[test]
+    fn they_fail_with_each_other_too_or_something_more_telling_was_seen() {
+        let runs = [run(BOTH, Some("wrong-line")), run(FIRST, Some("wrong-line")), run(SECOND, Some("wrong-line"))];
+        assert_eq!(compared(runs.to_vec()), ["wrong-line"; 3]);
+        let runs = [run(BOTH, None), run(FIRST, Some("letter-case")), run(SECOND, Some("panicked"))];
+        assert_eq!(compared(runs.to_vec()), ["letter-case", "panicked"]);
+        // Nobody has seen them pass with each other.
+        assert_eq!(compared(vec![run(FIRST, Some("wrong-line")), run(SECOND, Some("wrong-line"))]), ["wrong-line"; 2]);
     }
 }
