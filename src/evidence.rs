@@ -145,6 +145,9 @@ pub struct Connection {
 /// a scenario can give fits in a few times.
 pub const MAX_PRINTED: usize = 4 << 20;
 
+/// And twice as much to standard error while nothing else happens, as that is for a trace of all that comes and goes.
+pub const MAX_NOISE: usize = 2 * MAX_PRINTED;
+
 /// And so many lines: each takes room of its own.
 pub const MAX_PRINTED_LINES: usize = 10_000;
 

@@ -99,6 +99,11 @@ impl Case<'_> {
         facts
     }
 
+    /// The run was ended while programs were at work: what they have not done, they may be about to do.
+    fn is_at_work(&self) -> bool {
+        matches!(self.failure, Failure::TimeLimit(_) | Failure::Livelock)
+    }
+
     /// The run failed because something did not happen.
     fn hangs(&self) -> bool {
         matches!(

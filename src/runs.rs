@@ -217,7 +217,7 @@ impl<'c> Player<'c> {
             start: Instant::now(),
             limit: Rc::new(Limit::new(plan.scenario.limit)),
             patience: Patience::default(),
-            unseen: Unseen::default(),
+            unseen: Unseen::new(transcript.roles.len(), 0),
             order: plan.id.order().map(|number| Order::new(number, plan.id.seed)),
             taken: 0,
             ticks: Arc::default(),
@@ -453,7 +453,6 @@ impl<'c> Player<'c> {
     /// Waits until a peer does something, or nobody ever will.
     async fn next_event(&mut self) -> Result<(), Failure> {
         self.begin_to_wait();
-        self.begin_to_watch();
         loop {
             tokio::select! {
                 biased;
@@ -466,9 +465,7 @@ impl<'c> Player<'c> {
                     Judgement::Release => self.release(),
                     Judgement::Stuck => return Err(Failure::Stuck),
                     Judgement::Restless => return Err(Failure::Restless),
-                    Judgement::Spins(role) => return Err(Failure::Spinning(role)),
-                    Judgement::Noisy(role) => return Err(Failure::Noisy(role)),
-                    Judgement::Livelock => return Err(Failure::Livelock),
+                    Judgement::Fails(failure) => return Err(failure),
                 }
             }
         }

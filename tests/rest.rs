@@ -135,6 +135,14 @@ mod computes {
         passes("writes-much");
     }
 
+    /// No byte moves: that is no talk, however short the limit is and whoever wakes meanwhile.
+    #[test]
+    fn who_computes_does_not_talk() {
+        passes("computes-within-a-short-limit");
+        let (_, said) = fails("spins-beside-a-clock", "spinning");
+        assert!(said.contains("Your peer has computed for"), "{said}");
+    }
+
     /// Each byte is an effect, so only what they use tells that nothing will ever be seen of it.
     #[test]
     fn who_talks_without_end_is_told_so() {

@@ -6,7 +6,6 @@ use super::words::{bytes, shown};
 use super::{Case, Fact};
 use crate::evidence::{Printed, Typed};
 use crate::transcript::RoleId;
-use crate::verdict::Failure;
 
 impl Case<'_> {
     /// For each awaited line: where did it get lost?
@@ -19,7 +18,7 @@ impl Case<'_> {
             }
         }
         // What a program that is not at rest has not read, it may be about to read.
-        if !matches!(self.failure, Failure::TimeLimit(_) | Failure::Livelock) {
+        if !self.is_at_work() {
             self.unread(&channels, facts);
             self.unread_input(facts);
         }
@@ -78,7 +77,7 @@ impl Case<'_> {
         // Of a long line only the first bytes are kept, and its length counts.
         let counted = channel.last() == Some(b'\n')
             && typed.is_some_and(|typed| short.is_none() && channel.has_begun(&typed.text));
-        let quiet = !matches!(self.failure, Failure::TimeLimit(_) | Failure::Livelock);
+        let quiet = !self.is_at_work();
         let is_read = quiet && channel.unread() == Some(0) && channel.is_read();
         (is_read && (on_the_wire || counted)).then(|| self.lost(awaited, channel))
     }

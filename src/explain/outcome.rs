@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::wire::Channel;
 use super::words::{bytes, shown};
 use super::{Case, Fact};
-use crate::evidence::{MAX_PRINTED, MAX_PRINTED_LINES};
+use crate::evidence::{MAX_NOISE, MAX_PRINTED, MAX_PRINTED_LINES};
 use crate::pattern::escape;
 use crate::transcript::RoleId;
 use crate::verdict::Failure;
@@ -77,8 +77,9 @@ impl Case<'_> {
             Failure::Noisy(role) => Fact::new(
                 "flood",
                 format!(
-                    "{} wrote more than 8 MiB to standard error while nothing else happened: the run was ended. {}",
+                    "{} wrote more than {} MiB to standard error while nothing else happened: the run was ended. {}",
                     self.subject(*role),
+                    MAX_NOISE >> 20,
                     self.endless(*role)
                 ),
             ),

@@ -4,50 +4,58 @@
 //! something. What tells them from peers with a lot to say is what they use: a right program has shown something,
 //! or has ended, long before.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Player;
+use super::patience::COMPUTING;
 use crate::stillness::{Usage, usage};
 
-/// A peer that shows nothing has one part in this many of the time limit, in processor time.
+/// A peer that talks and shows nothing has one part in this many of the time limit, in processor time; and never
+/// less than one that computes.
 const PART: u32 = 4;
-
-/// Once a peer has used one part in this many of the time limit, whoever plays other runs beside is told.
-const TELLING_PART: u32 = 10;
 
 /// What peers have used is looked at after this time, and then again and again.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// What peers have used since something was last to be seen.
-#[derive(Default)]
+/// What peers have used since something was last to be seen, or no byte moved between two looks.
 pub(super) struct Unseen {
-    next: Option<Instant>,
+    next: Instant,
+    /// How much the links had seen at the last look.
+    ticks: u64,
     /// For each role, at the first look.
     before: Vec<Option<Usage>>,
 }
 
-impl Player<'_> {
-    /// Something was to be seen, a line or an end, or the runner has done something.
-    pub(super) fn begin_to_watch(&mut self) {
-        self.unseen = Unseen { next: Some(Instant::now() + PAUSE), before: vec![None; self.peers.len()] };
+impl Unseen {
+    pub(super) fn new(roles: usize, ticks: u64) -> Unseen {
+        Unseen { next: Instant::now() + PAUSE, ticks, before: vec![None; roles] }
     }
+}
 
-    /// Has a peer used so much of its processor that nothing is going to be seen any more?
+impl Player<'_> {
+    /// Has a peer talked for so much of its processor time that nothing is going to be seen any more?
     pub(super) fn is_livelocked(&mut self) -> bool {
-        let now = Instant::now();
-        if self.unseen.next.is_none_or(|next| now < next) {
+        if Instant::now() < self.unseen.next {
             return false;
         }
-        self.unseen.next = Some(now + PAUSE);
-        let limit = Duration::from_secs(self.plan.scenario.limit);
+        let ticks = self.ticks.load(Ordering::Relaxed);
+        if ticks == self.unseen.ticks {
+            // Whoever uses a processor now does not talk.
+            self.unseen = Unseen::new(self.peers.len(), ticks);
+            return false;
+        }
+        (self.unseen.next, self.unseen.ticks) = (Instant::now() + PAUSE, ticks);
         let mut most = Duration::ZERO;
         for (before, peer) in self.unseen.before.iter_mut().zip(&self.peers) {
             let Some(used) = peer.as_ref().and_then(|(peer, _)| usage(peer.id)) else { continue };
             most = most.max(used.since(before.get_or_insert(used)).total());
         }
-        if most >= limit / TELLING_PART {
+        let enough = (Duration::from_secs(self.plan.scenario.limit) / PART).max(COMPUTING);
+        // Whoever plays other runs beside is told in time.
+        if most >= enough / 2 {
             (self.computing)();
         }
-        most >= limit / PART
+        most >= enough
     }
 }

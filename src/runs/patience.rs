@@ -19,12 +19,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::limit::Moment;
+use super::livelock::Unseen;
 use super::look::{Doing, Look};
 use super::{LOOK, Player};
 use crate::course::Condition;
-use crate::evidence::MAX_PRINTED;
+use crate::evidence::MAX_NOISE;
 use crate::stillness::{Uncounted, Usage, usage};
 use crate::transcript::RoleId;
+use crate::verdict::Failure;
 
 /// A peer must be seen asleep this many times in a row, in the same sleep, before it counts as asleep for
 /// good: a run is called stuck for it.
@@ -42,7 +44,7 @@ const SOON: Duration = Duration::from_millis(700);
 
 /// A peer that computes to no effect has this much processor time: a program may have a hash to make, or
 /// a key.
-const COMPUTING: Duration = Duration::from_millis(1500);
+pub(super) const COMPUTING: Duration = Duration::from_millis(1500);
 
 /// A peer that was told that nothing more will come, and then spends its time in the kernel, moves no byte and
 /// touches no new memory, reads the end over and over. It has this much processor time.
@@ -56,10 +58,6 @@ const IN_THE_KERNEL: u32 = 10;
 
 /// A peer may have touched so many pages for the first time and still be said to ask over and over.
 const FEW_FAULTS: u64 = 64;
-
-/// A peer may write this much to standard error, in bytes, without any other effect: twice what it may print, as
-/// standard error is for a trace of all that comes and goes.
-const NOISE: u64 = 2 * MAX_PRINTED as u64;
 
 /// The longest pause between two looks while all peers sleep.
 const LONG_LOOK: Duration = Duration::from_secs(1);
@@ -77,11 +75,8 @@ pub(super) enum Judgement {
     Stuck,
     /// Peers wake, and nothing comes of it.
     Restless,
-    Spins(RoleId),
-    /// A peer writes to standard error without end.
-    Noisy(RoleId),
-    /// Peers talk to each other without end, and nothing is to be seen of it.
-    Livelock,
+    /// A peer goes on with something of which nothing comes, whatever is waited for.
+    Fails(Failure),
 }
 
 /// What has been seen since the last effect.
@@ -137,8 +132,15 @@ impl Habit {
 }
 
 impl Player<'_> {
-    /// Something has happened, or is about to: whatever was seen so far counts no more.
+    /// Something was to be seen, a line or an end, or the runner has done something, or is about to: whatever was
+    /// seen so far counts no more.
     pub(super) fn begin_to_wait(&mut self) {
+        self.unseen = Unseen::new(self.peers.len(), self.ticks.load(Ordering::Relaxed));
+        self.saw_effect();
+    }
+
+    /// Something has come of what the peers do, if only bytes.
+    fn saw_effect(&mut self) {
         let habits = vec![Habit::default(); self.peers.len()];
         let pause = self.first_pause();
         self.patience = Patience { pause, effects: self.effects(), habits, ..Patience::default() };
@@ -164,7 +166,7 @@ impl Player<'_> {
     pub(super) fn consider(&mut self) -> (Look, Judgement) {
         let look = self.look();
         if self.effects() != self.patience.effects {
-            self.begin_to_wait();
+            self.saw_effect();
         }
         let slow = self.patience.pause >= LOOK.1;
         self.patience.pause = (self.patience.pause * 2).min(LOOK.1);
@@ -174,7 +176,7 @@ impl Player<'_> {
             Look::Quiet { peers, .. } => self.judge(peers, slow, &look),
         };
         if matches!(judgement, Judgement::Wait | Judgement::Release) && self.is_livelocked() {
-            return (look, Judgement::Livelock);
+            return (look, Judgement::Fails(Failure::Livelock));
         }
         (look, judgement)
     }
@@ -198,7 +200,7 @@ impl Player<'_> {
             self.measure();
         }
         if let Some(role) = self.noisy() {
-            return Judgement::Noisy(role);
+            return Judgement::Fails(Failure::Noisy(role));
         }
         let judgement = self.verdict(peers, look);
         if judgement == Judgement::Wait && self.is_quiet_past_the_links() {
@@ -234,7 +236,7 @@ impl Player<'_> {
         let now = self.uncounted().unwrap_or(Uncounted { moving: true, traffic: 0 });
         let pause = self.patience.pause;
         if before.is_some_and(|(_, before)| before.traffic != now.traffic) {
-            self.begin_to_wait();
+            self.saw_effect();
             self.patience.pause = pause;
             for (habit, doing) in self.patience.habits.iter_mut().zip(peers) {
                 doing.iter().for_each(|doing| habit.saw(*doing));
@@ -270,7 +272,11 @@ impl Player<'_> {
         let noise = |(habit, peer): (&Habit, &Option<(crate::process::Peer, _)>)| {
             Some(peer.as_ref()?.0.noise().saturating_sub(habit.before?.1))
         };
-        self.patience.habits.iter().zip(&self.peers).position(|pair| noise(pair).is_some_and(|noise| noise >= NOISE))
+        self.patience
+            .habits
+            .iter()
+            .zip(&self.peers)
+            .position(|pair| noise(pair).is_some_and(|noise| noise >= MAX_NOISE as u64))
     }
 
     /// Is there still anybody who may do something?
@@ -302,7 +308,7 @@ impl Player<'_> {
             }
         }
         match spins {
-            Some(role) => Judgement::Spins(role),
+            Some(role) => Judgement::Fails(Failure::Spinning(role)),
             None if look.is_at_rest() && self.is_quiet_past_the_links() => Judgement::Restless,
             None => Judgement::Wait,
         }

@@ -38,22 +38,18 @@ impl Player<'_> {
     /// in more looks.
     pub(super) async fn until(&mut self, until: Until, wanted: fn(&Self) -> bool) -> Result<(), Failure> {
         self.begin_to_wait();
-        self.begin_to_watch();
         loop {
             let taken = self.taken;
             self.take_waiting()?;
             if self.taken != taken {
                 self.begin_to_wait();
-                self.begin_to_watch();
             }
             tokio::time::sleep(self.patience.pause).await;
             let (look, judgement) = self.consider();
             match judgement {
                 Judgement::Release if matches!(look, Look::Blind) => return Ok(()),
                 Judgement::Release if until == Until::Still => self.release(),
-                Judgement::Spins(role) => return Err(Failure::Spinning(role)),
-                Judgement::Noisy(role) => return Err(Failure::Noisy(role)),
-                Judgement::Livelock => return Err(Failure::Livelock),
+                Judgement::Fails(failure) => return Err(failure),
                 Judgement::Release | Judgement::Wait | Judgement::Stuck | Judgement::Restless => {}
             }
             let held = look.is_holding() && until == Until::Still;

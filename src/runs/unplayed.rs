@@ -51,8 +51,8 @@ pub(super) fn reason(
         return Some(unplayed);
     }
     seen.failure.as_ref()?;
-    let connections = seen.evidence.links.iter().map(|link| link.connections.len()).sum();
-    if !ports::are_many(connections) && ports::are_used_up() {
+    let connections = || seen.evidence.links.iter().map(|link| link.connections.len()).sum();
+    if ports::are_used_up() && !ports::are_many(connections()) {
         return Some(unplayed(Fault::Ports, "A program may get no port here.".to_owned()));
     }
     let temporary = std::env::temp_dir();

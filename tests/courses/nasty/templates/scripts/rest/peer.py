@@ -169,7 +169,7 @@ def spins():
 
 def is_noisy():
     for number in range(16):
-        for _ in range(256):
+        for _ in range(1024):
             os.write(2, b"!" * 1023 + b"\n")
         time.sleep(0.05)
         print(number)
