@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::course::{Party, Track, fill_words};
+use crate::course::{Party, Track, fill_words, names_role};
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::machine::room::Before;
@@ -105,6 +105,15 @@ impl Package {
 
     fn env(&self, track: &Track) -> BTreeMap<String, String> {
         track.env.iter().map(|(key, value)| (key.clone(), self.fill(value, ""))).collect()
+    }
+
+    /// The command that builds it: what names the role stands in it once for each.
+    fn build_command(&self, track: &Track) -> Vec<String> {
+        let fill = |word: &String| match names_role(word) {
+            true => self.roles.iter().map(|role| self.fill(word, role)).collect(),
+            false => vec![self.fill(word, "")],
+        };
+        track.build.iter().flat_map(fill).collect()
     }
 
     /// The command that lists the mutants of the package.
@@ -218,7 +227,7 @@ impl Package {
     }
 
     async fn run_tool(&self, track: &Track, line: &mut dyn FnMut(&str)) -> Result<(bool, String)> {
-        let command: Vec<String> = track.build.iter().map(|word| self.fill(word, "")).collect();
+        let command = self.build_command(track);
         let fail = |what: &str, error: std::io::Error| {
             Error::new(format!("cannot {what} `{}`", command.join(" "))).because(error)
         };
@@ -292,7 +301,7 @@ impl Package {
     /// All that a build depends on, with a hash of each: the command, and the files of all
     /// packages, because one may use another.
     fn sources(&self, track: &Track) -> Result<Sources> {
-        let command: Vec<String> = track.build.iter().map(|word| self.fill(word, "")).collect();
+        let command = self.build_command(track);
         let (mut sources, mut seen) = (Sources::of(&(command, &track.env)), BTreeSet::new());
         // First those that have to be there: that one is not is to be told.
         let needed = std::iter::once(&self.stage).chain(&track.shared).map(|package| self.root.join(package));
