@@ -2,7 +2,10 @@
 //!
 //! Only what belongs to the course is taken: a `target/` that an editor left beside a template
 //! must not end up in the binary.
+//!
+//! In the published crate a learner's `Cargo.toml` has another name, see `scripts/package`.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::{env, fs, io};
 
@@ -23,6 +26,8 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let name = entry.file_name();
+        let published = name == "Cargo.toml.packaged";
+        let name = if published { OsString::from("Cargo.toml") } else { name };
         if name == "target" || name == ".workshop" || name.to_string_lossy().ends_with(".orig") {
             continue;
         }

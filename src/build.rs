@@ -17,14 +17,15 @@ use std::time::{Duration, Instant};
 use crate::course::{Party, Track, fill_words, names_role};
 use crate::error::{Error, Result};
 use crate::fault::Fault;
+use crate::files::remove_file;
+use crate::hash::stable_hash;
 use crate::machine::room::Before;
 use crate::machine::{is_noexec, unplayed};
 use crate::process::{Group, LEAK_GRACE, PeerCommand};
-use crate::progress::remove_file;
 use crate::runs::Programs;
 
 use lines::{Line, Lines};
-use sources::{Sources, Tried, hash_of};
+use sources::{Sources, Tried};
 
 /// What is built, and where it goes.
 #[derive(Debug, Clone)]
@@ -83,7 +84,7 @@ impl Package {
     /// The `{number}` of a [`Track`]'s command: the same for the same folder, and hardly ever for
     /// another (one in a thousand million).
     fn number(&self) -> u64 {
-        256 + hash_of(&self.root) % 1_000_000_000
+        256 + stable_hash(&self.root) % 1_000_000_000
     }
 
     fn fill(&self, text: &str, role: &str) -> String {

@@ -15,11 +15,11 @@ mod shown;
 mod stage;
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::hash::stable_hash;
 use crate::pattern::Pattern;
 use crate::transcript::Transcript;
 use crate::yaml::Source;
@@ -412,12 +412,11 @@ impl Course {
 
     /// A mark of all commands that the course has run: another one when they are others.
     pub fn commands(&self) -> String {
-        let mut hash = DefaultHasher::new();
-        for (name, track) in &self.tracks {
+        let commands = self.tracks.iter().map(|(name, track)| {
             let checks: Vec<_> = track.checks.iter().map(|check| &check.run).collect();
-            (name, &track.build, &track.run, &track.env, checks).hash(&mut hash);
-        }
-        format!("{:016x}", hash.finish())
+            (name, &track.build, &track.run, &track.env, checks)
+        });
+        format!("{:016x}", stable_hash(&commands.collect::<Vec<_>>()))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::course::{Party, Stage};
+use crate::trace::Trace;
 use crate::verdict::{Run, StageVerdict};
 
 /// Something that a reader may want to know of.
@@ -56,6 +57,8 @@ pub enum Event<'e> {
     RunOver {
         /// Its verdict.
         run: &'e Run,
+        /// Its story, for pictures; a run that passes again, or could not be played, has none.
+        trace: Option<&'e Trace>,
         /// How many are over now.
         done: usize,
         /// Of how many.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::progress::write_at_once;
+use crate::files::replace_unsynced;
 use crate::trace::Trace;
 
 /// The version of the format. What is of another one is of no use, and made anew by a verify.
@@ -40,7 +40,7 @@ impl Last {
         let folder = dot.join("last");
         fs::create_dir_all(&folder).map_err(|error| Error::io("make", &folder, &error))?;
         let text = serde_json::to_vec(self).map_err(|error| Error::new("a run can't be kept").because(error))?;
-        write_at_once(&folder.join(format!("{}.json", self.stage)), &text)
+        replace_unsynced(&folder.join(format!("{}.json", self.stage)), &text)
     }
 
     /// Reads what was kept of a stage.

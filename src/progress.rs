@@ -1,18 +1,16 @@
 //! What a learner has done so far: `.workshop/state.json`.
 //!
-//! Keyed by the names of stages. Written beside the old file, synced, and renamed over it: who
-//! is killed at any moment leaves either the old state or the new one. Changes are made under a
-//! lock, so that two commands at once lose nothing.
+//! Keyed by the names of stages. The file is replaced as a whole, and changed under a lock: a command
+//! that is killed leaves the old state or the new one, and two commands at once lose nothing.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::fault::Fault;
+use crate::files::{Lock, replace};
 
 /// The version of the format; a newer one is refused, and left alone.
 const FORMAT: u32 = 1;
@@ -199,7 +197,7 @@ impl State {
         let mut text = serde_json::to_string_pretty(self)
             .map_err(|error| Error::new("the state can't be written as JSON").because(error))?;
         text.push('\n');
-        write_whole(&path, text.as_bytes())
+        replace(&path, text.as_bytes())
     }
 
     /// Changes the state under the lock.
@@ -215,109 +213,5 @@ impl State {
             state.save(dir)?;
         }
         Ok(state)
-    }
-}
-
-/// Writes a file beside its place, syncs it, and renames it into place.
-///
-/// # Errors
-/// It can't be written; an old file is left as it was.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let fail = |error: std::io::Error| Error::io("write", path, &error);
-    let file = write_beside(path, bytes)?;
-    file.as_file().sync_all().map_err(fail)?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    // The rename itself is safe once the folder is.
-    #[cfg(unix)]
-    File::open(path.parent().unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all()).map_err(fail)?;
-    Ok(())
-}
-
-/// The same for a file that can be made again: who reads it finds it whole, but it may not outlive
-/// a machine that loses its power.
-///
-/// # Errors
-/// See [`write_whole`].
-pub fn write_at_once(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_beside(path, bytes)?.persist(path).map_err(|error| Error::io("write", path, &error.error))?;
-    Ok(())
-}
-
-/// Removes a file, if it is there.
-///
-/// # Errors
-/// It can't be removed.
-pub fn remove_file(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, &error)),
-        _ => Ok(()),
-    }
-}
-
-fn write_beside(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
-    let fail = |error: std::io::Error| Error::io("write", path, &error);
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(dir).map_err(fail)?;
-    // Who could read the old file can read the new one.
-    if let Ok(old) = fs::metadata(path) {
-        file.as_file().set_permissions(old.permissions()).map_err(fail)?;
-    }
-    file.write_all(bytes).map_err(fail)?;
-    Ok(file)
-}
-
-/// A lock that one process has at a time, from [`Lock::take`] until it is dropped, whatever ends
-/// the process.
-pub struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File);
-
-impl Lock {
-    /// Takes the lock `name` in a folder; `busy` is called when there is a wait.
-    ///
-    /// # Errors
-    /// The file can't be opened or locked.
-    pub fn take(dir: &Path, name: &str, busy: impl FnOnce()) -> Result<Lock> {
-        if let Some(lock) = Lock::try_take(dir, name)? {
-            return Ok(lock);
-        }
-        busy();
-        let (path, file) = Lock::file(dir, name)?;
-        file.lock().map_err(|error| Error::io("lock", &path, &error))?;
-        Ok(Lock(file))
-    }
-
-    /// The same for those who may be called off while they wait: whoever does not wait any more
-    /// does not get it.
-    ///
-    /// # Errors
-    /// The file can't be opened or locked.
-    pub async fn when_free(dir: &Path, name: &'static str) -> Result<Lock> {
-        let (taken, lock) = tokio::sync::oneshot::channel();
-        let dir = dir.to_owned();
-        // The wait for a file's lock can't be called off: it has a thread of its own, which gives
-        // back what nobody wants any more.
-        std::thread::Builder::new().spawn(move || taken.send(Lock::take(&dir, name, || {}))).map_err(|error| {
-            Error::new(format!("nobody can wait for {name}")).because(error).help(Fault::Processes.help())
-        })?;
-        lock.await.unwrap_or_else(|_| Err(Error::new(format!("the wait for {name} was broken off"))))
-    }
-
-    /// Takes the lock, unless another process has it.
-    ///
-    /// # Errors
-    /// The file can't be opened or locked.
-    pub fn try_take(dir: &Path, name: &str) -> Result<Option<Lock>> {
-        let (path, file) = Lock::file(dir, name)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Lock(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(Error::io("lock", &path, &error)),
-        }
-    }
-
-    fn file(dir: &Path, name: &str) -> Result<(PathBuf, File)> {
-        let path = dir.join(name);
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(|error| Error::io("lock", &path, &error))?;
-        Ok((path, file))
     }
 }

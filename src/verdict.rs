@@ -9,7 +9,6 @@ use crate::course::{Condition, Pairing, Rule, Scenario, Stage};
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::matcher::{Captures, Ending};
-use crate::trace::Trace;
 use crate::transcript::RoleId;
 
 /// Which run: one scenario × pairing × condition, the `repeat`-th time.
@@ -69,8 +68,6 @@ pub struct Run {
     pub evidence: Evidence,
     /// What was captured, as each role of the transcript knows it.
     pub captures: Vec<Captures>,
-    /// Its story, for pictures; of a run that passed only where it is its first repeat.
-    pub trace: Option<Trace>,
 }
 
 impl Run {

@@ -28,7 +28,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::assets::{Catalog, File, Origin};
 use crate::course::{Party, Track};
 use crate::error::{Error, Result};
-use crate::progress::{State, remove_file, write_at_once};
+use crate::files::{remove_file, replace_unsynced};
+use crate::progress::State;
 
 pub use making::{Making, is_free};
 pub use merge::{Action, Mine, decide};
@@ -259,7 +260,7 @@ fn remove_former(dir: &Path, files: &[File]) -> Result<()> {
         return Ok(());
     }
     before.lines().filter(|name| !names.contains(name)).try_for_each(|former| remove_file(&dir.join(former)))?;
-    write_at_once(&list, now.as_bytes())
+    replace_unsynced(&list, now.as_bytes())
 }
 
 /// Writes files below a folder; those that are as they should be are left alone, so that a build

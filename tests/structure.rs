@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const VOCABULARY: [&str; 13] = [
+const VOCABULARY: [&str; 14] = [
     "error",
+    "hash",
     "yaml",
     "course",
     "pattern",
@@ -18,8 +19,21 @@ const VOCABULARY: [&str; 13] = [
     "event",
     "lib",
 ];
-const MACHINERY: [&str; 11] =
-    ["assets", "workspace", "progress", "last", "build", "machine", "process", "stillness", "link", "runs", "saves"];
+const MACHINERY: [&str; 13] = [
+    "files",
+    "runtime",
+    "assets",
+    "workspace",
+    "progress",
+    "last",
+    "build",
+    "machine",
+    "process",
+    "stillness",
+    "link",
+    "runs",
+    "saves",
+];
 const PRESENTATION: [&str; 3] = ["report", "watch", "serve"];
 const ASSEMBLY: [&str; 4] = ["verify", "author", "cli", "commands"];
 

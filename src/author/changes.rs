@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::assets::File;
 use crate::error::{Error, Result};
-use crate::progress::write_whole;
+use crate::files::replace;
 use crate::workspace::write_files;
 
 /// Changes of a course that are ready to be made; paths are below the course's folder.
@@ -72,7 +72,7 @@ impl Undo {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(Error::io("read", file, &error)),
         };
-        write_whole(file, bytes)?;
+        replace(file, bytes)?;
         self.replaced.push((file.to_owned(), old));
         Ok(())
     }
@@ -82,7 +82,7 @@ impl Drop for Undo {
     fn drop(&mut self) {
         for (file, old) in self.replaced.iter().rev() {
             let _ = match old {
-                Some(bytes) => write_whole(file, bytes),
+                Some(bytes) => replace(file, bytes),
                 None => fs::remove_file(file).map_err(|error| Error::io("remove", file, &error)),
             };
         }

@@ -21,9 +21,9 @@ use super::{languages, patch};
 use crate::assets::{Catalog, File};
 use crate::build::{Built, Outcome, Package};
 use crate::cli::CheckArgs;
-use crate::commands::block_on;
 use crate::course::{FACTS, Mistake, Party, Scenario, Stage, Track};
 use crate::error::{Error, Result, suggest};
+use crate::runtime::block_on;
 use crate::verdict::{Failed, Run, StageVerdict};
 use crate::verify::{Selection, new_seed};
 

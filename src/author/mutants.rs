@@ -21,10 +21,10 @@ use super::tables::Tables;
 use crate::assets::Catalog;
 use crate::build::{Built, Package};
 use crate::cli::{MutantsArgs, Shard};
-use crate::commands::block_on;
 use crate::course::{Party, Stage, Track};
 use crate::error::{Error, Result};
 use crate::report;
+use crate::runtime::block_on;
 use crate::verify::{Selection, new_seed};
 
 /// Plays the mutants of the stages that were asked for, and shows what became of them. False when one survives

@@ -27,12 +27,12 @@ use super::scratch::{Scratch, package};
 use crate::assets::Catalog;
 use crate::build::{Built, Outcome, Package};
 use crate::cli::RecordArgs;
-use crate::commands::block_on;
 use crate::course::{Party, Stage, Track};
 use crate::error::{Error, Result};
 use crate::event::Silent;
-use crate::progress::write_whole;
+use crate::files::replace;
 use crate::report;
+use crate::runtime::block_on;
 use crate::verify::{Selection, Verified, new_seed, verify};
 
 /// Plays the solution of a stage, and writes what it shows into the stage's transcripts. False when
@@ -106,7 +106,7 @@ fn decide(args: &RecordArgs, file: &Path, old: &str, new: &str) -> Result<bool> 
         return Err(Error::new(format!("{} was changed in the meantime: nothing is written", file.display()))
             .help("record again"));
     }
-    write_whole(&file, new.as_bytes())?;
+    replace(&file, new.as_bytes())?;
     report::print(&format!(
         "{} {} is written\n  `workshop author check {}` holds the stage to the rules\n",
         "✓".green(),
@@ -183,7 +183,9 @@ impl Recording<'_> {
             let scenario = &self.stage.scenarios[*index].name;
             let seed = new_seed();
             let selection = Selection { scenarios: vec![scenario.clone()], repeat: 2, seed, ..Selection::default() };
-            let Verified::Verdict(verdict) = verify(&stage, &built, &selection, &mut Silent).await? else { continue };
+            let Verified::Verdict(verdict, _) = verify(&stage, &built, &selection, &mut Silent).await? else {
+                continue;
+            };
             if let Some(trouble) = verdict.trouble() {
                 return Err(trouble);
             }

@@ -7,7 +7,7 @@ use crate::build::{Built, Package};
 use crate::course::{Party, Stage, Track};
 use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
-use crate::progress::Lock;
+use crate::files::Lock;
 use crate::report::{self, Spinner};
 use crate::verdict::StageVerdict;
 use crate::verify::{Selection, Verified, verify};
@@ -132,7 +132,7 @@ pub(super) async fn play(
     ticker: &mut Ticker,
 ) -> Result<Option<StageVerdict>> {
     match verify(stage, built, selection, ticker).await? {
-        Verified::Verdict(verdict) => verdict.trouble().map_or(Ok(Some(verdict)), Err),
+        Verified::Verdict(verdict, _) => verdict.trouble().map_or(Ok(Some(verdict)), Err),
         Verified::NotBuilt => Ok(None),
     }
 }

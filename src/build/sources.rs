@@ -2,18 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Result};
-
-/// A hash, for comparing what is with what was.
-pub(super) fn hash_of(value: &impl Hash) -> u64 {
-    let mut hash = DefaultHasher::new();
-    value.hash(&mut hash);
-    hash.finish()
-}
+use crate::hash::stable_hash;
 
 /// Files, each with a hash of its content, and the command that builds them.
 #[derive(PartialEq, Eq)]
@@ -28,7 +22,7 @@ const LARGE: u64 = 8 << 20;
 impl Sources {
     /// Those of a command; none yet.
     pub(super) fn of(command: &impl Hash) -> Sources {
-        Sources { command: hash_of(command), files: BTreeMap::new() }
+        Sources { command: stable_hash(command), files: BTreeMap::new() }
     }
 
     /// Takes in the files below a folder that has not been `seen`, through links as well. What is
@@ -67,7 +61,7 @@ impl Sources {
 
     /// A number that is another one when any file is that counts.
     pub(super) fn mark(&self, counts: &dyn Fn(&Path) -> bool) -> u64 {
-        hash_of(&(self.command, self.files.iter().filter(|(path, _)| counts(path)).collect::<Vec<_>>()))
+        stable_hash(&(self.command, self.files.iter().filter(|(path, _)| counts(path)).collect::<Vec<_>>()))
     }
 
     /// The files that are the same in both.
@@ -93,9 +87,9 @@ fn hash_of_file(path: &Path) -> Option<u64> {
         return None;
     }
     if about.len() > LARGE {
-        return Some(hash_of(&about.len()));
+        return Some(stable_hash(&about.len()));
     }
-    Some(hash_of(&fs::read(path).ok()?))
+    Some(stable_hash(&fs::read(path).ok()?))
 }
 
 /// What the last build, good or not, was tried from, and when.

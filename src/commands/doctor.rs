@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use colored::Colorize;
 
+use super::context;
 use crate::assets::{Catalog, Origin};
 use crate::build::Package;
 use crate::cli::Chosen;
@@ -28,11 +29,11 @@ const ROOM: u64 = 4 << 30;
 
 /// Looks at everything, and says what to do about what is missing.
 pub fn doctor(chosen: &Chosen) -> Result<bool> {
-    let here = super::here()?;
+    let here = context::current_dir()?;
     let workspace = workspace_of(&here, chosen)?;
     let catalog = match &workspace {
         Some(workspace) => workspace.catalog.clone(),
-        None => super::open_course(chosen)?,
+        None => context::open_course(chosen)?,
     };
     // Before anything is run.
     let accepted = match (&workspace, &catalog.origin) {
@@ -100,11 +101,11 @@ fn workspace_of(here: &Path, chosen: &Chosen) -> Result<Option<Workspace>> {
         return Ok(None);
     }
     if chosen.course.is_none() {
-        return super::open_workspace(chosen).map(Some);
+        return context::open_workspace(chosen).map(Some);
     }
     let (root, state) = Workspace::locate(here)?;
     let own = state.course_path.as_ref().and_then(|path| root.join(path).canonicalize().ok());
-    let catalog = super::open_course(chosen)?;
+    let catalog = context::open_course(chosen)?;
     if own.is_some_and(|own| catalog.origin == Origin::Folder(own)) {
         return Workspace::with(root, state, catalog).map(Some);
     }
@@ -160,7 +161,7 @@ fn places(
     track: &str,
 ) -> Result<(Option<std::path::PathBuf>, Option<Package>)> {
     let Some(workspace) = workspace.filter(|workspace| workspace.state.track == track) else { return Ok((None, None)) };
-    let built = super::built(workspace, &catalog.stage(&catalog.course.stages[0])?, false)?;
+    let built = context::built(workspace, &catalog.stage(&catalog.course.stages[0])?, false)?;
     debug_assert_eq!(built.you.party, Party::You);
     Ok((Some(workspace.root.clone()), Some(built.you)))
 }

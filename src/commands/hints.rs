@@ -2,6 +2,7 @@
 
 use colored::Colorize;
 
+use super::context;
 use crate::cli::{Chosen, HintArgs};
 use crate::course::Stage;
 use crate::error::Result;
@@ -30,8 +31,8 @@ impl Hint {
 
 /// Gives one hint more, or shows again those that were given.
 pub fn hint(chosen: &Chosen, args: &HintArgs) -> Result<bool> {
-    let workspace = super::open_workspace(chosen)?;
-    let stage = workspace.catalog.stage(&super::stage_name(&workspace, args.stage.as_deref())?)?;
+    let workspace = context::open_workspace(chosen)?;
+    let stage = workspace.catalog.stage(&context::stage_name(&workspace, args.stage.as_deref())?)?;
     let mut hints = if args.again { given(&workspace, &stage) } else { vec![one_more(&workspace, &stage)?] };
     if hints.is_empty() {
         hints.push(Hint::none(format!("No hint for {} was given yet; `workshop hint` gives one.", stage.name)));

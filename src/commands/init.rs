@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use colored::Colorize;
 
+use super::context;
 use super::doctor;
 use crate::assets::{Catalog, Source, git};
 use crate::cli::{Chosen, InitArgs};
 use crate::error::{Error, Result};
 use crate::pattern::escape;
+use crate::report;
 use crate::report::{print, say, width, wrap};
+use crate::runtime;
 use crate::workspace::{Making, Workspace, is_free};
 
 /// Makes the workspace, and says what its course will run, and when.
@@ -27,20 +30,20 @@ pub fn init(chosen: &Chosen, args: &InitArgs) -> Result<bool> {
         Source::Folder(path) => (Catalog::folder(path)?, None),
         Source::Git(url) => {
             say(&format!("getting {}", source.shown()));
-            super::block_on(git::clone(url, &making.course()))?;
+            runtime::block_on(git::clone(url, &making.course()))?;
             (Catalog::folder(&making.course())?, Some(url.as_str()))
         }
     };
-    super::speak(&mut catalog, chosen, None)?;
+    context::speak(&mut catalog, chosen, None)?;
     let workspace = making.finish(catalog, url, name.as_deref(), args.track.as_deref())?;
-    super::remember(&workspace, chosen)?;
+    context::remember(&workspace, chosen)?;
     welcome(&workspace, &source)?;
     Ok(true)
 }
 
 /// The folder that the workspace will be in, and its name, where one was given.
 fn target(dir: Option<&Path>) -> Result<(PathBuf, Option<String>)> {
-    let here = super::here()?;
+    let here = context::current_dir()?;
     let Some(dir) = dir else { return Ok((here, None)) };
     let shown = escape(dir.to_string_lossy().as_bytes());
     let name = dir.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with(['-', '.']));
@@ -55,7 +58,7 @@ fn target(dir: Option<&Path>) -> Result<(PathBuf, Option<String>)> {
 
 fn welcome(workspace: &Workspace, source: &Source) -> Result<()> {
     let course = &workspace.catalog.course;
-    let root = escape(super::relative(&workspace.root).as_bytes());
+    let root = escape(report::relative(&workspace.root).as_bytes());
     print(&format!("{}\n", format!("Your workspace: {root}").bold()));
     print(&wrap(&format!("{} (from {})", course.title, source.shown()), width(), "  "));
     print(&wrap(course.about.trim(), width(), "  "));

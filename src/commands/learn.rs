@@ -5,6 +5,7 @@ use std::path::Path;
 
 use colored::Colorize;
 
+use super::context;
 use crate::cli::{Chosen, NextArgs, SolutionArgs};
 use crate::course::Stage;
 use crate::error::{Error, Result};
@@ -15,9 +16,9 @@ use crate::workspace::{DOT, Workspace};
 
 /// Shows the next exercise; makes a workspace where there is none.
 pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
-    let here = super::here()?;
+    let here = context::current_dir()?;
     let made = !Workspace::exists(&here)?;
-    let workspace = if made { make(&here, chosen, args)? } else { super::open_workspace(chosen)? };
+    let workspace = if made { make(&here, chosen, args)? } else { context::open_workspace(chosen)? };
     let current = workspace.state.current.clone();
     let verified = workspace.state.verified(&current);
     if !verified && !args.skip {
@@ -44,11 +45,11 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
 
 /// A workspace in a folder; one that has been there is taken up again.
 fn make(here: &Path, chosen: &Chosen, args: &NextArgs) -> Result<Workspace> {
-    let (catalog, track) = (super::open_course(chosen)?, args.track.as_deref());
+    let (catalog, track) = (context::open_course(chosen)?, args.track.as_deref());
     for root in [here.to_owned(), here.join(&catalog.course.name)] {
         if Workspace::was_here(&root, &catalog, track)? {
             let workspace = Workspace::take_up_again(&root, catalog, track)?;
-            super::remember(&workspace, chosen)?;
+            context::remember(&workspace, chosen)?;
             print(&format!("{}\n", "Your workspace is taken up again, with your files as they are.".bold()));
             let how = "Which stages are done is not known here: `workshop verify --all` finds out, and records it.";
             print(&wrap(how, width(), ""));
@@ -64,8 +65,8 @@ fn make(here: &Path, chosen: &Chosen, args: &NextArgs) -> Result<Workspace> {
         .help("`workshop next --course PATH`, with the course that it is of, takes it up again"));
     }
     let workspace = Workspace::create(here, catalog, track)?;
-    super::remember(&workspace, chosen)?;
-    print(&format!("{}\n", format!("Your workspace: {}", super::relative(&workspace.root)).bold()));
+    context::remember(&workspace, chosen)?;
+    print(&format!("{}\n", format!("Your workspace: {}", report::relative(&workspace.root)).bold()));
     print(&wrap(workspace.catalog.course.about.trim(), width(), ""));
     Ok(workspace)
 }
@@ -124,7 +125,7 @@ fn show(workspace: &Workspace, stage: &str) -> Result<bool> {
 fn task(workspace: &Workspace, stage: &Stage) -> Result<String> {
     let mut out = format!("{}\n", "Edit".bold());
     for file in workspace.editable(&stage.name)? {
-        out.push_str(&format!("  {}\n", super::link(&workspace.root.join(file))));
+        out.push_str(&format!("  {}\n", report::link(&workspace.root.join(file))));
     }
     out.push_str(&format!("{}\n  workshop verify\n", "Then try".bold()));
     for also in
@@ -151,7 +152,7 @@ pub(super) fn ending_text(workspace: &Workspace, width: usize) -> String {
 
 /// The stages, and how far the learner is.
 pub fn list(chosen: &Chosen) -> Result<bool> {
-    let workspace = super::open_workspace(chosen)?;
+    let workspace = context::open_workspace(chosen)?;
     print(&list_text(&workspace, width())?);
     Ok(true)
 }
@@ -191,13 +192,13 @@ fn rules_kept(state: &State, stage: &Stage) -> Option<String> {
 
 /// The lesson again.
 pub fn lesson(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
-    let workspace = super::open_workspace(chosen)?;
-    show(&workspace, &super::stage_name(&workspace, named)?)
+    let workspace = context::open_workspace(chosen)?;
+    show(&workspace, &context::stage_name(&workspace, named)?)
 }
 
 /// A stage whose solution may be shown.
 fn spoilable(workspace: &Workspace, args: &SolutionArgs) -> Result<String> {
-    let stage = super::stage_name(workspace, args.stage.as_deref())?;
+    let stage = context::stage_name(workspace, args.stage.as_deref())?;
     if workspace.state.verified(&stage) || args.spoil {
         return Ok(stage);
     }
@@ -207,7 +208,7 @@ fn spoilable(workspace: &Workspace, args: &SolutionArgs) -> Result<String> {
 
 /// The solution's files.
 pub fn solution(chosen: &Chosen, args: &SolutionArgs) -> Result<bool> {
-    let workspace = super::open_workspace(chosen)?;
+    let workspace = context::open_workspace(chosen)?;
     print(&solution_text(&workspace, &spoilable(&workspace, args)?)?);
     Ok(true)
 }
@@ -222,7 +223,7 @@ pub(super) fn solution_text(workspace: &Workspace, stage: &str) -> Result<String
 
 /// The learner's files against the solution's.
 pub fn diff(chosen: &Chosen, args: &SolutionArgs) -> Result<bool> {
-    let workspace = super::open_workspace(chosen)?;
+    let workspace = context::open_workspace(chosen)?;
     print(&diff_text(&workspace, &spoilable(&workspace, args)?)?);
     Ok(true)
 }
@@ -244,12 +245,12 @@ pub(super) fn diff_text(workspace: &Workspace, stage: &str) -> Result<String> {
 
 /// The template again; what was there is kept.
 pub fn reset(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
-    let workspace = super::open_workspace(chosen)?;
-    let stage = super::stage_name(&workspace, named)?;
+    let workspace = context::open_workspace(chosen)?;
+    let stage = context::stage_name(&workspace, named)?;
     let backup = workspace.reset(&stage)?;
     print(&format!("{stage} is as it was at first.\n"));
     if let Some(backup) = backup {
-        print(&format!("  what was there is kept in {}\n", super::relative(&backup)));
+        print(&format!("  what was there is kept in {}\n", report::relative(&backup)));
     }
     Ok(true)
 }

@@ -14,12 +14,15 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
+use super::context;
 use super::verify::{Judging, VERIFY, has_package, place_from_here};
 use crate::cli::Chosen;
 use crate::course::Party;
 use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
 use crate::last::Last;
+use crate::report;
+use crate::runtime;
 use crate::saves::{Looked, Saves};
 use crate::trace::Trace;
 use crate::verify::{Selection, new_seed};
@@ -116,7 +119,7 @@ impl Live {
     /// # Errors
     /// There is no such stage, or no thread can be started.
     pub fn start(chosen: &Chosen, stage: &str, poll: bool) -> Result<(Live, Told)> {
-        let looked = looked(&super::open_quietly(chosen)?, stage)?;
+        let looked = looked(&context::open_quietly(chosen)?, stage)?;
         let (orders, wanted) = watch::channel(Order { number: 0, stage: Some(stage.to_owned()), saved: false });
         let (sender, news) = unbounded_channel();
         let orders = Arc::new(orders);
@@ -144,7 +147,7 @@ impl Live {
     /// # Errors
     /// There is no such stage.
     pub fn verify(&self, chosen: &Chosen, stage: &str) -> Result<()> {
-        self.saves.look_at(looked(&super::open_quietly(chosen)?, stage)?);
+        self.saves.look_at(looked(&context::open_quietly(chosen)?, stage)?);
         self.order(Some(stage.to_owned()));
         Ok(())
     }
@@ -165,7 +168,7 @@ impl Drop for Live {
 
 /// The files that a stage's verdict depends on.
 fn looked(workspace: &Workspace, stage: &str) -> Result<Looked> {
-    let package = super::package(workspace, &workspace.catalog.stage(stage)?, Party::You, Party::You)?;
+    let package = context::package(workspace, &workspace.catalog.stage(stage)?, Party::You, Party::You)?;
     let track = workspace.track()?.clone();
     let given: BTreeSet<PathBuf> =
         workspace.template(stage)?.into_iter().map(|(path, _)| PathBuf::from(path)).collect();
@@ -193,7 +196,7 @@ fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, sender: &UnboundedS
         let tell = |news| _ = sender.send((number, news));
         tell(News::Begins { saved });
         let mut others = orders.clone();
-        let over = super::block_on_unasked(async {
+        let over = runtime::block_on_unasked(async {
             tokio::select! {
                 biased;
                 _ = others.changed() => Ok(None),
@@ -205,7 +208,7 @@ fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, sender: &UnboundedS
             Ok(Some(over)) => tell(over),
             Err(error) => tell(News::Trouble(error)),
         }
-        let another = super::block_on_unasked(async { Ok(orders.changed().await.is_ok()) });
+        let another = runtime::block_on_unasked(async { Ok(orders.changed().await.is_ok()) });
         if !another.unwrap_or(false) {
             return;
         }
@@ -216,12 +219,12 @@ fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, sender: &UnboundedS
 async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News> {
     let mut teller = Teller { tell, not_built: String::new() };
     let _lock =
-        super::prefetch::told_lock(&super::dot()?, VERIFY, "another `workshop` is verifying", &mut teller).await?;
+        super::prefetch::told_lock(&context::dot()?, VERIFY, "another `workshop` is verifying", &mut teller).await?;
     // Only now: what was waited for may have been an update.
-    let workspace = super::open_quietly(chosen)?;
+    let workspace = context::open_quietly(chosen)?;
     let stage = workspace.catalog.stage(stage)?;
     has_package(&workspace, &stage)?;
-    super::accept(&workspace)?;
+    context::accept(&workspace)?;
     let selection = Selection { repeat: 1, seed: new_seed(), ..Selection::default() };
     let judging = Judging { workspace: &workspace, stage: &stage, solution: false, selection: &selection };
     Ok(match judging.judge(&mut teller).await? {
@@ -255,17 +258,17 @@ impl Reporter for Teller<'_> {
     fn tell(&mut self, event: &Event<'_>) {
         let news = match event {
             Event::Waiting(Some(why)) => News::Doing(format!("waiting: {why}")),
-            Event::Building { party, .. } => News::Doing(format!("building {}", crate::report::whose(*party))),
-            Event::BuildLine(line) => News::Doing(crate::report::progress_line(line)),
+            Event::Building { party, .. } => News::Doing(format!("building {}", report::whose(*party))),
+            Event::BuildLine(line) => News::Doing(report::progress_line(line)),
             Event::Verifying { runs, .. } => News::Doing(format!("{runs} runs")),
             Event::NotBuilt { output, .. } => {
                 self.not_built = (*output).to_owned();
                 return;
             }
-            Event::RunOver { run, done, total } => News::RunOver {
+            Event::RunOver { run, trace, done, total } => News::RunOver {
                 done: *done,
                 total: *total,
-                failed: run.trace.as_ref().filter(|_| !run.passed()).map(|trace| Box::new(trace.clone())),
+                failed: trace.filter(|_| !run.passed()).map(|trace| Box::new(trace.clone())),
             },
             Event::Turn { .. }
             | Event::Waiting(None)

@@ -14,10 +14,12 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::context;
 use crate::cli::Chosen;
 use crate::error::Result;
 use crate::event::{Event, Reporter};
-use crate::progress::Lock;
+use crate::files::Lock;
+use crate::runtime;
 use crate::workspace::Workspace;
 
 /// What is being built ahead, for those who ask.
@@ -48,7 +50,7 @@ pub fn start(workspace: &Workspace) {
 
 /// Builds the references of all stages. Safe to interrupt: the next one goes on where it ended.
 pub fn prefetch(chosen: &Chosen) -> Result<bool> {
-    let workspace = super::open_workspace(chosen)?;
+    let workspace = context::open_workspace(chosen)?;
     let Some(_one_at_a_time) = Lock::try_take(&workspace.dot(), PREFETCH)? else { return Ok(true) };
     #[cfg(unix)]
     let _ = rustix::process::nice(19);
@@ -75,9 +77,9 @@ fn build_ahead(workspace: &Workspace, stage: &str) -> Result<Option<bool>> {
     let dot = workspace.dot();
     let want = Lock::take(&dot, WANT, || {})?;
     let _lock = Lock::take(&dot, BUILD, || {})?;
-    let built = super::built(workspace, &workspace.catalog.stage(stage)?, false)?;
+    let built = context::built(workspace, &workspace.catalog.stage(stage)?, false)?;
     let mut status = Status { path: &dot.join(STATUS), stage };
-    super::block_on(async {
+    runtime::block_on(async {
         let bell = Bell::hang(&dot);
         drop(want);
         tokio::select! {

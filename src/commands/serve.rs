@@ -8,20 +8,22 @@ use std::net::Ipv4Addr;
 
 use tokio::net::TcpListener;
 
+use super::context;
 use super::learn;
 use super::live::Live;
 use crate::cli::{Chosen, ServeArgs};
 use crate::error::{Error, Result};
 use crate::report::print;
+use crate::runtime;
 use crate::serve::http::{self, Gate};
 use site::Site;
 
 /// Serves the page until somebody ends it, which is no failure.
 pub fn serve(chosen: &Chosen, args: &ServeArgs) -> Result<bool> {
-    let workspace = super::open_workspace(chosen)?;
-    let stage = super::stage_name(&workspace, args.stage.as_deref())?;
+    let workspace = context::open_workspace(chosen)?;
+    let stage = context::stage_name(&workspace, args.stage.as_deref())?;
     learn::start_ahead(&workspace, args.no_prefetch);
-    let served = super::until_stopped(async {
+    let served = runtime::until_stopped(async {
         let listener = listen(args.port).await?;
         let port = listener.local_addr().map_err(|error| Error::new("the port can't be told").because(error))?.port();
         let gate = Gate::new(port).map_err(|error| Error::new("no token can be made").because(error))?;

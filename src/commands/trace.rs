@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::context;
 use crate::cli::{Chosen, TraceArgs};
 use crate::error::{Error, Result};
 use crate::last::Last;
@@ -10,8 +11,8 @@ use crate::report::{self, print, width};
 
 /// Draws a run, or lists all.
 pub fn trace(chosen: &Chosen, args: &TraceArgs) -> Result<bool> {
-    let workspace = super::open_workspace(chosen)?;
-    let stage = super::stage_name(&workspace, args.stage.as_deref())?;
+    let workspace = context::open_workspace(chosen)?;
+    let stage = context::stage_name(&workspace, args.stage.as_deref())?;
     let last = Last::load(&workspace.dot(), &stage)?;
     if args.list {
         print(&report::trace::list(&last.runs, width()));
@@ -39,6 +40,9 @@ pub fn write_page(last: &Last, path: &Path) -> Result<()> {
 fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text)
         .map_err(|error| Error::io("write", path, &error).help("name a file in a folder that there is"))?;
-    report::say(&format!("{} is written", super::link(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))));
+    report::say(&format!(
+        "{} is written",
+        report::link(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
+    ));
     Ok(())
 }

@@ -4,17 +4,20 @@ use std::path::Path;
 
 use colored::Colorize;
 
+use super::context;
 use crate::assets::{Catalog, Origin, git};
 use crate::cli::{Chosen, UpdateArgs};
 use crate::error::{Error, Result};
+use crate::files::Lock;
 use crate::pattern::escape;
-use crate::progress::{Lock, State};
+use crate::progress::State;
 use crate::report::{self, print, say, width, wrap};
+use crate::runtime;
 use crate::workspace::{Action, DOT, Step, Updated, Workspace};
 
 /// Brings it, and says what became of every file that is not what it was.
 pub fn update(chosen: &Chosen, args: &UpdateArgs) -> Result<bool> {
-    let (root, state) = Workspace::locate(&super::here()?)?;
+    let (root, state) = Workspace::locate(&context::current_dir()?)?;
     let dot = root.join(DOT);
     let _one_at_a_time = Lock::take(&dot, "update.lock", || say("another `workshop update` is at work; waiting"))?;
     let waits = || say("another `workshop` is verifying in this workspace; waiting for it to finish");
@@ -31,11 +34,11 @@ pub fn update(chosen: &Chosen, args: &UpdateArgs) -> Result<bool> {
         (None, _, Some(path)) => Catalog::folder(&root.join(path))?,
         (None, _, None) => Catalog::open(Origin::BuiltIn)?,
     };
-    super::speak(&mut catalog, chosen, state.language.as_deref())?;
+    context::speak(&mut catalog, chosen, state.language.as_deref())?;
     let workspace = Workspace::with(root, state, catalog)?;
-    super::remember(&workspace, chosen)?;
+    context::remember(&workspace, chosen)?;
     let mut reporter = report::Format::Text.reporter(false);
-    let build_lock = super::block_on(super::prefetch::build_lock(&workspace, reporter.as_mut()))?;
+    let build_lock = runtime::block_on(super::prefetch::build_lock(&workspace, reporter.as_mut()))?;
     let updated = workspace.update(args.dry_run)?;
     drop(build_lock);
     drop(reporter);
@@ -49,7 +52,7 @@ fn fetch(url: &str, copy: &Path, dot: &Path, state: &State, dry: bool) -> Result
     say(&format!("looking for what is new at {}", crate::assets::shown_url(url)));
     let dir = tempfile::Builder::new().prefix("course-new-").tempdir_in(dot);
     let dir = dir.map_err(|error| Error::io("write into", dot, &error))?;
-    super::block_on(async {
+    runtime::block_on(async {
         let new = git::fetch(copy, url).await?;
         git::export(copy, &new, dir.path()).await?;
         let catalog = Catalog::folder(dir.path())?;
@@ -92,7 +95,7 @@ fn show(workspace: &Workspace, updated: &Updated, dry: bool) {
         out.push_str(&line(step, file));
     }
     if let Some(backup) = &updated.backup {
-        out.push_str(&wrap(&format!("what was there is kept in {}", super::relative(backup)), width(), ""));
+        out.push_str(&wrap(&format!("what was there is kept in {}", report::relative(backup)), width(), ""));
     }
     print(&out);
     print(&wrap(&ending(workspace, updated, dry), width(), ""));

@@ -2,13 +2,17 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::context;
 use crate::cli::{Chosen, PartyName, RunArgs, VerifyArgs};
 use crate::course::Stage;
 use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
+use crate::files::Lock;
 use crate::last::Last;
-use crate::progress::{Lock, State};
+use crate::progress::State;
 use crate::report;
+use crate::runtime;
+use crate::trace::Trace;
 use crate::verdict::{Kept, StageVerdict};
 use crate::verify::{Selection, Verified, new_seed, verify as verify_stage};
 use crate::workspace::Workspace;
@@ -19,13 +23,13 @@ pub const VERIFY: &str = "verify.lock";
 /// Builds, plays, and records what came of it.
 pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
     let waits = || report::say("another `workshop` is verifying in this workspace; waiting for it to finish");
-    let _lock = Lock::take(&super::dot()?, VERIFY, waits)?;
+    let _lock = Lock::take(&context::dot()?, VERIFY, waits)?;
     // Only now: what was waited for may have been an update.
-    let workspace = super::open_workspace(chosen)?;
+    let workspace = context::open_workspace(chosen)?;
     let names = if args.all {
         workspace.catalog.course.stages.clone()
     } else {
-        vec![super::stage_name(&workspace, args.stage.as_deref())?]
+        vec![context::stage_name(&workspace, args.stage.as_deref())?]
     };
     let stages = names.iter().map(|name| workspace.catalog.stage(name)).collect::<Result<Vec<Stage>>>()?;
     let selection = selection(args);
@@ -34,7 +38,7 @@ pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
     for stage in stages.iter().filter(|_| !args.solution) {
         has_package(&workspace, stage)?;
     }
-    super::accept(&workspace)?;
+    context::accept(&workspace)?;
     for (index, stage) in stages.iter().enumerate() {
         if stages.len() > 1 {
             reporter.tell(&Event::Turn { number: index + 1, of: stages.len() });
@@ -55,7 +59,7 @@ pub(super) fn has_package(workspace: &Workspace, stage: &Stage) -> Result<()> {
     if package.is_dir() {
         return Ok(());
     }
-    Err(Error::new(format!("there is no folder {}", super::relative(&package))).help(
+    Err(Error::new(format!("there is no folder {}", report::relative(&package))).help(
         "`workshop update` brings what is new in the course; `workshop reset` brings back a folder that you have removed",
     ))
 }
@@ -89,11 +93,11 @@ impl Judging<'_> {
     /// the learner's package can't be built.
     pub async fn judge(&self, reporter: &mut dyn Reporter) -> Result<Option<(StageVerdict, Last)>> {
         let _lock = super::prefetch::build_lock(self.workspace, reporter).await?;
-        let built = super::built(self.workspace, self.stage, self.solution)?;
+        let built = context::built(self.workspace, self.stage, self.solution)?;
         match verify_stage(self.stage, &built, self.selection, reporter).await? {
             Verified::NotBuilt => Ok(None),
-            Verified::Verdict(verdict) => {
-                let last = self.record(&verdict)?;
+            Verified::Verdict(verdict, traces) => {
+                let last = self.record(&verdict, traces)?;
                 Ok(Some((verdict, last)))
             }
         }
@@ -106,9 +110,8 @@ impl Judging<'_> {
     }
 
     /// The last runs, for pictures; and the learner's progress, which the solution does not touch.
-    fn record(&self, verdict: &StageVerdict) -> Result<Last> {
+    fn record(&self, verdict: &StageVerdict, traces: Vec<Trace>) -> Result<Last> {
         let (stage, dot) = (self.stage, self.workspace.dot());
-        let traces = verdict.runs.iter().filter_map(|run| run.trace.clone()).collect();
         let last = Last::new(&stage.name, &stage.title, self.selection.seed, traces);
         if self.solution {
             return Ok(last);
@@ -141,7 +144,7 @@ impl Judging<'_> {
 /// Did the stage pass? And what kept runs of it from being played, if something did.
 fn verify_one(judging: &Judging<'_>, args: &VerifyArgs, reporter: &mut dyn Reporter) -> Result<(bool, Option<Error>)> {
     let (workspace, stage) = (judging.workspace, judging.stage);
-    let Some((verdict, last)) = super::block_on(judging.judge(reporter))? else {
+    let Some((verdict, last)) = runtime::block_on(judging.judge(reporter))? else {
         if args.format == report::Format::Text {
             report::print("  mend the first error above, then `workshop verify`\n");
         }
@@ -184,7 +187,7 @@ fn verify_one(judging: &Judging<'_>, args: &VerifyArgs, reporter: &mut dyn Repor
 /// The files to edit, as paths from here, a line each.
 fn files_to_edit(workspace: &Workspace, stage: &Stage) -> String {
     let files = workspace.editable(&stage.name).unwrap_or_default();
-    files.iter().map(|file| format!("    {}\n", super::link(&workspace.root.join(file)))).collect()
+    files.iter().map(|file| format!("    {}\n", report::link(&workspace.root.join(file)))).collect()
 }
 
 /// `file:line` as a program said it, as a path from here. A library that panicked is none of the
@@ -193,13 +196,13 @@ pub(super) fn place_from_here(workspace: &Workspace, place: &str) -> Option<Stri
     let (file, line) = place.rsplit_once(':')?;
     let path = workspace.root.join(file);
     let theirs = path.is_file() && path.starts_with(&workspace.root);
-    theirs.then(|| format!("{}:{line}", super::relative(&path)))
+    theirs.then(|| format!("{}:{line}", report::relative(&path)))
 }
 
 /// Plays one peer in this terminal.
 pub fn run_role(chosen: &Chosen, args: &RunArgs) -> Result<bool> {
-    let workspace = super::open_workspace(chosen)?;
-    let stage = workspace.catalog.stage(&super::stage_name(&workspace, args.stage.as_deref())?)?;
+    let workspace = context::open_workspace(chosen)?;
+    let stage = workspace.catalog.stage(&context::stage_name(&workspace, args.stage.as_deref())?)?;
     let role = stage.role(&args.role)?;
     if args.args.is_empty() && !role.args.is_empty() {
         let wanted: Vec<String> =
@@ -214,11 +217,11 @@ pub fn run_role(chosen: &Chosen, args: &RunArgs) -> Result<bool> {
     if !of_the_course {
         has_package(&workspace, &stage)?;
     }
-    super::accept(&workspace)?;
-    let built = super::built(&workspace, &stage, false)?;
+    context::accept(&workspace)?;
+    let built = context::built(&workspace, &stage, false)?;
     let package = if of_the_course { &built.reference } else { &built.you };
     let mut reporter = report::Format::Text.reporter(false);
-    let good = super::block_on(async {
+    let good = runtime::block_on(async {
         let _lock = super::prefetch::build_lock(&workspace, reporter.as_mut()).await?;
         crate::verify::build(built.track, package, reporter.as_mut()).await
     })?;

@@ -3,6 +3,7 @@
 use colored::Colorize;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::context;
 use super::hints::{self, Hint};
 use super::learn;
 use super::live::{Live, News};
@@ -11,13 +12,14 @@ use crate::error::{Error, Result};
 use crate::pattern::visible;
 use crate::progress::State;
 use crate::report;
+use crate::runtime;
 use crate::watch::{Ask, Page, Screen, Status, View, ask, help, keys, page_width, suspend};
 use crate::workspace::Workspace;
 
 /// Shows the stage that is worked on, and verifies it at each save, until somebody leaves.
 pub fn watch(chosen: &Chosen, args: &WatchArgs) -> Result<bool> {
-    let workspace = super::open_workspace(chosen)?;
-    let mut stage = super::stage_name(&workspace, args.stage.as_deref())?;
+    let workspace = context::open_workspace(chosen)?;
+    let mut stage = context::stage_name(&workspace, args.stage.as_deref())?;
     super::verify::has_package(&workspace, &workspace.catalog.stage(&stage)?)?;
     if !report::has_screen() {
         return Err(Error::new("the watch view needs a terminal to show itself on, and keys").help(
@@ -26,7 +28,7 @@ pub fn watch(chosen: &Chosen, args: &WatchArgs) -> Result<bool> {
     }
     learn::start_ahead(&workspace, args.no_prefetch);
     let mut keys = keys()?;
-    while super::block_on(sit(chosen, args, &mut stage, &mut keys))? == Left::ForNow {
+    while runtime::block_on(sit(chosen, args, &mut stage, &mut keys))? == Left::ForNow {
         suspend();
     }
     Ok(true)
@@ -93,7 +95,7 @@ struct Desk<'c> {
 
 impl<'c> Desk<'c> {
     fn new(chosen: &'c Chosen, live: Live, stage: &str) -> Result<Desk<'c>> {
-        let workspace = super::open_quietly(chosen)?;
+        let workspace = context::open_quietly(chosen)?;
         let seen = workspace.state.stages.get(stage).is_some_and(|progress| progress.shown);
         let page = if seen { Page::Run } else { Page::Lesson };
         State::update(&workspace.dot(), |state| state.stage(stage).shown = true)?;
@@ -112,12 +114,12 @@ impl<'c> Desk<'c> {
     }
 
     fn text(&self, page: Page, width: usize) -> Result<String> {
-        let workspace = super::open_quietly(self.chosen)?;
+        let workspace = context::open_quietly(self.chosen)?;
         Ok(match page {
             Page::Run | Page::Lesson => {
                 let lesson = visible(&workspace.catalog.lesson(&self.stage)?);
                 let files = workspace.editable(&self.stage)?;
-                let files = files.iter().map(|file| format!("  {}\n", super::relative(&workspace.root.join(file))));
+                let files = files.iter().map(|file| format!("  {}\n", report::relative(&workspace.root.join(file))));
                 let title = "Edit and save".bold();
                 format!("{}\n{title}\n{}", report::laid_out(&lesson, width), files.collect::<String>())
             }
@@ -186,12 +188,12 @@ impl<'c> Desk<'c> {
             Ask::Again => self.live.verify(self.chosen, &self.stage)?,
             Ask::Next { skip } => self.next(skip)?,
             Ask::Hint => {
-                let workspace = super::open_quietly(self.chosen)?;
+                let workspace = context::open_quietly(self.chosen)?;
                 self.hint = Some(hints::one_more(&workspace, &workspace.catalog.stage(&self.stage)?)?);
                 self.turn_to(Page::Hint);
             }
             Ask::Hints => {
-                let workspace = super::open_quietly(self.chosen)?;
+                let workspace = context::open_quietly(self.chosen)?;
                 if hints::given(&workspace, &workspace.catalog.stage(&self.stage)?).is_empty() {
                     view.message = Some("no hint was given yet; h gives one".to_owned());
                 } else {
@@ -215,7 +217,7 @@ impl<'c> Desk<'c> {
                 view.chosen = view.chosen.saturating_add_signed(by).min(of - 1);
             }
             Ask::Choose if view.page == Page::Stages => {
-                let workspace = super::open_quietly(self.chosen)?;
+                let workspace = context::open_quietly(self.chosen)?;
                 if let Some(stage) = workspace.catalog.course.stages.get(self.view.chosen) {
                     learn::take_up(&workspace, stage)?;
                     self.go(&workspace, stage, Page::Run)?;
@@ -248,7 +250,7 @@ impl<'c> Desk<'c> {
     }
 
     fn next(&mut self, skip: bool) -> Result<()> {
-        let workspace = super::open_quietly(self.chosen)?;
+        let workspace = context::open_quietly(self.chosen)?;
         if !skip && !workspace.state.verified(&self.stage) {
             self.view.message = Some(format!("{} is not verified yet; N goes on all the same", self.stage));
             return Ok(());
@@ -262,7 +264,7 @@ impl<'c> Desk<'c> {
 
     /// How the learner's files differ from the solution; asked for again, the solution.
     fn solution(&mut self, spoil: bool) -> Result<()> {
-        let workspace = super::open_quietly(self.chosen)?;
+        let workspace = context::open_quietly(self.chosen)?;
         if !spoil && !workspace.state.verified(&self.stage) {
             self.view.message = Some(format!("{} is not verified yet; D shows it all the same", self.stage));
             return Ok(());

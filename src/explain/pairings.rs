@@ -91,7 +91,6 @@ mod tests {
             outcome: reason.map_or(Outcome::Passed, |id| Outcome::Failed(failed(id))),
             evidence: Evidence::default(),
             captures: Vec::new(),
-            trace: None,
         }
     }
 

@@ -12,8 +12,8 @@
 //! Finding Bugs, ASPLOS 2010).
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::hash::stable_hash;
 use crate::link::Held;
 
 /// Among so many steps a priority is taken away at random; most runs have about as many in which there is
@@ -87,11 +87,7 @@ impl Order {
             // Whoever came last overtakes the others.
             0 => place as u64,
             1..Self::FIRST => u64::MAX - place as u64,
-            _ => {
-                let mut random = DefaultHasher::new();
-                (self.seed, turn).hash(&mut random);
-                random.finish()
-            }
+            _ => stable_hash(&(self.seed, turn)),
         };
         (class, among_equals)
     }

@@ -2,15 +2,15 @@
 //! update tells what the learner has changed from what the course has.
 
 use std::collections::BTreeSet;
-use std::fs::{self, Metadata};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{Workspace, write_files};
 use crate::assets::{Origin, is_passed_over};
 use crate::error::{Error, Result};
-use crate::progress::write_whole;
+use crate::files::replace;
+use crate::hash::stable_hash;
 
 /// What the workspace was last brought up to date with.
 const STAMP: &str = "course.stamp";
@@ -53,43 +53,35 @@ impl Workspace {
     pub(super) fn write_stamp(&self) -> Result<()> {
         // Sizes first: what changes between the two is news.
         let stamp = format!("{} {}\n", self.sizes()?, self.content()?);
-        write_whole(&self.dot().join(STAMP), stamp.as_bytes())
+        replace(&self.dot().join(STAMP), stamp.as_bytes())
     }
 
     /// A mark of the sizes and times of all templates; of an embedded course, of the program.
     fn sizes(&self) -> Result<String> {
         let Origin::Folder(course) = &self.catalog.origin else { return self.content() };
-        let mut hash = DefaultHasher::new();
-        hash_sizes(&course.join(&self.track()?.templates), &mut hash)?;
-        Ok(format!("{:016x}", hash.finish()))
+        let mut sizes = Vec::new();
+        find_sizes(&course.join(&self.track()?.templates), &mut sizes)?;
+        Ok(format!("{:016x}", stable_hash(&sizes)))
     }
 
     /// A mark of the contents of all templates.
     fn content(&self) -> Result<String> {
-        let mut hash = DefaultHasher::new();
-        self.catalog.tree(&self.track()?.templates)?.hash(&mut hash);
-        Ok(format!("{:016x}", hash.finish()))
+        Ok(format!("{:016x}", stable_hash(&self.catalog.tree(&self.track()?.templates)?)))
     }
 }
 
-fn hash_sizes(dir: &Path, hash: &mut DefaultHasher) -> Result<()> {
+/// The files below a folder, each with its length and when it was changed.
+fn find_sizes(dir: &Path, sizes: &mut Vec<(PathBuf, u64, Option<SystemTime>)>) -> Result<()> {
     let fail = |error: std::io::Error| Error::io("read the folder", dir, &error);
     let entries = fs::read_dir(dir).and_then(Iterator::collect::<std::io::Result<Vec<_>>>).map_err(fail)?;
     let paths: BTreeSet<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
     for path in paths {
         let metadata = path.symlink_metadata().map_err(fail)?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !metadata.is_dir() {
-            (name, metadata.len(), modified(&metadata)).hash(hash);
-        } else if !is_passed_over(&name) {
-            name.hash(hash);
-            hash_sizes(&path, hash)?;
-            "..".hash(hash);
+            sizes.push((path, metadata.len(), metadata.modified().ok()));
+        } else if !is_passed_over(&path.file_name().unwrap_or_default().to_string_lossy()) {
+            find_sizes(&path, sizes)?;
         }
     }
     Ok(())
-}
-
-fn modified(metadata: &Metadata) -> Option<SystemTime> {
-    metadata.modified().ok()
 }

@@ -1,40 +1,18 @@
 //! Files as an update and a reset read and write them.
 
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::merge::Mine;
 use crate::error::{Error, Result};
+use crate::files::replace_through;
 
-/// Puts a whole file in its place; whoever is killed leaves the old one or the new one. It is
-/// written in `dot`, so that nothing half written lies among the learner's files.
+/// Replaces a file of the learner's. It is written in `dot` first, so that nothing half written lies among them.
 pub(super) fn put(dot: &Path, place: &Path, bytes: &[u8]) -> Result<()> {
-    let fail = |error: std::io::Error| Error::io("write", place, &error);
     let dir = place.parent().unwrap_or(dot);
-    fs::create_dir_all(dir).map_err(fail)?;
-    let write = |dir: &Path| -> std::io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".new-");
-        // Plain files have the permissions that an editor would give them.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(dir)?;
-        file.write_all(bytes)?;
-        if let Ok(old) = fs::metadata(place) {
-            file.as_file().set_permissions(old.permissions())?;
-        }
-        file.as_file().sync_all()?;
-        file.persist(place).map(drop).map_err(|error| error.error)
-    };
-    match write(dot) {
-        // A folder of the workspace may be a link to another disk.
-        Err(error) if error.kind() == ErrorKind::CrossesDevices => write(dir).map_err(fail)?,
-        other => other.map_err(fail)?,
-    }
-    #[cfg(unix)]
-    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(fail)?;
-    Ok(())
+    fs::create_dir_all(dir).map_err(|error| Error::io("write", place, &error))?;
+    replace_through(dot, place, bytes)
 }
 
 pub(super) fn is_dir(path: &Path) -> bool {

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::{COURSE, DOT, Workspace, is_workspace, write_files};
 use crate::assets::{Catalog, File, Origin};
 use crate::error::{Error, Result};
-use crate::progress::{State, write_whole};
+use crate::files::replace;
+use crate::progress::State;
 
 /// A workspace that is being made; gone when it is dropped.
 pub struct Making {
@@ -127,7 +128,7 @@ impl Workspace {
     fn write_dot(&self, given: &[File], all: bool) -> Result<()> {
         let dot = self.dot();
         fs::create_dir_all(&dot).map_err(|error| Error::io("make", &dot, &error))?;
-        write_whole(&dot.join(".gitignore"), b"*\n")?;
+        replace(&dot.join(".gitignore"), b"*\n")?;
         if !self.base().is_dir() {
             write_files(&self.base(), given)?;
             if all {

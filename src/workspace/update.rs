@@ -14,7 +14,8 @@ use super::Workspace;
 use super::disk::{is_dir, put, read_base, read_mine, remove_empty, walk};
 use super::merge::{Action, Mine, decide};
 use crate::error::{Error, Result};
-use crate::progress::{State, remove_file};
+use crate::files::remove_file;
+use crate::progress::State;
 
 /// A stage that is called otherwise now.
 #[derive(Debug, Clone, PartialEq, Eq)]

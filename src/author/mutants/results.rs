@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::list::Mutant;
 use crate::assets::File;
 use crate::error::{Error, Result};
-use crate::progress::write_whole;
+use crate::files::replace;
+use crate::hash::stable_hash;
 
 /// What became of a mutant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,9 +36,8 @@ impl Results {
     /// The results of before. What can't be read is made again.
     pub(super) fn open(path: &Path, stage: &str, solution: &[File]) -> Results {
         let text = fs::read_to_string(path).unwrap_or_default();
-        let mut hash = DefaultHasher::new();
-        (env!("CARGO_PKG_VERSION"), stage, solution).hash(&mut hash);
-        Results { path: path.to_owned(), mark: hash.finish(), known: serde_json::from_str(&text).unwrap_or_default() }
+        let mark = stable_hash(&(env!("CARGO_PKG_VERSION"), stage, solution));
+        Results { path: path.to_owned(), mark, known: serde_json::from_str(&text).unwrap_or_default() }
     }
 
     /// What became of this mutant before.
@@ -56,12 +55,10 @@ impl Results {
         fs::create_dir_all(dir).map_err(|error| Error::io("make", dir, &error))?;
         let text = serde_json::to_string(&self.known)
             .map_err(|error| Error::new("the results can't be written as JSON").because(error))?;
-        write_whole(&self.path, text.as_bytes())
+        replace(&self.path, text.as_bytes())
     }
 
     fn key(&self, mutant: &Mutant) -> String {
-        let mut hash = DefaultHasher::new();
-        (self.mark, &mutant.patch).hash(&mut hash);
-        format!("{:016x}", hash.finish())
+        format!("{:016x}", stable_hash(&(self.mark, &mutant.patch)))
     }
 }

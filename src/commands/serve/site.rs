@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc::{Sender, channel};
 
+use super::super::context;
 use super::super::live::{Live, News, Outcome};
 use super::super::{hints, learn};
 use super::parts;
@@ -164,7 +165,7 @@ impl Site {
     }
 
     pub(super) fn workspace(&self) -> Result<Workspace> {
-        super::super::open_quietly(&self.chosen)
+        context::open_quietly(&self.chosen)
     }
 
     fn page(&self, address: &Address) -> String {

@@ -1,0 +1,268 @@
+//! Executes the runs of a stage, as many at a time as the machine carries.
+//!
+//! Verdicts do not depend on how many that is. A run that lacked something while others were at work is begun again
+//! with half as many beside it; only what is lacking to a run that is alone is lacking to all.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Notify;
+
+use super::Selection;
+use super::crowd::Crowd;
+use crate::build::Built;
+use crate::course::{Condition, Stage};
+use crate::error::{Error, Result};
+use crate::event::{Event, Reporter};
+use crate::explain::{Case, compare_pairings, explain};
+use crate::fault::Fault;
+use crate::machine::files;
+use crate::process::strays;
+use crate::runs::{Plan, Seen, play};
+use crate::stillness::{SocketTable, own_and_children};
+use crate::trace::Trace;
+use crate::verdict::{Failed, Failure, Outcome, Run, StageVerdict};
+
+/// After this many runs that took long to fail, the runs behind the first failed one are left out, and those at work
+/// are ended: the verdict and its reason are clear, and each more of them would cost the learner the same wait again.
+const SLOW_ENOUGH: usize = 3;
+
+/// The evidence of this many failed runs is kept; of the others, only the verdict.
+const SHOWN: usize = 100;
+
+/// Executes all runs of a plan.
+///
+/// # Errors
+/// The machine carries not even one run.
+pub(super) async fn run_all(
+    stage: &Stage,
+    built: &Built<'_>,
+    plans: &[Plan<'_>],
+    selection: &Selection,
+    reporter: &mut dyn Reporter,
+) -> Result<(StageVerdict, Vec<Trace>)> {
+    strays::end_abandoned();
+    let mut executor = Executor::new(stage, plans, selection)?;
+    reporter.tell(&Event::Verifying { stage, seed: selection.seed, runs: plans.len() });
+    let (start, used) = (Instant::now(), own_and_children());
+    let sockets = SocketTable::open().map(Arc::new);
+    let repeats: Vec<Repeat> = (0..selection.repeat.max(1)).map(|_| Repeat::default()).collect();
+    let crowd = Crowd::new((cores() / 2).max(1));
+    let mut running = FuturesUnordered::new();
+    loop {
+        while let Some(index) = executor.next(&crowd) {
+            let repeat = &repeats[plans[index].id.repeat as usize];
+            if !repeat.wants(index, executor.scenario(index), selection) {
+                continue;
+            }
+            crowd.begins(index);
+            let (crowd, beside) = (&crowd, executor.carries);
+            let run = run_one(&plans[index], built, sockets.clone(), crowd);
+            running.push(async move {
+                tokio::select! {
+                    done = run => (index, beside, Over::Done(Box::new(done))),
+                    () = repeat.is_enough_without(index) => (index, beside, Over::LeftOut),
+                    () = crowd.sends_away(index) => (index, beside, Over::Later),
+                }
+            });
+        }
+        let Some((index, beside, over)) = running.next().await else { break };
+        crowd.is_over(index);
+        match over {
+            Over::Done(done) if beside > 1 && done.run.unplayed().is_some() => executor.halve(beside, index),
+            Over::Done(done) => {
+                repeats[plans[index].id.repeat as usize].over(index, executor.scenario(index), &done.run);
+                executor.finish(index, *done, reporter);
+            }
+            Over::LeftOut => {}
+            Over::Later => executor.put_back(index),
+        }
+    }
+    let left_out = executor.done.iter().filter(|done| done.is_none()).count();
+    let (mut runs, traces): (Vec<_>, Vec<_>) =
+        executor.done.into_iter().flatten().map(|done| (done.run, done.trace)).unzip();
+    compare_pairings(&mut runs);
+    let processor = used.zip(own_and_children()).map(|(then, now)| (now.0 - then.0, now.1 - then.1));
+    let verdict = StageVerdict { stage: stage.name.clone(), runs, left_out, took: start.elapsed(), processor };
+    Ok((verdict, traces.into_iter().flatten().collect()))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}
+
+/// A run that is over, with its story where it has one.
+struct Done {
+    run: Run,
+    trace: Option<Trace>,
+}
+
+/// How a run that was begun is over.
+enum Over {
+    Done(Box<Done>),
+    /// It makes no more sense.
+    LeftOut,
+    /// It is begun again when there is room.
+    Later,
+}
+
+/// Which runs are to come, which are done, and how many there may be at a time.
+struct Executor<'e> {
+    stage: &'e Stage,
+    plans: &'e [Plan<'e>],
+    /// Runs to come, by their places in the plan, the next one last. Runs over delayed links mostly wait: they
+    /// go beside the others, and first.
+    delayed: Vec<usize>,
+    others: Vec<usize>,
+    jobs: usize,
+    /// How many runs the machine carries.
+    carries: usize,
+    done: Vec<Option<Done>>,
+}
+
+impl<'e> Executor<'e> {
+    fn new(stage: &'e Stage, plans: &'e [Plan<'e>], selection: &Selection) -> Result<Self> {
+        files::raise();
+        let carries = files::carries(plans.iter().map(|plan| plan.scenario.cast.len()).max().unwrap_or(0));
+        if carries == 0 {
+            return Err(Error::new(format!("no run of {} can be played here", stage.name))
+                .because("the limit of open files is so low that not even one run fits into it")
+                .help(Fault::Files.help()));
+        }
+        let jobs = if selection.jobs > 0 { selection.jobs } else { cores() * 2 };
+        let (delayed, others) =
+            (0..plans.len()).rev().partition(|index| plans[*index].id.condition == Condition::Delayed);
+        let done = plans.iter().map(|_| None).collect();
+        Ok(Executor { stage, plans, delayed, others, jobs, carries, done })
+    }
+
+    fn is_delayed(&self, index: usize) -> bool {
+        self.plans[index].id.condition == Condition::Delayed
+    }
+
+    /// The place of a run's scenario in the stage.
+    fn scenario(&self, index: usize) -> usize {
+        self.stage.scenarios.iter().position(|s| std::ptr::eq(s, self.plans[index].scenario)).unwrap_or(0)
+    }
+
+    /// The next run, if there is room for one.
+    fn next(&mut self, crowd: &Crowd) -> Option<usize> {
+        if !crowd.has_room() || crowd.count(|_| true) >= self.carries {
+            return None;
+        }
+        let room = |most, delayed| crowd.count(|index| self.is_delayed(index) == delayed) < most;
+        let (for_delayed, for_others) = (room(self.jobs * 2, true), room(self.jobs, false));
+        let delayed = for_delayed.then(|| self.delayed.pop()).flatten();
+        delayed.or_else(|| for_others.then(|| self.others.pop()).flatten())
+    }
+
+    /// A run lacked something while this many were at work.
+    fn halve(&mut self, beside: usize, index: usize) {
+        self.carries = self.carries.min(beside / 2);
+        if self.is_delayed(index) { &mut self.delayed } else { &mut self.others }.push(index);
+    }
+
+    /// A run gives way to others. From now on the first one in the plan is the next.
+    fn put_back(&mut self, index: usize) {
+        self.others.push(index);
+        self.others.append(&mut self.delayed);
+        self.others.sort_unstable_by(|a, b| b.cmp(a));
+    }
+
+    fn finish(&mut self, index: usize, done: Done, reporter: &mut dyn Reporter) {
+        let finished = self.done.iter().flatten().count() + 1;
+        let (run, trace) = (&done.run, done.trace.as_ref());
+        reporter.tell(&Event::RunOver { run, trace, done: finished, total: self.plans.len() });
+        self.done[index] = Some(done);
+        // The first failed runs in the order of the plan keep their evidence.
+        let failed = self.done.iter_mut().flatten().filter(|done| !done.run.passed());
+        if let Some(done) = failed.filter(|done| !done.run.evidence.lanes.is_empty()).nth(SHOWN) {
+            done.run.forget();
+            done.trace = None;
+        }
+    }
+}
+
+/// One repeat of all runs, while it is executed.
+#[derive(Default)]
+struct Repeat {
+    /// How many of its runs took long to fail.
+    slow: Cell<usize>,
+    /// How many could not be played, although they were alone: the others would lack the same.
+    unplayed: Cell<usize>,
+    /// Raised when one more run has failed, and these are enough.
+    enough: Notify,
+    /// The first failed run, by its place in the plan, and the first scenario in which one has failed, by
+    /// its place in the stage.
+    failed: Cell<Option<(usize, usize)>>,
+}
+
+impl Repeat {
+    /// Does this run, of this scenario, still make sense?
+    fn wants(&self, index: usize, scenario: usize, selection: &Selection) -> bool {
+        if self.unplayed.get() >= SLOW_ENOUGH {
+            return false;
+        }
+        let Some((first, first_scenario)) = self.failed.get() else { return true };
+        let beyond = selection.until_failed && scenario > first_scenario;
+        (self.slow.get() < SLOW_ENOUGH || index < first) && !beyond
+    }
+
+    /// Waits until this run makes no more sense.
+    async fn is_enough_without(&self, index: usize) {
+        let wanted = || self.slow.get() < SLOW_ENOUGH || self.failed.get().is_none_or(|(first, _)| index < first);
+        while wanted() && self.unplayed.get() < SLOW_ENOUGH {
+            self.enough.notified().await;
+        }
+    }
+
+    fn over(&self, index: usize, scenario: usize, run: &Run) {
+        self.unplayed.set(self.unplayed.get() + usize::from(run.unplayed().is_some()));
+        if self.unplayed.get() >= SLOW_ENOUGH {
+            self.enough.notify_waiters();
+        }
+        let Some(failed) = run.failure() else { return };
+        let earlier = |(first, scene): (usize, usize)| (first.min(index), scene.min(scenario));
+        self.failed.set(Some(self.failed.get().map_or((index, scenario), earlier)));
+        self.slow.set(self.slow.get() + failed.how.slowness());
+        if self.slow.get() >= SLOW_ENOUGH {
+            self.enough.notify_waiters();
+        }
+    }
+}
+
+async fn run_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketTable>>, crowd: &Crowd) -> Done {
+    let Seen { failure, awaited, phase, evidence, captures } = play(plan, built, sockets, &|| crowd.raise()).await;
+    let explained = |how: Failure| {
+        let case = Case {
+            stage: plan.stage,
+            scenario: plan.scenario,
+            condition: plan.id.condition,
+            track: built.track,
+            failure: &how,
+            awaited: &awaited,
+            phase,
+            evidence: &evidence,
+            captures: &captures,
+        };
+        let because = explain(&case);
+        Failed { how, awaited: awaited.clone(), phase, because }
+    };
+    let outcome = match failure {
+        None => Outcome::Passed,
+        Some(Failure::Unplayed(unplayed)) => Outcome::Unplayed(unplayed),
+        Some(how) => Outcome::Failed(explained(how)),
+    };
+    let mut run = Run { id: plan.id.clone(), outcome, evidence, captures };
+    // A run that passes again looks as it did before; one that could not be played has no story.
+    let has_story = run.failure().is_some() || (run.passed() && run.id.repeat == 0);
+    let trace = has_story.then(|| Trace::of(&run, plan.scenario));
+    if run.passed() {
+        run.forget();
+    } else {
+        run.evidence.shorten();
+    }
+    Done { run, trace }
+}
