@@ -6,6 +6,7 @@
 mod checks;
 mod explanation;
 mod facts;
+mod file;
 mod language;
 mod names;
 mod runner;

@@ -14,12 +14,14 @@
 //! (`limit`) is what ends a run that hangs.
 
 mod address;
+mod follower;
 mod limit;
 mod livelock;
 mod look;
 mod notes;
 mod order;
 mod patience;
+mod recorded;
 mod recording;
 mod rest;
 mod scratch;
@@ -34,11 +36,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::address::{Address, Nobody};
+use self::follower::Follower;
 use self::limit::Limit;
 use self::livelock::Unseen;
 use self::order::{Order, Turn};
 use self::patience::{Judgement, Patience};
-use self::recording::Follower;
 use self::rest::Until;
 use self::scratch::Scratch;
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, SCRATCH, Scenario, Stage};
@@ -54,7 +56,8 @@ use crate::stillness::{KnownSockets, SocketTable, Watch};
 use crate::transcript::{Action, LinkFault, LinkName, RoleId, StepKind};
 use crate::verdict::{Failure, RunId, Unplayed};
 
-pub use self::recording::{Found, Handed, Heard, Recorded, Shown, Unrecorded, record};
+pub use self::recorded::{Found, Handed, Heard, Recorded, Shown, Unrecorded};
+pub use self::recording::record;
 pub use self::scratch::sweep;
 
 /// The shortest and the longest pause between two looks at what the peers are doing.
@@ -103,19 +106,19 @@ pub async fn play(
     let given = own.as_ref().map(|own| own.given(plan)).unwrap_or_default();
     let matcher = Matcher::new(&plan.scenario.transcript, given);
     strays::adopt();
-    let mut stage = Player::new(plan, (programs, computing), sockets, Follower::Matcher(matcher));
+    let mut run = ActiveRun::new(plan, (programs, computing), sockets, matcher);
     let own = match own {
         Ok(own) => own,
-        Err(unplayed) => return stage.finish(Some(Failure::Unplayed(unplayed))).await,
+        Err(unplayed) => return run.finish(Some(Failure::Unplayed(unplayed))).await,
     };
-    let limit = Rc::clone(&stage.limit);
+    let limit = Rc::clone(&run.limit);
     let result = tokio::select! {
         biased;
-        result = stage.perform() => result,
+        result = run.perform() => result,
         () = limit.over() => Err(Failure::TimeLimit(plan.scenario.limit)),
         unplayed = since.meets() => Err(Failure::Unplayed(unplayed)),
     };
-    let mut seen = stage.finish(result.err()).await;
+    let mut seen = run.finish(result.err()).await;
     // All that the run has taken is given back, before anybody looks what is lacking.
     drop(own);
     if let Some(unplayed) = unplayed::reason(plan, programs, &seen, &before, &since) {
@@ -158,7 +161,7 @@ impl Own {
 type FromPeer = (RoleId, PeerEvent);
 
 /// The state of a run while it is played.
-struct Player<'c> {
+struct ActiveRun<'c, F> {
     plan: &'c Plan<'c>,
     programs: &'c dyn Programs,
     /// Is told when a peer has computed to no effect for a while.
@@ -166,7 +169,7 @@ struct Player<'c> {
     sockets: Option<Arc<SocketTable>>,
     /// What is known of the sockets that peers have open.
     known: KnownSockets,
-    matcher: Follower<'c>,
+    follower: F,
     peers: Vec<Option<(Peer, Watch)>>,
     links: Vec<Link>,
     /// What has befallen links so far.
@@ -190,23 +193,23 @@ struct Player<'c> {
     aftermath: bool,
 }
 
-impl<'c> Player<'c> {
+impl<'c, F: Follower> ActiveRun<'c, F> {
     fn new(
         plan: &'c Plan<'c>,
         (programs, computing): (&'c dyn Programs, &'c dyn Fn()),
         sockets: Option<Arc<SocketTable>>,
-        matcher: Follower<'c>,
+        follower: F,
     ) -> Self {
         let transcript = &plan.scenario.transcript;
         let party = |role: usize| plan.id.pairing.0[plan.scenario.cast[role]].unwrap_or(Party::Reference);
         let lane = |(id, role): (usize, &String)| Lane::new(role, party(id));
-        Player {
+        ActiveRun {
             plan,
             programs,
             computing,
             sockets,
             known: KnownSockets::default(),
-            matcher,
+            follower,
             peers: transcript.roles.iter().map(|_| None).collect(),
             links: Vec::new(),
             faults: Vec::new(),
@@ -233,7 +236,7 @@ impl<'c> Player<'c> {
         let mut due = 0;
         loop {
             self.take_waiting()?;
-            if due == 0 && !self.matcher.ready() {
+            if due == 0 && !self.follower.ready() {
                 self.next_event().await?;
                 continue;
             }
@@ -244,7 +247,7 @@ impl<'c> Player<'c> {
             }
             if due == 0 {
                 due = self.block(step.phase);
-                (0..due).for_each(|_| self.matcher.act());
+                (0..due).for_each(|_| self.follower.act());
             }
             if self.order.is_some() && self.lets_something_go_first().await? {
                 continue;
@@ -288,7 +291,7 @@ impl<'c> Player<'c> {
                 self.lanes[role].lines.push(line);
                 let line = &self.lanes[role].lines[index];
                 let result = match line.text().filter(|_| line.whole) {
-                    Some(text) if !self.aftermath => self.matcher.line(role, text),
+                    Some(text) if !self.aftermath => self.follower.line(role, text),
                     _ => Err(Refused::Unexpected),
                 };
                 result.map_err(|refused| match refused {
@@ -312,7 +315,7 @@ impl<'c> Player<'c> {
                 if self.aftermath {
                     return Ok(());
                 }
-                self.matcher.ended(role, ending).map_err(|_| Failure::Ended(role, ending))
+                self.follower.ended(role, ending).map_err(|_| Failure::Ended(role, ending))
             }
         }
     }
@@ -406,13 +409,13 @@ impl<'c> Player<'c> {
     /// A text that the runner hands to a role: every address of another role becomes a link's.
     async fn write(&mut self, role: RoleId, pattern: &Pattern) -> Result<String, Failure> {
         for (name, ..) in pattern.names() {
-            let listener = self.matcher.listener(self.plan.scenario, name);
+            let listener = self.follower.listener(self.plan.scenario, name);
             let Some(listener) = listener.filter(|listener| *listener != role) else { continue };
-            let Some(value) = self.matcher.value(listener, name).map(str::to_owned) else { continue };
+            let Some(value) = self.follower.value(listener, name).map(str::to_owned) else { continue };
             let handed = self.link_to(LinkName { dialer: role, listener }, &value).await?;
-            self.matcher.alias(role, name, handed);
+            self.follower.alias(role, name, handed);
         }
-        Ok(pattern.fill(&|name| self.matcher.value(role, name).map(str::to_owned)))
+        Ok(pattern.fill(&|name| self.follower.value(role, name).map(str::to_owned)))
     }
 
     /// Does whoever listens at this address listen on every interface? The system says so, or else the

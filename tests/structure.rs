@@ -1,5 +1,6 @@
 //! The layers of `src/`: dependencies point down only.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -111,4 +112,103 @@ fn nothing_waits_for_time_to_pass() {
         let known = KNOWN.iter().find(|(file, _)| *file == name).map_or(0, |(_, count)| *count);
         assert!(sleeps <= known, "{} sleeps {sleeps} times, {known} are accounted for", path.display());
     }
+}
+
+/// A source file by its place below `src`, as in `course/names`.
+type FileName = String;
+
+/// The files that each file imports, by `use` or by a path. That a file imports those of its own folder is left out:
+/// it is the door to them.
+fn imports() -> BTreeMap<FileName, BTreeSet<FileName>> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let name_of = |path: &Path| path.strip_prefix(&src).expect("below src").with_extension("").display().to_string();
+    let files: Vec<(FileName, String)> =
+        modules().into_iter().map(|(_, path, text)| (name_of(&path), text)).filter(|(name, _)| name != "lib").collect();
+    let names: BTreeSet<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    // The file that has what a path leads to: the longest part of it that is one.
+    let file_of = |path: &[String]| {
+        (1..=path.len()).rev().map(|end| path[..end].join("/")).find(|name| names.contains(name.as_str()))
+    };
+    let of = |name: &str, text: &str| -> BTreeSet<FileName> {
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let found = paths(&code.join("\n")).into_iter().filter_map(|path| file_of(&absolute(name, &path, &names)));
+        found.filter(|file| file != name && !file.starts_with(&format!("{name}/"))).collect()
+    };
+    files.iter().map(|(name, text)| (name.clone(), of(name, text))).collect()
+}
+
+/// What a text imports by `use`, and what it names by a path from `crate` or `super`.
+fn paths(code: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for statement in code.split("use ").skip(1).filter_map(|rest| rest.split_once(';')) {
+        expand("", &statement.0.split_whitespace().collect::<Vec<_>>().join(" "), &mut found);
+    }
+    for start in ["crate::", "super::"] {
+        let named = code.split(start).skip(1).map(|rest| {
+            let path = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'));
+            format!("{start}{}", path.collect::<String>())
+        });
+        found.extend(named);
+    }
+    found.iter().map(|path| path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect()).collect()
+}
+
+/// The paths of one `use`, without its braces.
+fn expand(prefix: &str, tree: &str, found: &mut Vec<String>) {
+    let Some((before, inside)) = tree.split_once('{') else {
+        found.push(format!("{prefix}{}", tree.split(" as ").next().unwrap_or_default().trim()));
+        return;
+    };
+    let inside = inside.trim_end().strip_suffix('}').unwrap_or(inside);
+    let (mut depth, mut item) = (0, String::new());
+    for c in inside.chars().chain([',']) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if c == ',' && depth == 0 {
+            if !item.trim().is_empty() {
+                expand(&format!("{prefix}{before}"), item.trim(), found);
+            }
+            item.clear();
+        } else {
+            item.push(c);
+        }
+    }
+}
+
+/// A path as seen from `src`.
+fn absolute(name: &str, path: &[String], names: &BTreeSet<&str>) -> Vec<String> {
+    let mut base: Vec<String> = name.split('/').map(str::to_owned).collect();
+    match path.first().map(String::as_str) {
+        Some("crate") => return path[1..].to_vec(),
+        Some("super") => {
+            let up = path.iter().take_while(|part| *part == "super").count();
+            base.truncate(base.len().saturating_sub(up));
+            base.into_iter().chain(path[up..].iter().cloned()).collect()
+        }
+        Some("self") => base.into_iter().chain(path[1..].iter().cloned()).collect(),
+        Some(first) if names.contains(format!("{name}/{first}").as_str()) => {
+            base.into_iter().chain(path.iter().cloned()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let mut imports = imports();
+    assert!(imports["course/stage"].contains("course/scenario"), "imports are not seen any more");
+    // Files that import none that is left are taken away, until only circles are left.
+    loop {
+        let left: BTreeSet<FileName> = imports.keys().cloned().collect();
+        let before = imports.len();
+        imports.retain(|_, needs| needs.iter().any(|file| left.contains(file)));
+        if imports.len() == before {
+            break;
+        }
+    }
+    assert!(imports.is_empty(), "these import each other, or those that do: {imports:#?}");
 }

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::scenario::ScenarioReader;
-use super::{ALWAYS_GIVEN, Scenario};
+use super::{ALWAYS_GIVEN, Role, Scenario};
 use crate::error::{Error, Result};
 use crate::pattern::{Pattern, Type};
 use crate::transcript::{Action, After, Expect, LinkFault, LinkName, Step, StepKind};
+use crate::yaml::Source;
 
 /// Checks that every name is made before it is used, and every fault has its link.
-pub(super) struct Names<'s, 'r, 't> {
+pub(super) struct Names<'s, 't> {
     scenario: &'s Scenario,
-    reader: &'s ScenarioReader<'r, 't>,
+    roles: &'s [Role],
+    /// The file, and where the transcript is in it.
+    at: (&'s Source<'t>, &'s str),
     links: Vec<LinkName>,
     known: BTreeMap<&'s str, Made>,
 }
@@ -28,11 +30,11 @@ enum Made {
 /// A capture of a pattern: its name, its type where it has one, its column.
 type Capture<'p> = (&'p str, Option<&'p Type>, usize);
 
-impl<'s, 'r, 't> Names<'s, 'r, 't> {
-    pub(super) fn new(scenario: &'s Scenario, reader: &'s ScenarioReader<'r, 't>) -> Self {
+impl<'s, 't> Names<'s, 't> {
+    pub(super) fn new(scenario: &'s Scenario, roles: &'s [Role], at: (&'s Source<'t>, &'s str)) -> Self {
         let given = scenario.given.keys().map(String::as_str).chain(ALWAYS_GIVEN);
         let known = given.map(|name| (name, Made::Surely)).collect();
-        Names { scenario, reader, links: scenario.links(reader.roles), known }
+        Names { scenario, roles, at, links: scenario.links(roles), known }
     }
 
     pub(super) fn check(mut self) -> Result<()> {
@@ -40,7 +42,7 @@ impl<'s, 'r, 't> Names<'s, 'r, 't> {
         for step in &transcript.steps {
             match &step.kind {
                 StepKind::Act(Action::Start(role, own)) => {
-                    let args = self.scenario.args(*role, own.as_ref(), self.reader.roles);
+                    let args = self.scenario.args(*role, own.as_ref(), self.roles);
                     args.iter().enumerate().try_for_each(|(index, arg)| self.uses(arg, step, index))?;
                 }
                 StepKind::Act(Action::Type(_, text)) => self.uses(text, step, 0)?,
@@ -167,7 +169,7 @@ impl<'s, 'r, 't> Names<'s, 'r, 't> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Error {
-        let at = self.reader.source.place_in_block(&self.reader.at("transcript"), step.line, column, len);
+        let at = self.at.0.place_in_block(self.at.1, step.line, column, len);
         Error::new(message).at(at).help(help)
     }
 }

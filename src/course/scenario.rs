@@ -3,20 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::check_limit;
+use super::file::{GivenFile, MAX_GIVEN, ORDERS, ROOM, ScenarioFile};
 use super::names::Names;
-use super::stage::{GivenFile, MAX_GIVEN, ScenarioFile};
+
 use super::{ALWAYS_GIVEN, Condition, Pairing, Party, Role, Scenario};
 use crate::error::{Error, Result, suggest};
 use crate::pattern::{Pattern, Type};
 use crate::transcript::{self, Action, Expect, LinkName, Mention, RoleId, StepKind, Transcript};
 use crate::yaml::Source;
 
-/// MiB that a limit of memory may be.
-pub(super) const ROOM: std::ops::RangeInclusive<u64> = 16..=65536;
-
-/// How many orders of events a scenario may have, and how often a run of it may be played; how many orders it
-/// has if it does not say.
-pub(super) const ORDERS: std::ops::RangeInclusive<u32> = 1..=64;
+/// How many orders of events a scenario has that does not say.
 const DEFAULT_ORDERS: u32 = 6;
 
 /// Reads one scenario and checks it against its stage.
@@ -51,7 +47,7 @@ impl ScenarioReader<'_, '_> {
             transcript,
         };
         if !self.unfinished {
-            Names::new(&scenario, self).check()?;
+            Names::new(&scenario, self.roles, (self.source, &self.at("transcript"))).check()?;
         }
         let conditions = self.for_links(&scenario)?;
         let pairings = self.pairings(&scenario)?;

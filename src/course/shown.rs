@@ -1,7 +1,7 @@
 //! What a course says to people, made safe to show as it is read: whoever shows it need not ask.
 
 use super::Course;
-use super::stage::StageFile;
+use super::file::StageFile;
 use crate::pattern::visible;
 
 /// Something that has texts for people in it.

@@ -7,9 +7,13 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::Player;
-use super::patience::COMPUTING;
+use super::ActiveRun;
+use super::follower::Follower;
 use crate::stillness::{Usage, usage};
+
+/// A peer that computes to no effect has this much processor time: a program may have a hash to make, or
+/// a key.
+pub(super) const COMPUTING: Duration = Duration::from_millis(1500);
 
 /// A peer that talks and shows nothing has one part in this many of the time limit, in processor time; and never
 /// less than one that computes.
@@ -33,7 +37,7 @@ impl Unseen {
     }
 }
 
-impl Player<'_> {
+impl<F: Follower> ActiveRun<'_, F> {
     /// Has a peer talked for so much of its processor time that nothing is going to be seen any more?
     pub(super) fn is_livelocked(&mut self) -> bool {
         if Instant::now() < self.unseen.next {

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::Player;
+use super::ActiveRun;
+use super::follower::Follower;
 use crate::link::{Link, Quiet};
 use crate::process::Peer;
 use crate::stillness::{Activity, Counts, Uncounted, Watch};
@@ -54,7 +55,7 @@ impl Look {
     }
 }
 
-impl Player<'_> {
+impl<F: Follower> ActiveRun<'_, F> {
     /// What are the peers and the links doing? The links are asked first, then all peers, then all
     /// again, then the links: where nothing has changed in between, there was a common instant of rest.
     pub(super) fn look(&mut self) -> Look {

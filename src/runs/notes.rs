@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::recording::{Found, Handed, Heard, Shown, Unrecorded};
+use super::follower::Follower;
+use super::recorded::{Found, Handed, Heard, Shown, Unrecorded};
 use crate::course::Scenario;
-use crate::matcher::{Captures, declared_types};
+use crate::matcher::{Captures, Ending, Refused, declared_types};
 use crate::pattern::{Known, Pattern, Type, Value, values};
 use crate::transcript::{Expect, RoleId, StepKind, Transcript};
 
@@ -27,11 +28,11 @@ impl<'c> Notes<'c> {
         Notes { scenario: Some(scenario), given, ..Notes::default() }
     }
 
-    pub(super) fn note(&mut self, role: RoleId, what: Shown) {
+    fn note(&mut self, role: RoleId, what: Shown) {
         self.heard.push(Heard { phase: self.phase, role, what });
     }
 
-    pub(super) fn line(&mut self, role: RoleId, text: &str) {
+    fn hear(&mut self, role: RoleId, text: &str) {
         self.note(role, Shown::Line(text.to_owned()));
         let Some(scenario) = self.scenario else { return };
         let transcript = &scenario.transcript;
@@ -57,12 +58,6 @@ impl<'c> Notes<'c> {
             self.met.push(step);
             return;
         }
-    }
-
-    pub(super) fn value(&self, role: RoleId, name: &str) -> Option<&str> {
-        let alias = self.aliases.get(&role).and_then(|aliases| aliases.get(name));
-        let found = || self.found.get(name).map(|found| &found.value);
-        alias.or_else(found).or_else(|| self.given.get(name)).map(String::as_str)
     }
 
     /// Finds a value for a name that `role` is to be handed.
@@ -98,6 +93,49 @@ impl<'c> Notes<'c> {
             (!taken(text)).then(|| Found { role: heard.role, value: text.to_owned(), ty })
         };
         values(line).into_iter().filter_map(offer).collect()
+    }
+}
+
+impl Follower for Notes<'_> {
+    fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused> {
+        self.hear(role, text);
+        Ok(())
+    }
+
+    /// No transcript can expect that a signal ends a role.
+    fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused> {
+        if matches!(ending, Ending::Signal(_)) {
+            return Err(Refused::Unexpected);
+        }
+        self.note(role, Shown::Ended(ending));
+        Ok(())
+    }
+
+    fn ready(&self) -> bool {
+        true
+    }
+
+    fn act(&mut self) {
+        self.phase += 1;
+    }
+
+    fn phase(&self) -> usize {
+        self.phase
+    }
+
+    fn alias(&mut self, role: RoleId, name: &str, value: String) {
+        self.handed.push(Handed { phase: self.phase, role, name: name.to_owned(), value: value.clone() });
+        self.aliases.entry(role).or_default().insert(name.to_owned(), value);
+    }
+
+    fn value(&self, role: RoleId, name: &str) -> Option<&str> {
+        let alias = self.aliases.get(&role).and_then(|aliases| aliases.get(name));
+        let found = || self.found.get(name).map(|found| &found.value);
+        alias.or_else(found).or_else(|| self.given.get(name)).map(String::as_str)
+    }
+
+    fn listener(&self, _scenario: &Scenario, name: &str) -> Option<RoleId> {
+        self.found.get(name).filter(|found| found.ty.is_address()).map(|found| found.role)
     }
 }
 

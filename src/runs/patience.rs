@@ -18,10 +18,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::follower::Follower;
 use super::limit::Moment;
-use super::livelock::Unseen;
+use super::livelock::{COMPUTING, Unseen};
 use super::look::{Doing, Look};
-use super::{LOOK, Player};
+use super::{ActiveRun, LOOK};
 use crate::course::Condition;
 use crate::evidence::MAX_NOISE;
 use crate::stillness::{Uncounted, Usage, usage};
@@ -41,10 +42,6 @@ const QUIET: Duration = Duration::from_secs(3);
 
 /// Rest does not wait for a peer that wakes by itself later than this.
 const SOON: Duration = Duration::from_millis(700);
-
-/// A peer that computes to no effect has this much processor time: a program may have a hash to make, or
-/// a key.
-pub(super) const COMPUTING: Duration = Duration::from_millis(1500);
 
 /// A peer that was told that nothing more will come, and then spends its time in the kernel, moves no byte and
 /// touches no new memory, reads the end over and over. It has this much processor time.
@@ -131,7 +128,7 @@ impl Habit {
     }
 }
 
-impl Player<'_> {
+impl<F: Follower> ActiveRun<'_, F> {
     /// Something was to be seen, a line or an end, or the runner has done something, or is about to: whatever was
     /// seen so far counts no more.
     pub(super) fn begin_to_wait(&mut self) {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::follower::Follower;
 use super::look::Look;
 use super::patience::Judgement;
-use super::{LOOK, Player, Seen};
+use super::{ActiveRun, LOOK, Seen};
 use crate::evidence::Evidence;
 use crate::link::Link;
 use crate::verdict::Failure;
@@ -27,7 +28,7 @@ pub(super) enum Until {
     Choice,
 }
 
-impl Player<'_> {
+impl<F: Follower> ActiveRun<'_, F> {
     /// Waits until all peers are at rest and nothing is on its way. Where the system does not say, for
     /// as long as a link holds bytes back there.
     pub(super) async fn until_still(&mut self) -> Result<(), Failure> {
@@ -82,8 +83,8 @@ impl Player<'_> {
 
     /// Gathers what is still to come after a difference, then ends all peers.
     pub(super) async fn finish(mut self, failure: Option<Failure>) -> Seen {
-        let (awaited, phase) = (self.matcher.awaited(), self.matcher.phase());
-        let captures = (0..self.lanes.len()).map(|role| self.matcher.captures_of(role)).collect();
+        let (awaited, phase) = (self.follower.awaited(), self.follower.phase());
+        let captures = (0..self.lanes.len()).map(|role| self.follower.captures_of(role)).collect();
         if matches!(failure, Some(Failure::Line(..) | Failure::Ended(..) | Failure::NotStarted(..))) {
             self.gather().await;
         }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
-use super::recording::{Recorded, Shown};
+use super::recorded::{Recorded, Shown};
 use crate::course::SCRATCH;
 
 /// What stands for the path in what is recorded, where it has to be the same in all runs.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::hints::given;
 use super::super::learn::following;
 use super::super::live::Outcome;
-use super::site::{Came, Site};
+use super::showing::{Came, Showing};
 use crate::course::Stage;
 use crate::error::Result;
 use crate::progress::Standing;
@@ -19,21 +19,21 @@ use crate::trace::Trace;
 use crate::workspace::Workspace;
 
 /// A part as HTML.
-pub(super) fn made(site: &Site, templates: &Templates, part: Part, address: &Address) -> Result<String> {
+pub(super) fn made(showing: &Showing, templates: &Templates, part: Part, address: &Address) -> Result<String> {
     match part {
-        Part::Status => templates.part(part, &status(site)),
-        Part::Verdict => templates.part(part, &verdict(site, address)?),
-        Part::Progress => templates.part(part, &progress(&site.workspace()?, &site.stage)),
-        Part::Files => templates.part(part, &files(&site.workspace()?, site, address)?),
-        Part::Hints => templates.part(part, &hints(&site.workspace()?, &site.stage)?),
-        Part::Solution => templates.part(part, &solution(&site.workspace()?, &site.stage)?),
-        Part::Lesson => templates.part(part, &lesson(&site.workspace()?, &site.stage)?),
+        Part::Status => templates.part(part, &status(showing)),
+        Part::Verdict => templates.part(part, &verdict(showing, address)?),
+        Part::Progress => templates.part(part, &progress(&showing.workspace()?, &showing.stage)),
+        Part::Files => templates.part(part, &files(&showing.workspace()?, showing, address)?),
+        Part::Hints => templates.part(part, &hints(&showing.workspace()?, &showing.stage)?),
+        Part::Solution => templates.part(part, &solution(&showing.workspace()?, &showing.stage)?),
+        Part::Lesson => templates.part(part, &lesson(&showing.workspace()?, &showing.stage)?),
     }
 }
 
-fn status(site: &Site) -> Status {
-    let work = &site.work;
-    let (kind, mark, say, more) = match &site.came {
+fn status(showing: &Showing) -> Status {
+    let work = &showing.work;
+    let (kind, mark, say, more) = match &showing.came {
         _ if !work.over && work.done == 0 => ("busy", "…", "verifying".to_owned(), work.doing.clone()),
         _ if !work.over => {
             let failed = if work.failed > 0 { format!(", {} failed", work.failed) } else { String::new() };
@@ -54,7 +54,7 @@ fn status(site: &Site) -> Status {
             ("failed", "✗", format!("{} of {} runs failed", outcome.failed, outcome.runs), took(outcome))
         }
     };
-    Status { kind, mark, say, more, stage: site.stage.clone() }
+    Status { kind, mark, say, more, stage: showing.stage.clone() }
 }
 
 fn took(outcome: &Outcome) -> String {
@@ -87,9 +87,9 @@ fn progress(workspace: &Workspace, here: &str) -> Progress {
     }
 }
 
-fn verdict<'s>(site: &'s Site, address: &Address) -> Result<Verdict<'s>> {
-    let old = !site.work.over;
-    Ok(match &site.came {
+fn verdict<'s>(showing: &'s Showing, address: &Address) -> Result<Verdict<'s>> {
+    let old = !showing.work.over;
+    Ok(match &showing.came {
         Came::Nothing => Verdict::default(),
         Came::NotBuilt(output) => Verdict { old, output: plain(output), ..Verdict::default() },
         Came::Trouble(error) => Verdict { old, trouble: render_error(error, false), ..Verdict::default() },
@@ -99,7 +99,7 @@ fn verdict<'s>(site: &'s Site, address: &Address) -> Result<Verdict<'s>> {
                 notes.push(format!("{} runs were left out: the failed ones took long enough.", outcome.left_out));
             }
             let place = outcome.place.clone().unwrap_or_default();
-            let looked_at = looked_at(&site.workspace()?.editable(&site.stage)?, &place);
+            let looked_at = looked_at(&showing.workspace()?.editable(&showing.stage)?, &place);
             let place_address =
                 looked_at.map(|(file, line)| format!("{}#line-{line}", address.with_file(file + 1).link()));
             let place_address = place_address.unwrap_or_default();
@@ -145,14 +145,14 @@ fn runs<'r>(runs: &'r [Trace], address: &Address) -> Verdict<'r> {
 }
 
 /// The files are chosen by their number among those of the stage: no path comes from outside.
-fn files(workspace: &Workspace, site: &Site, address: &Address) -> Result<Files> {
+fn files(workspace: &Workspace, showing: &Showing, address: &Address) -> Result<Files> {
     let hole = workspace.track()?.hole.as_deref();
     let holes = Holes::new(hole);
-    let paths = workspace.editable(&site.stage)?;
+    let paths = workspace.editable(&showing.stage)?;
     let texts: Vec<Result<String>> = paths.iter().map(|path| workspace.text(path)).collect();
     let found: Vec<_> = texts.iter().map(|text| text.as_ref().map(|text| holes.of(text)).unwrap_or_default()).collect();
     let chosen = address.file.and_then(|number| number.checked_sub(1)).filter(|index| *index < paths.len());
-    let place = match &site.came {
+    let place = match &showing.came {
         Came::Verdict(outcome) => outcome.place.as_deref().and_then(|place| looked_at(&paths, place)),
         _ => None,
     };

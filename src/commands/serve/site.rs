@@ -2,78 +2,49 @@
 
 use tokio::sync::mpsc::{Sender, channel};
 
-use super::super::context;
-use super::super::live::{Live, News, Outcome};
+use super::super::live::{Live, News};
 use super::super::{hints, learn};
 use super::parts;
+use super::showing::{Came, Showing, Work};
 use crate::cli::Chosen;
 use crate::error::Result;
 use crate::serve::http::{Answer, Asked};
 use crate::serve::{Address, Page, Part, SCRIPT, STYLE, Templates};
-use crate::workspace::Workspace;
 
 /// Who does not take in so many events is not told any more, and has to come again.
 const MOST_EVENTS: usize = 64;
 
 /// The site.
 pub(super) struct Site {
-    pub(super) chosen: Chosen,
-    pub(super) stage: String,
+    showing: Showing,
     live: Live,
-    pub(super) work: Work,
-    pub(super) came: Came,
     templates: Templates,
     /// Who is told when something changes.
     looking: Vec<Sender<String>>,
 }
 
-/// What the verify is at.
-#[derive(Default)]
-pub(super) struct Work {
-    /// It is over.
-    pub(super) over: bool,
-    /// What is being done.
-    pub(super) doing: String,
-    /// How many runs are over, of how many, and how many of them failed.
-    pub(super) done: usize,
-    pub(super) total: usize,
-    pub(super) failed: usize,
-}
-
-/// What the last verify that is over came to.
-pub(super) enum Came {
-    /// There is none.
-    Nothing,
-    /// The learner's programs can't be built.
-    NotBuilt(String),
-    /// A verdict.
-    Verdict(Box<Outcome>),
-    /// None.
-    Trouble(crate::error::Error),
-}
-
 impl Site {
     /// Shows what `live` tells of a stage.
     pub(super) fn new(chosen: Chosen, stage: String, live: Live) -> Result<Site> {
-        let (work, came, looking) = (Work::default(), Came::Nothing, Vec::new());
-        Ok(Site { chosen, stage, live, work, came, templates: Templates::new()?, looking })
+        let showing = Showing { chosen, stage, work: Work::default(), came: Came::Nothing };
+        Ok(Site { showing, live, templates: Templates::new()?, looking: Vec::new() })
     }
 
     /// Takes in what is new, and tells those who look.
     pub(super) fn take_in(&mut self, news: News) {
         match news {
             News::Begins { saved } => {
-                self.work = Work::default();
+                self.showing.work = Work::default();
                 let files: &[Part] = if saved { &[Part::Files, Part::Solution] } else { &[] };
                 self.tell("changed", &[&[Part::Status, Part::Verdict], files].concat());
             }
             News::Doing(what) => {
-                self.work.doing = what;
+                self.showing.work.doing = what;
                 self.tell("changed", &[Part::Status]);
             }
             News::RunOver { done, total, failed } => {
-                let failed = self.work.failed + usize::from(failed.is_some());
-                self.work = Work { done, total, failed, ..Work::default() };
+                let failed = self.showing.work.failed + usize::from(failed.is_some());
+                self.showing.work = Work { done, total, failed, ..Work::default() };
                 self.tell("changed", &[Part::Status]);
             }
             News::NotBuilt(output) => self.over(Came::NotBuilt(output)),
@@ -83,8 +54,8 @@ impl Site {
     }
 
     fn over(&mut self, came: Came) {
-        self.came = came;
-        self.work.over = true;
+        self.showing.came = came;
+        self.showing.work.over = true;
         self.tell("over", &[Part::Status, Part::Progress, Part::Verdict, Part::Files, Part::Solution]);
     }
 
@@ -121,19 +92,19 @@ impl Site {
 
     /// What a button does. One of a page that shows another stage by now does nothing.
     fn act(&mut self, what: &str, stage: &str) -> Result<()> {
-        let workspace = self.workspace()?;
+        let workspace = self.showing.workspace()?;
         match what {
             "stage" if workspace.catalog.course.stages.iter().any(|name| name == stage) => {
                 learn::take_up(&workspace, stage)?;
                 self.go_to(stage)
             }
-            _ if stage != self.stage => Ok(()),
+            _ if stage != self.showing.stage => Ok(()),
             "hint" => {
                 hints::one_more(&workspace, &workspace.catalog.stage(stage)?)?;
                 self.tell("changed", &[Part::Hints]);
                 Ok(())
             }
-            "again" => self.live.verify(&self.chosen, stage),
+            "again" => self.live.verify(&self.showing.chosen, stage),
             "next" if !workspace.state.verified(stage) => Ok(()),
             "next" | "skip" => match learn::move_on(&workspace, stage)? {
                 Some(next) => self.go_to(&next),
@@ -148,9 +119,9 @@ impl Site {
 
     /// Shows another stage, and verifies it.
     fn go_to(&mut self, stage: &str) -> Result<()> {
-        self.live.verify(&self.chosen, stage)?;
-        stage.clone_into(&mut self.stage);
-        (self.work, self.came) = (Work::default(), Came::Nothing);
+        self.live.verify(&self.showing.chosen, stage)?;
+        stage.clone_into(&mut self.showing.stage);
+        (self.showing.work, self.showing.came) = (Work::default(), Came::Nothing);
         self.tell("moved", &[]);
         Ok(())
     }
@@ -164,20 +135,16 @@ impl Site {
         Answer::Events(events)
     }
 
-    pub(super) fn workspace(&self) -> Result<Workspace> {
-        context::open_quietly(&self.chosen)
-    }
-
     fn page(&self, address: &Address) -> String {
-        let course = self.workspace().map(|workspace| workspace.catalog.course.title).unwrap_or_default();
+        let course = self.showing.workspace().map(|workspace| workspace.catalog.course.title).unwrap_or_default();
         let parts = Part::ALL.map(|part| (part.name(), self.part(part, address))).into_iter().collect();
-        let page = Page { course, stage: self.stage.clone(), parts };
+        let page = Page { course, stage: self.showing.stage.clone(), parts };
         self.templates.page(&page).unwrap_or_else(|error| trouble(&error))
     }
 
     /// A part; what keeps it from being made stands in its place.
     fn part(&self, part: Part, address: &Address) -> String {
-        parts::made(self, &self.templates, part, address).unwrap_or_else(|error| trouble(&error))
+        parts::made(&self.showing, &self.templates, part, address).unwrap_or_else(|error| trouble(&error))
     }
 }
 

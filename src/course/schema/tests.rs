@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 use snapbox::{assert_data_eq, file};
 
-use super::super::stage::StageFile;
+use super::super::file::StageFile;
 use super::super::{Course, CourseWords, StageWords};
 use super::reference;
 

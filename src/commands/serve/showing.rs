@@ -1,0 +1,46 @@
+//! What the page shows: a stage, what its verify is at, and what the last one came to.
+
+use super::super::context;
+use super::super::live::Outcome;
+use crate::cli::Chosen;
+use crate::error::{Error, Result};
+use crate::workspace::Workspace;
+
+/// What the page shows.
+pub(super) struct Showing {
+    pub(super) chosen: Chosen,
+    pub(super) stage: String,
+    pub(super) work: Work,
+    pub(super) came: Came,
+}
+
+impl Showing {
+    pub(super) fn workspace(&self) -> Result<Workspace> {
+        context::open_quietly(&self.chosen)
+    }
+}
+
+/// What the verify is at.
+#[derive(Default)]
+pub(super) struct Work {
+    /// It is over.
+    pub(super) over: bool,
+    /// What is being done.
+    pub(super) doing: String,
+    /// How many runs are over, of how many, and how many of them failed.
+    pub(super) done: usize,
+    pub(super) total: usize,
+    pub(super) failed: usize,
+}
+
+/// What the last verify that is over came to.
+pub(super) enum Came {
+    /// There is none.
+    Nothing,
+    /// The learner's programs can't be built.
+    NotBuilt(String),
+    /// A verdict.
+    Verdict(Box<Outcome>),
+    /// None.
+    Trouble(Error),
+}

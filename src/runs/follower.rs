@@ -1,0 +1,84 @@
+//! What is made of what the roles show: it is held against a transcript, or recorded.
+
+use crate::course::Scenario;
+use crate::matcher::{Captures, Ending, Matcher, Refused};
+use crate::transcript::RoleId;
+
+/// Follows a run.
+pub(super) trait Follower {
+    /// A role has printed a line.
+    fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused>;
+
+    /// A role has ended.
+    fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused>;
+
+    /// Has all been seen that has to come before the next action?
+    fn ready(&self) -> bool;
+
+    /// The next action happens.
+    fn act(&mut self);
+
+    /// How many actions have happened.
+    fn phase(&self) -> usize;
+
+    /// A role was handed another value for this name: the address of a link.
+    fn alias(&mut self, role: RoleId, name: &str, value: String);
+
+    /// What a name stands for, as this role knows it.
+    fn value(&self, role: RoleId, name: &str) -> Option<&str>;
+
+    /// The role that listens at the address of this name.
+    fn listener(&self, scenario: &Scenario, name: &str) -> Option<RoleId>;
+
+    /// The steps that are awaited, as indices.
+    fn awaited(&self) -> Vec<usize> {
+        Vec::new()
+    }
+
+    /// All that was captured, as this role knows it.
+    fn captures_of(&self, _role: RoleId) -> Captures {
+        Captures::new()
+    }
+}
+
+impl Follower for Matcher<'_> {
+    fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused> {
+        self.line(role, text)
+    }
+
+    fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused> {
+        self.ended(role, ending)
+    }
+
+    fn ready(&self) -> bool {
+        self.ready()
+    }
+
+    fn act(&mut self) {
+        self.act();
+    }
+
+    fn phase(&self) -> usize {
+        self.phase()
+    }
+
+    fn alias(&mut self, role: RoleId, name: &str, value: String) {
+        self.alias(role, name, value);
+    }
+
+    fn value(&self, role: RoleId, name: &str) -> Option<&str> {
+        self.value(role, name)
+    }
+
+    fn listener(&self, scenario: &Scenario, name: &str) -> Option<RoleId> {
+        scenario.addresses().get(name).copied()
+    }
+
+    fn awaited(&self) -> Vec<usize> {
+        self.awaited()
+    }
+
+    fn captures_of(&self, role: RoleId) -> Captures {
+        self.captures_of(role)
+    }
+}
