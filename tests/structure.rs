@@ -183,7 +183,7 @@ fn expand(prefix: &str, tree: &str, found: &mut Vec<String>) {
 fn absolute(name: &str, path: &[String], names: &BTreeSet<&str>) -> Vec<String> {
     let mut base: Vec<String> = name.split('/').map(str::to_owned).collect();
     match path.first().map(String::as_str) {
-        Some("crate") => return path[1..].to_vec(),
+        Some("crate") => path[1..].to_vec(),
         Some("super") => {
             let up = path.iter().take_while(|part| *part == "super").count();
             base.truncate(base.len().saturating_sub(up));
