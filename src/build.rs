@@ -63,6 +63,11 @@ pub enum Outcome {
     Failed(String),
 }
 
+/// The folder for dependencies: the one that `WORKSHOP_CACHE` names, for several workspaces, or this one.
+pub fn cache(own: PathBuf) -> PathBuf {
+    std::env::var_os("WORKSHOP_CACHE").filter(|path| !path.is_empty()).map_or(own, PathBuf::from)
+}
+
 /// Of what a build tool prints, at most so many bytes are shown.
 const MAX_OUTPUT: usize = 1 << 20;
 

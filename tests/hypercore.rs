@@ -218,6 +218,7 @@ fn build() -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--locked", "--package", "replication", "--bins", "--manifest-path"]);
     cargo.arg(manifest).env("CARGO_TARGET_DIR", &target).env_remove("RUSTFLAGS");
+    cargo.env("CARGO_BUILD_BUILD_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     succeeds(cargo);
     target.join("debug")
 }

@@ -12,14 +12,18 @@ use std::process::Command;
 
 use sessions::settled;
 
-/// A newcomer's machine: an empty home, a folder of their own.
+/// A newcomer's folder. It is at the same place each time, and what its packages depend on is built once for all
+/// tests: only the newcomer's own programs are built anew.
 struct Newcomer {
-    dir: tempfile::TempDir,
+    dir: PathBuf,
 }
 
 impl Newcomer {
     fn new() -> Self {
-        Newcomer { dir: tempfile::tempdir().expect("a temporary folder") }
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("newcomer");
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).expect("made");
+        Newcomer { dir }
     }
 
     fn types(&self, line: &str) -> String {
@@ -27,8 +31,9 @@ impl Newcomer {
         assert_eq!(words[0], "workshop", "only our own commands are played: {line}");
         let output = Command::new(env!("CARGO_BIN_EXE_workshop"))
             .args(&words[1..])
-            .current_dir(self.dir.path())
+            .current_dir(&self.dir)
             .env("WORKSHOP_NO_PREFETCH", "1")
+            .env("WORKSHOP_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
             .env("NO_COLOR", "1")
             .env_remove("COLUMNS")
             .output()
@@ -41,7 +46,7 @@ impl Newcomer {
     fn writes(&self, stage: &str, mistake: Option<&str>) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let (package, solution) =
-            (self.dir.path().join("p2p-workshop").join(stage), root.join("solutions/rust").join(stage));
+            (self.dir.join("p2p-workshop").join(stage), root.join("solutions/rust").join(stage));
         let patch = mistake.map(|name| {
             let patch = root.join(format!("exercises/{stage}/mistakes/{name}.patch"));
             fs::read_to_string(patch).expect("a patch")

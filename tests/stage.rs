@@ -11,11 +11,13 @@ fn every_stage_is_fair_and_strict() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let repeat = std::env::var("WORKSHOP_REPEAT").unwrap_or_else(|_| "1".to_owned());
     let runner = std::env::var_os("WORKSHOP_INSTALLED").unwrap_or_else(|| env!("CARGO_BIN_EXE_workshop").into());
-    // Kept between test runs, as a learner's build cache is.
-    let cache = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("author");
+    // Kept between test runs, as a learner's build cache is. What packages depend on is built once for all tests.
+    let kept = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (cache, dependencies) = (kept.join("author"), kept.join("cache"));
     let output = Command::new(&runner)
         .args(["author", "check", "--repeat", &repeat, "--cache"])
         .arg(&cache)
+        .env("WORKSHOP_CACHE", &dependencies)
         .current_dir(home.path())
         .output()
         .expect("it starts");
@@ -32,6 +34,7 @@ fn every_stage_is_fair_and_strict() {
         .args(["author", "record", "duplex-tcp", "--check", "--runs", "1", "--course", env!("CARGO_MANIFEST_DIR")])
         .arg("--cache")
         .arg(&cache)
+        .env("WORKSHOP_CACHE", &dependencies)
         .output()
         .expect("it starts");
     assert!(recorded.status.success(), "{}", String::from_utf8_lossy(&recorded.stdout));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::assets::{Catalog, File};
-use crate::build::{Built, Package};
+use crate::build::{self, Built, Package};
 use crate::course::{Party, Stage, Track};
 use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
@@ -79,7 +79,7 @@ pub(super) fn package(dir: &Path, stage: &Stage, party: Party, name: &str, files
         edited: false,
         root,
         out: dir.join("out").join(name).join(&stage.name),
-        cache: dir.join("cache"),
+        cache: build::cache(dir.join("cache")),
         colour: false,
     })
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::assets::{Catalog, Origin};
-use crate::build::{Built, Package};
+use crate::build::{self, Built, Package};
 use crate::cli::Chosen;
 use crate::course::{Party, Stage};
 use crate::error::{Error, Result};
@@ -115,7 +115,7 @@ pub(super) fn package(workspace: &Workspace, stage: &Stage, party: Party, whose:
         edited: whose == Party::You,
         root: workspace.packages(whose)?,
         out: workspace.dot().join("out").join(whose.name()).join(&stage.name),
-        cache: workspace.dot().join("cache"),
+        cache: build::cache(workspace.dot().join("cache")),
         colour: crate::report::colour(),
     })
 }
