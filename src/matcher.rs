@@ -28,6 +28,7 @@ pub type Captures = BTreeMap<String, String>;
 
 /// How a role ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// It returned, with this code.

@@ -124,6 +124,7 @@ impl Outcome {
 
 /// What kept a run from being played: something that the machine lacks or refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Unplayed {
     /// What is lacking, by its name.
     pub id: String,
@@ -182,6 +183,7 @@ pub enum Failure {
 
 /// Why a run failed, in words for the learner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Explanation {
     /// Its name, as mistakes and hints use it.
     pub id: String,
@@ -209,6 +211,7 @@ pub struct StageVerdict {
 
 /// What became of a rule of the stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Kept {
     /// Every run of every scenario that is there for it passed.

@@ -45,8 +45,7 @@ impl Newcomer {
     /// mistake or none.
     fn writes(&self, stage: &str, mistake: Option<&str>) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let (package, solution) =
-            (self.dir.join("p2p-workshop").join(stage), root.join("solutions/rust").join(stage));
+        let (package, solution) = (self.dir.join("p2p-workshop").join(stage), root.join("solutions/rust").join(stage));
         let patch = mistake.map(|name| {
             let patch = root.join(format!("exercises/{stage}/mistakes/{name}.patch"));
             fs::read_to_string(patch).expect("a patch")

@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 /// What every stage has to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "rule", content = "name")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Check {
     /// What hints, mistakes and explanations name exists, and so do lesson and packages.
     Names,
@@ -28,18 +25,29 @@ pub enum Check {
     Language(String),
 }
 
+impl Check {
+    /// Its kind in JSON, and which one it is of several.
+    pub fn name(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Check::Names => ("names", None),
+            Check::Template => ("template", None),
+            Check::Solution => ("solution", None),
+            Check::Mistake(name) => ("mistake", Some(name)),
+            Check::Strictness => ("strictness", None),
+            Check::Rules => ("rules", None),
+            Check::Mutant(name) => ("mutant", Some(name)),
+            Check::Mutants => ("mutants", None),
+            Check::Language(tag) => ("language", Some(tag)),
+        }
+    }
+}
+
 impl std::fmt::Display for Check {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Check::Names => f.write_str("names"),
-            Check::Template => f.write_str("template"),
-            Check::Solution => f.write_str("solution"),
-            Check::Mistake(name) => write!(f, "mistake {name}"),
-            Check::Strictness => f.write_str("strictness"),
-            Check::Rules => f.write_str("rules"),
-            Check::Mutant(name) => f.write_str(name),
-            Check::Mutants => f.write_str("mutants"),
-            Check::Language(tag) => write!(f, "language {tag}"),
+        match self.name() {
+            ("mutant", Some(name)) => f.write_str(name),
+            (kind, Some(name)) => write!(f, "{kind} {name}"),
+            (kind, None) => f.write_str(kind),
         }
     }
 }

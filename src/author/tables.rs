@@ -4,14 +4,9 @@ use std::time::Duration;
 
 use colored::Colorize;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use serde_json::json;
 
 use super::findings::{Check, Checked, Row};
-use crate::report::{Format, json_line, print, width, wrap};
-
-/// The version of the JSON lines: raised when something is changed or removed, not when something
-/// is added. docs/json.md describes them.
-const VERSION: u32 = 1;
+use crate::report::{EventLine, Format, Line, OverLine, RuleLine, json_line, millis, print, width, wrap};
 
 /// Shows each finding as soon as it is there, and all stages at the end.
 pub struct Tables {
@@ -69,7 +64,7 @@ impl Tables {
         match self.format {
             Format::Text if self.checked.len() > 1 => print(&summary(&self.checked)),
             Format::Text => {}
-            Format::Json => print(&json_line(&json!({"event": "over", "version": VERSION, "passed": good}))),
+            Format::Json => print(&json_line(&Line::from(EventLine::Over(OverLine { passed: good })))),
             Format::Junit => print(&junit(&self.checked)),
         }
         good
@@ -118,16 +113,17 @@ fn summary(all: &[Checked]) -> String {
 }
 
 fn line(checked: &Checked, row: &Row) -> String {
-    let mut value = json!(row.check);
-    value["event"] = json!("rule");
-    value["version"] = json!(VERSION);
-    value["stage"] = json!(checked.stage);
-    value["track"] = json!(checked.track);
-    value["good"] = json!(row.good);
-    value["note"] = json!(row.note);
-    value["text"] = json!(row.text);
-    value["ms"] = json!(row.took.map(|took| took.as_millis()));
-    json_line(&value)
+    let (rule, name) = row.check.name();
+    json_line(&Line::from(EventLine::Rule(RuleLine {
+        rule,
+        name,
+        stage: &checked.stage,
+        track: checked.track.as_deref(),
+        good: row.good,
+        note: row.note,
+        text: &row.text,
+        ms: row.took.map(millis),
+    })))
 }
 
 fn junit(all: &[Checked]) -> String {
