@@ -219,15 +219,37 @@ impl Catalog {
                 self.lesson_in(stage, tag)?;
             }
         }
-        for (folder, package) in [&track.templates, &track.solutions]
-            .into_iter()
-            .flat_map(|folder| track.shared.iter().map(move |p| (folder, p)))
-        {
-            self.tree(&format!("{folder}/{package}")).map_err(|error| {
+        for package in &track.shared {
+            self.tree(&format!("{}/{package}", track.solutions)).map_err(|error| {
                 error.help(format!("`{package}` is named under `shared` in {}", self.shown(COURSE_FILE)))
             })?;
         }
         Ok(())
+    }
+
+    /// What learners of a track start from: the templates, and those shared packages that are kept in the
+    /// solutions only.
+    ///
+    /// # Errors
+    /// See [`Catalog::tree`].
+    pub fn templates(&self, track: &Track) -> Result<Vec<File>> {
+        let mut files = self.tree(&track.templates)?;
+        for package in self.kept_once(track)? {
+            let shared = self.tree(&format!("{}/{package}", track.solutions))?;
+            files.extend(shared.into_iter().map(|(path, bytes)| (format!("{package}/{path}"), bytes)));
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// The shared packages that are kept in the solutions only.
+    ///
+    /// # Errors
+    /// The templates can't be read.
+    pub fn kept_once<'t>(&self, track: &'t Track) -> Result<Vec<&'t str>> {
+        let in_templates = self.tree(&track.templates)?;
+        let is_there = |package: &str| in_templates.iter().any(|(path, _)| path.starts_with(&format!("{package}/")));
+        Ok(track.shared.iter().map(String::as_str).filter(|package| !is_there(package)).collect())
     }
 
     /// The name of a file as the reader knows it.

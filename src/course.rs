@@ -108,7 +108,8 @@ pub struct Track {
     /// The files or folders of a package that a learner edits; `.` is all of it.
     #[cfg_attr(test, schemars(inner(regex(pattern = PATH)), example = ["src"]))]
     pub edit: Vec<String>,
-    /// Packages that all stages use, and that no learner edits.
+    /// Packages that all stages use, and that no learner edits. They are kept beside the solutions; a copy
+    /// beside the templates, if there is one, is the same.
     #[serde(default)]
     #[cfg_attr(test, schemars(inner(regex(pattern = PATH)), example = ["support"]))]
     pub shared: Vec<String>,

@@ -211,7 +211,8 @@ impl Desk<'_> {
                 ));
             }
         }
-        for name in &self.track.shared {
+        let kept_once = self.catalog.kept_once(self.track)?;
+        for name in self.track.shared.iter().filter(|name| !kept_once.contains(&name.as_str())) {
             let [template, solution] = [&self.track.templates, &self.track.solutions]
                 .map(|folder| self.catalog.tree(&format!("{folder}/{name}")));
             if template? != solution? {

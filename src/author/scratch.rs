@@ -27,7 +27,7 @@ impl Trees {
     /// # Errors
     /// One of them can't be read.
     pub(super) fn of(catalog: &Catalog, track: &Track) -> Result<Trees> {
-        Ok(Trees { template: catalog.tree(&track.templates)?, solution: catalog.tree(&track.solutions)? })
+        Ok(Trees { template: catalog.templates(track)?, solution: catalog.tree(&track.solutions)? })
     }
 }
 

@@ -60,13 +60,17 @@ impl Workspace {
     fn sizes(&self) -> Result<String> {
         let Origin::Folder(course) = &self.catalog.origin else { return self.content() };
         let mut sizes = Vec::new();
-        find_sizes(&course.join(&self.track()?.templates), &mut sizes)?;
+        let track = self.track()?;
+        find_sizes(&course.join(&track.templates), &mut sizes)?;
+        for package in self.catalog.kept_once(track)? {
+            find_sizes(&course.join(&track.solutions).join(package), &mut sizes)?;
+        }
         Ok(format!("{:016x}", stable_hash(&sizes)))
     }
 
     /// A mark of the contents of all templates.
     fn content(&self) -> Result<String> {
-        Ok(format!("{:016x}", stable_hash(&self.catalog.tree(&self.track()?.templates)?)))
+        Ok(format!("{:016x}", stable_hash(&self.catalog.templates(self.track()?)?)))
     }
 }
 

@@ -59,7 +59,7 @@ impl Making {
         let track = catalog.track(&track_name)?;
         // All is read before anything is written: a wrong course leaves nothing behind.
         catalog.check_whole(track)?;
-        let given = catalog.tree(&track.templates)?;
+        let given = catalog.templates(track)?;
         write_files(self.dir.path(), &given)?;
         let course_path = match (&catalog.origin, url) {
             (_, Some(_)) => Some(PathBuf::from(COURSE)),
@@ -116,7 +116,7 @@ impl Workspace {
         };
         // What is not there was not given yet, as far as anybody knows: an update brings it.
         let (given, missing): (Vec<_>, Vec<_>) =
-            catalog.tree(&track.templates)?.into_iter().partition(|(path, _)| root.join(path).exists());
+            catalog.templates(track)?.into_iter().partition(|(path, _)| root.join(path).exists());
         let state = State::new(&catalog.course.name, course_path, &track_name, &catalog.course.stages[0]);
         let workspace = Workspace { root: root.to_owned(), catalog, state };
         workspace.write_dot(&given, missing.is_empty())?;

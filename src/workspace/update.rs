@@ -70,7 +70,7 @@ impl Workspace {
         let mut desk = Desk {
             workspace: self,
             base: self.base(),
-            new: self.catalog.tree(&track.templates)?.into_iter().collect(),
+            new: self.catalog.templates(track)?.into_iter().collect(),
             shared: track.shared.iter().map(String::as_str).collect(),
             moved: BTreeMap::new(),
             backup: None,
