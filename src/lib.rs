@@ -10,14 +10,15 @@
 //!              spawn roles · type · read lines · links · match · evidence
 //! ```
 //!
-//! **Vocabulary** (values, no input or output): [`error`], [`yaml`], [`course`], [`pattern`],
+//! **Vocabulary** (values, no input or output): [`error`], [`hash`], [`yaml`], [`course`], [`pattern`],
 //! [`transcript`], [`matcher`], [`evidence`], [`fault`], [`verdict`], [`explain`], [`trace`],
 //! [`event`].
 //! A [`course::Stage`] is read from YAML; its scenarios are [`transcript::Transcript`]s of
 //! [`pattern::Pattern`]s; [`matcher::Matcher`] follows a run through one; [`explain`] turns
 //! [`evidence`] into the reason of a [`verdict`].
 //!
-//! **Machinery** (touches the system): [`assets`] (where a course's files come from),
+//! **Machinery** (touches the system): [`files`] (replaced whole, and locked), [`runtime`] (what runs asynchronous
+//! work, and ends it), [`assets`] (where a course's files come from),
 //! [`progress`], [`last`] and [`workspace`] (what a learner has), [`build`], [`machine`] (what it lacks), [`process`]
 //! (a peer and all that it starts), [`stillness`] (what the kernel knows), [`link`] (the proxy between two
 //! peers), [`runs`] (one run from start to end), [`saves`] (who is told when a file is saved).

@@ -6,10 +6,12 @@
 #[path = "support/sessions.rs"]
 mod sessions;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use clap::CommandFactory;
 use sessions::settled;
 
 /// A newcomer's folder. It is at the same place each time, and what its packages depend on is built once for all
@@ -115,4 +117,57 @@ fn the_sessions_of_the_readme_are_real() {
         assert!(green.contains(&format!("✓ {stage}")), "{green}");
     }
     check(&newcomer, "the end");
+}
+
+/// The commands of a row's first column, as in `workshop author new NAME`, `new-course NAME`: the words of each.
+fn commands_of(cell: &str) -> Vec<Vec<String>> {
+    let named = cell.split('`').skip(1).step_by(2);
+    let words = named.map(|text| text.split(' ').filter(|word| *word != "workshop").map(str::to_owned).collect());
+    words.collect()
+}
+
+/// The table of commands says what the command line's own definition says: every command, and no flag that is none.
+#[test]
+fn the_table_of_commands_is_whole() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("a README");
+    let table = readme.split("\n## Commands\n").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a table");
+    let cli = workshop::cli::Cli::command();
+    let mut missing: BTreeSet<String> = BTreeSet::new();
+    for command in cli.get_subcommands().filter(|command| !command.is_hide_set()) {
+        let below: Vec<&clap::Command> = command.get_subcommands().filter(|below| !below.is_hide_set()).collect();
+        missing.extend(below.iter().map(|below| format!("{} {}", command.get_name(), below.get_name())));
+        if below.is_empty() {
+            missing.insert(command.get_name().to_owned());
+        }
+    }
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let row = row.replace("\\|", "/");
+        let [_, cell, about, _] = row.split('|').collect::<Vec<_>>()[..] else { panic!("a row of two cells: {row}") };
+        let mut parent: Option<&clap::Command> = None;
+        let longs = |command: &clap::Command| -> Vec<String> {
+            command.get_arguments().filter_map(|arg| arg.get_long()).map(|long| format!("--{long}")).collect()
+        };
+        let mut known = longs(&cli);
+        for words in commands_of(cell) {
+            let mut words = words.iter().map(String::as_str).peekable();
+            let mut command = match (words.peek(), parent) {
+                (Some(word), Some(parent)) if cli.find_subcommand(word).is_none() => parent,
+                _ => &cli,
+            };
+            while let Some(next) = words.next().and_then(|word| command.find_subcommand(word)) {
+                parent = next.has_subcommands().then_some(next).or(parent);
+                command = next;
+            }
+            let name = command.get_name();
+            let whole = parent.filter(|parent| parent.get_name() != name && parent.find_subcommand(name).is_some());
+            missing.remove(&whole.map_or(name.to_owned(), |parent| format!("{} {name}", parent.get_name())));
+            known.extend(longs(command));
+        }
+        // A flag of another command stands behind that command's name.
+        let flags = about.split('`').skip(1).step_by(2).filter(|text| text.starts_with("--"));
+        for flag in flags.filter_map(|text| text.split(' ').next()) {
+            assert!(known.iter().any(|long| long == flag), "no `{flag}` is known here: {row}");
+        }
+    }
+    assert!(missing.is_empty(), "the table lacks {missing:?}");
 }
