@@ -154,8 +154,8 @@ pub(super) struct ScenarioFile {
     pub(super) transcript: String,
 }
 
-/// A value, of one line: `{text: …}`, or `{repeat: …, bytes: N}`, which repeats a text up to N bytes
-/// and stops at the last whole character that fits.
+/// A value: `{text: …}`, or `{repeat: …, bytes: N}`, which repeats a text up to N bytes and stops at the
+/// last whole character that fits. One of several lines can be typed and handed over, not expected.
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Value", extend("oneOf" = [
     {"required": ["text"], "maxProperties": 1},

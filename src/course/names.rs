@@ -110,6 +110,10 @@ impl<'s, 't> Names<'s, 't> {
                     format!("`{{{name}}}` is used before a line captures it"),
                     format!("give it a type where it comes first, as in `{{{name}:word}}`"),
                 ),
+                (None, true) if self.scenario.given.get(name).is_some_and(|value| value.contains('\n')) => (
+                    format!("`{{{name}}}` has several lines, and a role prints one at a time"),
+                    "write each of its lines".to_owned(),
+                ),
                 _ => {
                     self.known.entry(name).and_modify(|known| *known = (*known).min(made)).or_insert(made);
                     continue;

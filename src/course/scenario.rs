@@ -169,10 +169,10 @@ impl ScenarioReader<'_, '_> {
                 }
             };
             let taken = ALWAYS_GIVEN.contains(&name.as_str());
-            if !transcript::is_name(name) || taken || text.contains(['\n', '\r']) {
+            if !transcript::is_name(name) || taken || text.contains('\r') {
                 return Err(Error::new(format!("`{name}` can't be given so"))
                     .at(at())
-                    .help("a name of lower-case letters, digits and `_`; a value of one line"));
+                    .help("a name of lower-case letters, digits and `_`; a value without carriage returns"));
             }
             given.insert(name.clone(), text);
         }

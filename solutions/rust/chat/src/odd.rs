@@ -8,11 +8,13 @@
 //! * `bytes TEXT`: sends the text as it is, with `\r`, `\n` and `\xHH` for bytes that
 //!   nobody can type.
 //! * `fill N`: sends N bytes, and no newline.
+//! * `line N`: sends N bytes and a newline, in one write.
 //! * `secret`: sends a line that nobody can know beforehand, and prints it.
 //! * `close`: closes the half of the stream; there is no more to say.
 //! * `read`: reads one line, and prints it; at the end of the stream, it asks
 //!   whether the end was meant, and prints what `alice` and `bob` print.
 //! * `count`: reads one line, and prints how many bytes it has.
+//! * `until TEXT`: reads lines up to this one, and prints how many came before.
 //! * `glimpse`: reads one byte of a line, and prints it; the rest is for `read`.
 //! * `done`: prints `done`, as all that was typed before has been done.
 //! * `asked`: waits until the other side asks whether it was heard out, and prints
@@ -133,6 +135,10 @@ impl Odd<'_> {
                 let bytes = text.parse().map_err(io::Error::other)?;
                 self.writer.write_all(&vec![b'.'; bytes]).await?;
             }
+            "line" => {
+                let bytes = text.parse().map_err(io::Error::other)?;
+                self.say(&".".repeat(bytes)).await?;
+            }
             "secret" => {
                 let secret = PeerId::random().to_string();
                 self.say(&secret).await?;
@@ -143,6 +149,16 @@ impl Odd<'_> {
             "count" => {
                 let line = next_line(&mut self.reader).await?;
                 println!("{} bytes", line.map_or(0, |line| line.len()));
+            }
+            "until" => {
+                let mut before = 0;
+                while next_line(&mut self.reader)
+                    .await?
+                    .is_some_and(|line| line != text)
+                {
+                    before += 1;
+                }
+                println!("{before} lines, then that one");
             }
             "glimpse" => {
                 let mut first = [0];

@@ -122,8 +122,9 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
             send(&mut stream, &framed(&secret)).await?;
             println!("read {} parts", read_all(&mut stream).await?);
         }
-        "empty" => {
-            send(&mut stream, &framed("")).await?;
+        "empty" | "lines" => {
+            let request = if how == "empty" { "" } else { "one\ntwo\n" };
+            send(&mut stream, &framed(request)).await?;
             println!("read {} parts", read_all(&mut stream).await?);
         }
         "lasting" => {

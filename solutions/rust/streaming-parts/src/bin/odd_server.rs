@@ -85,9 +85,11 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
             }
         }
         "bold" => {
-            // What a terminal would obey is text like any other.
-            send(&mut stream, &framed("\u{1b}[1mPart 0\u{1b}[0m\0")).await?;
-            println!("sent a part in bold");
+            // What a terminal would obey is text like any other, and so are newlines.
+            for part in ["\u{1b}[1mPart 0\u{1b}[0m\0", "one\ntwo", "three\n"] {
+                send(&mut stream, &framed(part)).await?;
+            }
+            println!("sent 3 strange parts");
         }
         "two" => {
             send(&mut stream, &part_of(0)).await?;
