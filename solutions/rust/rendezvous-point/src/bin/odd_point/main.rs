@@ -2,16 +2,19 @@
 //!
 //!     odd_point point
 //!     odd_point many N POINT
+//!     odd_point stay NAME SECONDS POINT
 //!
 //! As a `point` it prints every request, and answers the first that is not answered yet
 //! when it is typed how:
 //!
 //! * `grant SECONDS` or `refuse STATUS`, where somebody wants to register;
 //! * `tell COOKIE of N`, where somebody asks who is there: there are N, whom nobody
-//!   has heard of before, with two addresses each.
+//!   has heard of before, with two addresses each;
+//! * `tell COOKIE again`: the last of them is named once more, at other addresses.
 //!
 //! `many` registers at POINT under N names, one after the other, and ends when it is
-//! refused.
+//! refused. `stay` registers under NAME, stays connected, and registers once more
+//! whenever something is typed.
 
 mod wire;
 
@@ -34,7 +37,7 @@ use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, SubstreamProtocol, SwarmEvent,
     THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
-use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
+use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, Swarm};
 use rendezvous_point::{leave, listen, new_swarm, reach, typed_lines};
 
 use crate::wire::{Answer, Request};
@@ -48,8 +51,9 @@ async fn main() -> ExitCode {
     let result = match words[..] {
         ["point"] => run().await,
         ["many", names, point] => many(names, point).await,
+        ["stay", name, seconds, point] => stay(name, seconds, point).await,
         _ => {
-            eprintln!("usage: odd_point point | many N POINT");
+            eprintln!("usage: odd_point point | many N POINT | stay NAME SECONDS POINT");
             return ExitCode::from(2);
         }
     };
@@ -115,6 +119,8 @@ async fn listen_to(peer: PeerId, mut stream: Stream) -> io::Result<Asked> {
 #[derive(Default)]
 struct Point {
     waiting: VecDeque<(Stream, String)>,
+    /// The keys of whom we told of last.
+    last: Option<Keypair>,
 }
 
 impl Point {
@@ -175,8 +181,13 @@ impl Point {
             },
             ["tell", cookie, "of", peers] => Answer::Discovered {
                 records: (0..number(peers)?)
-                    .map(|_| somebody())
+                    .map(|_| record(self.last.insert(Keypair::generate_ed25519()), 1))
                     .collect::<Result<_, _>>()?,
+                cookie: [&number(cookie)?.to_be_bytes(), name.as_bytes()].concat(),
+                name,
+            },
+            ["tell", cookie, "again"] => Answer::Discovered {
+                records: vec![record(self.last.as_ref().ok_or("of whom?")?, 3)?],
                 cookie: [&number(cookie)?.to_be_bytes(), name.as_bytes()].concat(),
                 name,
             },
@@ -186,12 +197,12 @@ impl Point {
     }
 }
 
-/// The record of somebody of whom nobody has heard before; says who that is.
-fn somebody() -> Result<Vec<u8>, String> {
-    let keys = Keypair::generate_ed25519();
+/// A record that is signed with these keys; says whose it is. Its two addresses are
+/// numbered from `first`.
+fn record(keys: &Keypair, first: u8) -> Result<Vec<u8>, String> {
     // A part of the id makes the addresses such as nobody can know, either.
     let byte = keys.public().to_peer_id().to_bytes()[20];
-    let addresses = [1, 2]
+    let addresses = [first, first + 1]
         .map(|last| {
             format!("/ip4/10.{byte}.0.{last}/tcp/4001")
                 .parse::<Multiaddr>()
@@ -203,18 +214,51 @@ fn somebody() -> Result<Vec<u8>, String> {
         keys.public().to_peer_id(),
         list(&addresses)
     );
-    let record = PeerRecord::new(&keys, addresses).map_err(|reason| reason.to_string())?;
+    let record = PeerRecord::new(keys, addresses).map_err(|reason| reason.to_string())?;
     Ok(record.into_signed_envelope().into_protobuf_encoding())
 }
 
-/// Registers under so many names.
-async fn many(names: &str, point: &str) -> Result<(), String> {
+/// A swarm that is connected to the point at this address, and the point.
+async fn client_of(point: &str) -> Result<(Swarm<client::Behaviour>, PeerId), String> {
     let mut swarm = new_swarm(|keys| client::Behaviour::new(keys.clone()))?;
     listen(&mut swarm).await?;
     let point = point
         .parse()
         .map_err(|reason| format!("{point} is no address: {reason}"))?;
     let point = reach(&mut swarm, &point).await?;
+    Ok((swarm, point))
+}
+
+/// Registers, and again whenever something is typed.
+async fn stay(name: &str, seconds: &str, point: &str) -> Result<(), String> {
+    let (mut swarm, point) = client_of(point).await?;
+    let name = Namespace::new(name.to_owned()).map_err(|reason| reason.to_string())?;
+    let ttl = Some(number(seconds)?);
+    let mut typed = typed_lines();
+    loop {
+        let client = swarm.behaviour_mut();
+        client
+            .register(name.clone(), point, ttl)
+            .map_err(|reason| reason.to_string())?;
+        loop {
+            tokio::select! {
+                event = swarm.select_next_some() => match event {
+                    SwarmEvent::Behaviour(client::Event::Registered { .. }) => println!("registered"),
+                    SwarmEvent::Behaviour(client::Event::RegisterFailed { error, .. }) => println!("{error:?}"),
+                    _ => {}
+                },
+                line = typed.recv() => match line {
+                    Some(Ok(_)) => break,
+                    _ => return Ok(()),
+                },
+            }
+        }
+    }
+}
+
+/// Registers under so many names.
+async fn many(names: &str, point: &str) -> Result<(), String> {
+    let (mut swarm, point) = client_of(point).await?;
     for name in 1..=number(names)? {
         let name = Namespace::new(format!("name-{name}")).map_err(|reason| reason.to_string())?;
         swarm
