@@ -4,17 +4,24 @@
 //!
 //! It is always up, so that the others have somebody to ask. It keeps the records
 //! that they store, and prints all that it learns from them: a topic, and who is
-//! where. In a DHT of strangers that is what everybody learns.
+//! where. In a DHT of strangers that is what everybody learns. When `asked KEY` is
+//! typed, it says whether anybody has looked for peers under that key.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use feed::Key;
 use futures::StreamExt;
-use libp2p::kad::store::{MemoryStore, RecordStore};
-use libp2p::kad::{self, InboundRequest, Mode, ProviderRecord};
-use libp2p::swarm::SwarmEvent;
-use libp2p::{PeerId, identify};
-use replication_swarm::dht::{BLAKE2B_256, BehaviourEvent, KAD, listen, new_swarm};
+use libp2p::kad::store::{self, MemoryStore, RecordStore};
+use libp2p::kad::{self, InboundRequest, Mode, ProviderRecord, Record, RecordKey, StoreInserts};
+use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
+use libp2p::{PeerId, Swarm, SwarmBuilder, identify, identity, noise, ping, tcp, yamux};
+use replication_swarm::dht::{BLAKE2B_256, KAD, key};
+use replication_swarm::messages::typed_lines;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -28,11 +35,22 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), String> {
-    let mut swarm = new_swarm(Mode::Server)?;
-    let address = listen(&mut swarm).await?;
-    println!("listening on {address}/p2p/{}", swarm.local_peer_id());
+    let mut swarm = new_swarm().map_err(|reason| reason.to_string())?;
+    let mut typed = typed_lines();
     loop {
-        match swarm.select_next_some().await {
+        let event = tokio::select! {
+            event = swarm.select_next_some() => event,
+            Some(line) = typed.recv() => {
+                let line = line.map_err(|reason| reason.to_string())?;
+                println!("{}", swarm.behaviour_mut().kad.store_mut().tell(&line)?);
+                continue;
+            }
+        };
+        match event {
+            SwarmEvent::NewListenAddr { address, .. } => {
+                swarm.add_external_address(address.clone());
+                println!("listening on {address}/p2p/{}", swarm.local_peer_id());
+            }
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received {
                 peer_id,
                 info,
@@ -49,11 +67,48 @@ async fn run() -> Result<(), String> {
     }
 }
 
+/// What the node does on every connection: what `Behaviour` in `dht.rs` does, but for calls.
+#[derive(NetworkBehaviour)]
+struct Behaviour {
+    identify: identify::Behaviour,
+    ping: ping::Behaviour,
+    kad: kad::Behaviour<Asked>,
+}
+
+/// A swarm that listens on loopback, and looks at announcements before it keeps them.
+fn new_swarm() -> Result<Swarm<Behaviour>, Box<dyn Error>> {
+    let behaviour = |keys: &identity::Keypair| {
+        let id = keys.public().to_peer_id();
+        let about = identify::Config::new("/workshop/1.0.0".into(), keys.public());
+        let mut config = kad::Config::new(KAD);
+        config.set_record_filtering(StoreInserts::FilterBoth);
+        let mut kad = kad::Behaviour::with_config(id, Asked::new(id), config);
+        kad.set_mode(Some(Mode::Server));
+        Behaviour {
+            identify: identify::Behaviour::new(about),
+            ping: ping::Behaviour::default(),
+            kad,
+        }
+    };
+    let mut swarm = SwarmBuilder::with_new_identity()
+        .with_tokio()
+        .with_tcp(
+            tcp::Config::default(),
+            noise::Config::new,
+            yamux::Config::default,
+        )?
+        .with_behaviour(behaviour)?
+        .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(60)))
+        .build();
+    swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse()?)?;
+    Ok(swarm)
+}
+
 /// Puts a peer that is a node of our DHT into the routing table.
 ///
 /// kad does not do that by itself for those who have connected to us. See the
 /// exercise `rendezvous`.
-fn route(peer: PeerId, info: &identify::Info, kad: &mut kad::Behaviour<MemoryStore>) {
+fn route(peer: PeerId, info: &identify::Info, kad: &mut kad::Behaviour<Asked>) {
     if info.protocols.contains(&KAD) {
         for address in &info.listen_addrs {
             kad.add_address(&peer, address.clone());
@@ -62,7 +117,7 @@ fn route(peer: PeerId, info: &identify::Info, kad: &mut kad::Behaviour<MemorySto
 }
 
 /// Keeps the announcement of a peer, for those who will ask.
-fn keep(record: ProviderRecord, store: &mut MemoryStore) {
+fn keep(record: ProviderRecord, store: &mut Asked) {
     let peer = record.provider;
     let key = record.key.to_vec();
     let topic = key.strip_prefix(&BLAKE2B_256).map(<[u8; 32]>::try_from);
@@ -77,5 +132,72 @@ fn keep(record: ProviderRecord, store: &mut MemoryStore) {
     match store.add_provider(record) {
         Ok(()) => println!("{peer} is announced under {} {whereabouts}", Key(topic)),
         Err(reason) => println!("{peer} is not announced: {reason}"),
+    }
+}
+
+/// A store in memory, which remembers the keys that it was asked for.
+struct Asked {
+    store: MemoryStore,
+    keys: RefCell<HashSet<RecordKey>>,
+}
+
+impl Asked {
+    fn new(node: PeerId) -> Self {
+        Self {
+            store: MemoryStore::new(node),
+            keys: RefCell::default(),
+        }
+    }
+
+    /// Has anybody asked for this key? It is one of 64 digits, as topics are.
+    fn tell(&self, line: &str) -> Result<&'static str, String> {
+        let Some(topic) = line.strip_prefix("asked ") else {
+            return Err(format!("{line}: not understood"));
+        };
+        let topic: Key = topic.parse().map_err(|_| format!("{topic} is no key"))?;
+        let was_asked = self.keys.borrow().contains(&key(topic));
+        Ok(if was_asked {
+            "somebody has asked"
+        } else {
+            "nobody has asked"
+        })
+    }
+}
+
+impl RecordStore for Asked {
+    type RecordsIter<'a> = <MemoryStore as RecordStore>::RecordsIter<'a>;
+    type ProvidedIter<'a> = <MemoryStore as RecordStore>::ProvidedIter<'a>;
+
+    fn get(&self, key: &RecordKey) -> Option<Cow<'_, Record>> {
+        self.store.get(key)
+    }
+
+    fn put(&mut self, record: Record) -> store::Result<()> {
+        self.store.put(record)
+    }
+
+    fn remove(&mut self, key: &RecordKey) {
+        self.store.remove(key);
+    }
+
+    fn records(&self) -> Self::RecordsIter<'_> {
+        self.store.records()
+    }
+
+    fn add_provider(&mut self, record: ProviderRecord) -> store::Result<()> {
+        self.store.add_provider(record)
+    }
+
+    fn providers(&self, key: &RecordKey) -> Vec<ProviderRecord> {
+        self.keys.borrow_mut().insert(key.clone());
+        self.store.providers(key)
+    }
+
+    fn provided(&self) -> Self::ProvidedIter<'_> {
+        self.store.provided()
+    }
+
+    fn remove_provider(&mut self, key: &RecordKey, provider: &PeerId) {
+        self.store.remove_provider(key, provider);
     }
 }

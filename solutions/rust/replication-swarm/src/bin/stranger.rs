@@ -4,10 +4,11 @@
 //!
 //! It announces itself under TOPIC, calls those whom it finds there, or PEER alone, and
 //! opens STREAMS streams to each. It takes the calls of others. If STREAMS is 0 it does
-//! not look for anybody; if it is `tease` it hangs up as soon as a stream is open. When `drop N` is typed it drops the Nth stream that it has
-//! opened; at `find` it looks and calls again. KEY is what it takes for the public key of the feed. Given
-//! the topic for that, it is an eavesdropper: it knows what every node of the DHT
-//! knows, and tries to read along with it.
+//! not look for anybody; if it is `tease` it hangs up as soon as a stream is open; if it
+//! is `mute` it opens a stream and says nothing on it. When `drop N` is typed it drops
+//! the Nth stream that it has opened; at `find` it looks and calls again. KEY is what it
+//! takes for the public key of the feed. Given the topic for that, it is an
+//! eavesdropper: it knows what every node of the DHT knows, and tries to read along.
 
 use std::cell::RefCell;
 use std::env;
@@ -17,7 +18,7 @@ use std::rc::Rc;
 use feed::{Connection, Error, Feed, Key};
 use futures::future::{self, AbortHandle, Aborted, LocalBoxFuture, abortable, try_join_all};
 use futures::stream::FuturesUnordered;
-use futures::{StreamExt, TryFutureExt};
+use futures::{AsyncWriteExt, StreamExt, TryFutureExt};
 use libp2p::{Multiaddr, PeerId, Stream};
 use libp2p_stream::Control;
 use replication_swarm::dht::{Dht, News};
@@ -40,6 +41,7 @@ async fn main() -> ExitCode {
         Ok(0) => How::Waits,
         Ok(streams) => How::Calls { streams },
         Err(_) if streams == "tease" => How::Teases,
+        Err(_) if streams == "mute" => How::IsMute,
         Err(_) => return usage(),
     };
     let plan = Plan {
@@ -83,6 +85,8 @@ enum How {
     Calls { streams: usize },
     /// It opens a stream, and hangs up.
     Teases,
+    /// It opens a stream, and keeps it without a word.
+    IsMute,
 }
 
 async fn run(
@@ -121,6 +125,7 @@ async fn run(
                         peers.push(Box::pin(call(feed.clone(), dht.calls(), peer, streams, opened.clone())));
                     }
                     How::Teases => peers.push(Box::pin(tease(dht.calls(), peer))),
+                    How::IsMute => peers.push(Box::pin(stay_mute(dht.calls(), peer))),
                 },
                 _ => {}
             },
@@ -186,6 +191,18 @@ async fn tease(mut calls: Control, peer: PeerId) -> Result<(), Failure> {
             .map_err(Failure::Call)?,
     );
     println!("(Hung up)");
+    future::pending().await
+}
+
+/// Opens a stream, and keeps it. The negotiation of the protocol is all that is sent.
+async fn stay_mute(mut calls: Control, peer: PeerId) -> Result<(), Failure> {
+    let mut stream = calls
+        .open_stream(peer, HYPERCORE)
+        .await
+        .map_err(Failure::Call)?;
+    let _ = stream.flush().await;
+    println!("(Silence)");
+    let _kept = stream;
     future::pending().await
 }
 
