@@ -20,7 +20,7 @@
 //! **Machinery** (touches the system): [`files`] (replaced whole, and locked), [`runtime`] (what runs asynchronous
 //! work, and ends it), [`assets`] (where a course's files come from),
 //! [`progress`], [`last`] and [`workspace`] (what a learner has), [`build`], [`machine`] (what it lacks), [`process`]
-//! (a peer and all that it starts), [`stillness`] (what the kernel knows), [`link`] (the proxy between two
+//! (a peer and all that it starts), [`quiescence`] (what the kernel knows), [`link`] (the proxy between two
 //! peers), [`runs`] (one run from start to end), [`saves`] (who is told when a file is saved).
 //!
 //! **Presentation**: [`report`] (terminal, JSON, JUnit), [`watch`] (the full-screen view), [`serve`] (the
@@ -57,7 +57,7 @@ pub mod runs;
 pub mod runtime;
 pub mod saves;
 pub mod serve;
-pub mod stillness;
+pub mod quiescence;
 pub mod trace;
 pub mod transcript;
 pub mod verdict;

@@ -36,7 +36,7 @@ use crate::course::Condition;
 use crate::evidence::{Connection, Happened, LinkEvidence};
 use crate::fault::Fault;
 use crate::machine::{files, shortage};
-use crate::stillness::{Counts, Queues, SocketTable};
+use crate::quiescence::{LinkMembership, Queues, SocketTable};
 use crate::transcript::{After, Break, LinkFault, LinkName, RoleId};
 
 /// How long a delayed link keeps every piece.
@@ -61,7 +61,7 @@ struct Shared {
     target: SocketAddr,
     sockets: Option<Arc<SocketTable>>,
     start: Instant,
-    /// Counts whatever happens, so that the runner notices.
+    /// LinkMembership whatever happens, so that the runner notices.
     ticks: Arc<AtomicU64>,
     seed: u64,
 }
@@ -144,7 +144,7 @@ impl Ends {
     }
 }
 
-/// One direction, as far as it matters to who waits for stillness.
+/// One direction, as far as it matters to who waits for quiescence.
 #[derive(Clone, Copy)]
 struct Way {
     doing: Doing,
@@ -295,14 +295,14 @@ impl Link {
 
     /// Is this connection of a peer, by its own port and the other one, one of the link's? A dialer's is from
     /// when the link has taken it in, although the listener may not have been dialed for it yet.
-    pub fn counts(&self, own: u16, other: u16) -> Counts {
+    pub fn membership(&self, own: u16, other: u16) -> LinkMembership {
         let state = self.shared.lock();
         if other == self.address.port() {
             let taken_in = state.dialers.iter().any(|dialer| dialer.port() == own);
-            return if taken_in { Counts::Yes } else { Counts::NotYet };
+            return if taken_in { LinkMembership::Yes } else { LinkMembership::NotYet };
         }
         let is = |(ours, theirs): (SocketAddr, SocketAddr)| (theirs.port(), ours.port()) == (own, other);
-        if state.ends.iter().any(|ends| is(ends.listener)) { Counts::Yes } else { Counts::No }
+        if state.ends.iter().any(|ends| is(ends.listener)) { LinkMembership::Yes } else { LinkMembership::No }
     }
 
     /// Was a role told since then, on any connection, that nothing more will come?

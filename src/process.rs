@@ -4,7 +4,7 @@
 //! [`PeerEvent`]s: lines as they come, and one ending after the last of them. Whatever becomes of
 //! the run (success, failure, a panic, Ctrl-C), dropping the [`Peer`] ends the group at once.
 
-pub mod strays;
+pub mod orphans;
 mod typing;
 
 use std::collections::BTreeMap;
@@ -177,7 +177,7 @@ impl Peer {
     pub fn has_printed_more(&self) -> bool {
         #[cfg(unix)]
         return self.output.as_ref().is_some_and(|output| {
-            crate::stillness::unread_in_pipe(std::os::fd::AsFd::as_fd(output)).is_some_and(|unread| unread > 0)
+            crate::quiescence::unread_in_pipe(std::os::fd::AsFd::as_fd(output)).is_some_and(|unread| unread > 0)
         });
         #[cfg(not(unix))]
         return false;
@@ -203,7 +203,7 @@ impl Peer {
     pub async fn pause(&self) -> io::Result<()> {
         if !self.is_ending() {
             signal_group(self.id, rustix::process::Signal::STOP);
-            while !self.is_ending() && crate::stillness::is_stopped(self.id) == Some(false) {
+            while !self.is_ending() && crate::quiescence::is_stopped(self.id) == Some(false) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! A run never waits for time to pass. It waits for an event of a peer, and an action happens as
 //! soon as every line above it has been seen. Between events the runner asks the system what the
-//! peers are doing ([`stillness`](crate::stillness)):
+//! peers are doing ([`quiescence`](crate::quiescence)):
 //!
 //! - all peers asleep, and a coalesced link holds bytes: it is released;
 //! - all peers asleep, nothing on its way, and no timer that could go off before the time limit:
@@ -51,8 +51,8 @@ use crate::machine::room::Before;
 use crate::machine::shortage::Since;
 use crate::matcher::{Captures, Matcher, Refused};
 use crate::pattern::Pattern;
-use crate::process::{Peer, PeerCommand, PeerEvent, strays};
-use crate::stillness::{KnownSockets, SocketTable, Watch};
+use crate::process::{Peer, PeerCommand, PeerEvent, orphans};
+use crate::quiescence::{KnownSockets, SocketTable, ProcessProbe};
 use crate::transcript::{Action, LinkFault, LinkName, RoleId, StepKind};
 use crate::verdict::{Failure, RunId, Unplayed};
 
@@ -105,7 +105,7 @@ pub async fn play(
     let own = Own::new(plan);
     let given = own.as_ref().map(|own| own.given(plan)).unwrap_or_default();
     let matcher = Matcher::new(&plan.scenario.transcript, given);
-    strays::adopt();
+    orphans::adopt();
     let mut run = ActiveRun::new(plan, (programs, computing), sockets, matcher);
     let own = match own {
         Ok(own) => own,
@@ -170,7 +170,7 @@ struct ActiveRun<'c, F> {
     /// What is known of the sockets that peers have open.
     known: KnownSockets,
     follower: F,
-    peers: Vec<Option<(Peer, Watch)>>,
+    peers: Vec<Option<(Peer, ProcessProbe)>>,
     links: Vec<Link>,
     /// What has befallen links so far.
     faults: Vec<(LinkFault, Option<LinkName>)>,
@@ -373,15 +373,15 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
     fn spawn(&mut self, role: RoleId, args: &[String]) -> Result<(), Failure> {
         let name = &self.plan.stage.roles[self.plan.scenario.cast[role]].name;
         let mut command = self.programs.command(self.lanes[role].party, name);
-        command.env.insert(strays::MARK.to_owned(), strays::mark());
+        command.env.insert(orphans::MARK.to_owned(), orphans::mark());
         command.memory = self.plan.scenario.memory;
         let peer = Peer::spawn(&command, args, role, self.events.0.clone())
             .map_err(|error| unplayed::not_started(&command, role, &error))?;
-        let watch = Watch::new(peer.id);
+        let probe = ProcessProbe::new(peer.id);
         self.limit.watch(peer.id);
         let lane = &mut self.lanes[role];
         (lane.started, lane.ending, lane.input_ended) = (Some(self.start.elapsed()), None, false);
-        self.peers[role] = Some((peer, watch));
+        self.peers[role] = Some((peer, probe));
         Ok(())
     }
 

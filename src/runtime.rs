@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::machine::files;
-use crate::process::strays;
+use crate::process::orphans;
 use crate::runs::sweep;
 
 /// The files that the runtime opens for itself, at most.
@@ -49,7 +49,7 @@ pub fn block_on_unasked<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let result = runtime.block_on(work);
     // Dropping ends the process groups that were still running; what follows ends processes that left their group.
     drop(runtime);
-    strays::end();
+    orphans::end();
     sweep();
     result
 }

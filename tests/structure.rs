@@ -30,7 +30,7 @@ const MACHINERY: [&str; 13] = [
     "build",
     "machine",
     "process",
-    "stillness",
+    "quiescence",
     "link",
     "runs",
     "saves",

@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::machine::{ports, proc_is_ours};
 use crate::pattern::escape;
 use crate::report::{print, width, wrap};
-use crate::stillness::SocketTable;
+use crate::quiescence::SocketTable;
 use crate::workspace::Workspace;
 
 /// With fewer bytes left on its disk, a workspace can't hold the build of a single stage.

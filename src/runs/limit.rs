@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::stillness::{denied, occupied};
+use crate::quiescence::{denied, occupied};
 
 /// However busy the machine: at least one part in this many of the time that passes counts.
 const AT_MOST: u32 = 10;

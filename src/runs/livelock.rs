@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::ActiveRun;
 use super::follower::Follower;
-use crate::stillness::{Usage, usage};
+use crate::quiescence::{Usage, usage};
 
 /// A peer that computes to no effect has this much processor time: a program may have a hash to make, or
 /// a key.

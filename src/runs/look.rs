@@ -1,4 +1,4 @@
-//! What are the peers and the links doing? The system is asked; see [`stillness`](crate::stillness).
+//! What are the peers and the links doing? The system is asked; see [`quiescence`](crate::quiescence).
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use super::ActiveRun;
 use super::follower::Follower;
 use crate::link::{Link, Quiet};
 use crate::process::Peer;
-use crate::stillness::{Activity, Counts, Uncounted, Watch};
+use crate::quiescence::{Activity, LinkMembership, BypassTraffic, ProcessProbe};
 use crate::transcript::RoleId;
 
 /// What a look at the peers and the links shows.
@@ -91,7 +91,7 @@ impl<F: Follower> ActiveRun<'_, F> {
 
     /// What each peer does; an error where the system does not say.
     fn doings(&mut self) -> Result<Vec<Option<Doing>>, ()> {
-        let doing = |(_, watch): &mut (_, Watch)| match watch.activity() {
+        let doing = |(_, probe): &mut (_, ProcessProbe)| match probe.activity() {
             Activity::Unknown => Err(()),
             // Gone: its ending is on its way.
             Activity::Busy | Activity::Gone => Ok(Doing::Awake),
@@ -105,21 +105,21 @@ impl<F: Follower> ActiveRun<'_, F> {
     }
 
     /// What happens on the peers' connections past the links. `None` where that can't be known.
-    pub(super) fn uncounted(&mut self) -> Option<Uncounted> {
-        let counted = |own, other| self.links.iter().map(|link| link.counts(own, other)).max().unwrap_or(Counts::No);
+    pub(super) fn bypass_traffic(&mut self) -> Option<BypassTraffic> {
+        let membership_of = |own, other| self.links.iter().map(|link| link.membership(own, other)).max().unwrap_or(LinkMembership::No);
         let mut open = Vec::new();
-        for (_, watch) in self.peers.iter().flatten() {
-            open.extend(watch.sockets()?);
+        for (_, probe) in self.peers.iter().flatten() {
+            open.extend(probe.sockets()?);
         }
         match &self.sockets {
-            _ if open.is_empty() => Some(Uncounted { moving: false, traffic: 0 }),
-            Some(table) => table.uncounted(&open, &mut self.known, &counted),
+            _ if open.is_empty() => Some(BypassTraffic { moving: false, traffic: 0 }),
+            Some(table) => table.bypass_traffic(&open, &mut self.known, &membership_of),
             None => None,
         }
     }
 
     /// May this peer have timers that can't be seen from outside?
     pub(super) fn has_hidden_timers(&self, role: RoleId) -> bool {
-        self.peers[role].as_ref().is_some_and(|(_, watch)| watch.may_have_hidden_timers())
+        self.peers[role].as_ref().is_some_and(|(_, probe)| probe.may_have_hidden_timers())
     }
 }

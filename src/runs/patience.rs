@@ -25,7 +25,7 @@ use super::look::{Doing, Look};
 use super::{ActiveRun, LOOK};
 use crate::course::Condition;
 use crate::evidence::MAX_NOISE;
-use crate::stillness::{Uncounted, Usage, usage};
+use crate::quiescence::{BypassTraffic, Usage, usage};
 use crate::transcript::RoleId;
 use crate::verdict::Failure;
 
@@ -85,7 +85,7 @@ pub(super) struct Patience {
     /// The first look at which nothing had happened for a while.
     quiet_since: Option<Moment>,
     /// The connections past the links, when all peers were last asleep, and the marks of that sleep.
-    uncounted: Option<(u64, Uncounted)>,
+    bypass_traffic: Option<(u64, BypassTraffic)>,
     blind: u32,
 }
 
@@ -226,11 +226,11 @@ impl<F: Follower> ActiveRun<'_, F> {
             mark.hash(&mut marks);
         });
         let marks = marks.finish();
-        let before = self.patience.uncounted;
-        if before.is_some_and(|(seen, uncounted)| seen == marks && !uncounted.moving) {
+        let before = self.patience.bypass_traffic;
+        if before.is_some_and(|(seen, bypass_traffic)| seen == marks && !bypass_traffic.moving) {
             return;
         }
-        let now = self.uncounted().unwrap_or(Uncounted { moving: true, traffic: 0 });
+        let now = self.bypass_traffic().unwrap_or(BypassTraffic { moving: true, traffic: 0 });
         let pause = self.patience.pause;
         if before.is_some_and(|(_, before)| before.traffic != now.traffic) {
             self.saw_effect();
@@ -239,12 +239,12 @@ impl<F: Follower> ActiveRun<'_, F> {
                 doing.iter().for_each(|doing| habit.saw(*doing));
             }
         }
-        self.patience.uncounted = Some((marks, now));
+        self.patience.bypass_traffic = Some((marks, now));
     }
 
     /// Is nothing on its way past the links, as far as is known?
     fn is_quiet_past_the_links(&self) -> bool {
-        self.patience.uncounted.is_some_and(|(_, uncounted)| !uncounted.moving)
+        self.patience.bypass_traffic.is_some_and(|(_, bypass_traffic)| !bypass_traffic.moving)
     }
 
     /// What peers use from the first slow look on.

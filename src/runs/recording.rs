@@ -17,8 +17,8 @@ use super::scratch::hide;
 use super::{ActiveRun, Own, Plan, Programs};
 use crate::machine::shortage::Since;
 use crate::pattern::Pattern;
-use crate::process::strays;
-use crate::stillness::SocketTable;
+use crate::process::orphans;
+use crate::quiescence::SocketTable;
 use crate::transcript::Action;
 use crate::verdict::Failure;
 
@@ -39,7 +39,7 @@ pub async fn record(
             return Recorded { failure, ..Recorded::default() };
         }
     };
-    strays::adopt();
+    orphans::adopt();
     let notes = Notes::new(plan.scenario, own.given(plan));
     let mut run = ActiveRun::new(plan, (programs, &|| {}), sockets, notes);
     let failure = tokio::select! {

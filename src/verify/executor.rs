@@ -19,9 +19,9 @@ use crate::event::{Event, Reporter};
 use crate::explain::{Case, compare_pairings, explain};
 use crate::fault::Fault;
 use crate::machine::files;
-use crate::process::strays;
+use crate::process::orphans;
 use crate::runs::{Plan, Seen, play};
-use crate::stillness::{SocketTable, own_and_children};
+use crate::quiescence::{SocketTable, own_and_children};
 use crate::trace::Trace;
 use crate::verdict::{Failed, Failure, Outcome, Run, StageVerdict};
 
@@ -43,7 +43,7 @@ pub(super) async fn run_all(
     selection: &Selection,
     reporter: &mut dyn Reporter,
 ) -> Result<(StageVerdict, Vec<Trace>)> {
-    strays::end_abandoned();
+    orphans::end_abandoned();
     let mut executor = Executor::new(stage, plans, selection)?;
     reporter.tell(&Event::Verifying { stage, seed: selection.seed, runs: plans.len() });
     let (start, used) = (Instant::now(), own_and_children());

@@ -14,7 +14,7 @@ use crate::machine::files;
 use crate::matcher::Ending;
 use crate::pattern::{Pattern, escape};
 use crate::runs::{Plan, Recorded, Unrecorded, play, record};
-use crate::stillness::SocketTable;
+use crate::quiescence::SocketTable;
 use crate::transcript::{Action, Expect, StepKind};
 use crate::verdict::{Failure, RunId};
 

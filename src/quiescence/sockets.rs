@@ -1,7 +1,7 @@
 //! Exact look-ups in the socket table, through `NETLINK_SOCK_DIAG`.
 
 use super::waits::file_of;
-use super::{Counted, Counts, Known, KnownSockets, OpenSocket, Queues, Uncounted};
+use super::{MembershipOf, LinkMembership, Known, KnownSockets, OpenSocket, Queues, BypassTraffic};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -26,14 +26,14 @@ const BYTES_ACKED: usize = 120;
 const BYTES_RECEIVED: usize = 128;
 
 #[derive(Debug)]
-pub struct Table {
+pub struct DiagSocket {
     socket: OwnedFd,
     /// Number of the last request. Held during an exchange, so that
     /// threads do not take each other's answers.
     sequence: Mutex<u32>,
 }
 
-impl Table {
+impl DiagSocket {
     pub fn open() -> Option<Self> {
         let socket = rustix::net::socket_with(
             AddressFamily::NETLINK,
@@ -61,14 +61,14 @@ impl Table {
         self.ask(address, SocketAddr::new(nobody, 0), parse_listener)
     }
 
-    pub fn uncounted(&self, open: &[OpenSocket], known: &mut KnownSockets, counted: Counted<'_>) -> Option<Uncounted> {
-        let mut all = Uncounted { moving: self.learn(open, known)?, traffic: 0 };
+    pub fn bypass_traffic(&self, open: &[OpenSocket], known: &mut KnownSockets, membership_of: MembershipOf<'_>) -> Option<BypassTraffic> {
+        let mut all = BypassTraffic { moving: self.learn(open, known)?, traffic: 0 };
         for OpenSocket { inode, .. } in open {
             let Some(Known::Connected(local, remote)) = known.0.get(inode) else { continue };
-            match counted(local.port(), remote.port()) {
-                Counts::Yes => continue,
-                Counts::NotYet => all.moving = true,
-                Counts::No => {}
+            match membership_of(local.port(), remote.port()) {
+                LinkMembership::Yes => continue,
+                LinkMembership::NotYet => all.moving = true,
+                LinkMembership::No => {}
             }
             // One that is closed or reset, and still open to its process, has no queues.
             let queues = self.queues(*local, *remote);
