@@ -18,7 +18,7 @@
 //! the run queue with a byte to handle. Two readings a while apart agree, and
 //! are wrong. What is enough is `/proc/PID/task/TID/syscall`: to print it the
 //! kernel has to see the thread *switched out and off the run queue*;
-//! otherwise it prints `running`. So a thread membership as asleep when
+//! otherwise it prints `running`. So a thread counts as asleep when
 //!
 //! * its `syscall` file has once proved it switched out, and
 //! * its state is `S` (or stopped) now, and
@@ -167,7 +167,12 @@ impl SocketTable {
     /// What happens on those of these sockets of which no link keeps count. `None` if unknown. Reads the
     /// table of all sockets where one of these is not known yet.
     #[must_use]
-    pub fn bypass_traffic(&self, open: &[OpenSocket], known: &mut KnownSockets, membership_of: MembershipOf<'_>) -> Option<BypassTraffic> {
+    pub fn bypass_traffic(
+        &self,
+        open: &[OpenSocket],
+        known: &mut KnownSockets,
+        membership_of: MembershipOf<'_>,
+    ) -> Option<BypassTraffic> {
         self.0.bypass_traffic(open, known, membership_of)
     }
 }
@@ -345,7 +350,9 @@ pub fn unread_in_pipe(fd: std::os::fd::BorrowedFd<'_>) -> Option<usize> {
 /// Systems that do not say.
 #[cfg(not(target_os = "linux"))]
 mod imp {
-    use super::{Activity, MembershipOf, Duration, IpAddr, KnownSockets, OpenSocket, Queues, SocketAddr, BypassTraffic, Usage};
+    use super::{
+        Activity, BypassTraffic, Duration, IpAddr, KnownSockets, MembershipOf, OpenSocket, Queues, SocketAddr, Usage,
+    };
 
     #[derive(Debug)]
     pub enum DiagSocket {}
@@ -363,7 +370,12 @@ mod imp {
             match *self {}
         }
 
-        pub fn bypass_traffic(&self, _: &[OpenSocket], _: &mut KnownSockets, _: MembershipOf<'_>) -> Option<BypassTraffic> {
+        pub fn bypass_traffic(
+            &self,
+            _: &[OpenSocket],
+            _: &mut KnownSockets,
+            _: MembershipOf<'_>,
+        ) -> Option<BypassTraffic> {
             match *self {}
         }
     }

@@ -52,7 +52,7 @@ use crate::machine::shortage::Since;
 use crate::matcher::{Captures, Matcher, Refused};
 use crate::pattern::Pattern;
 use crate::process::{Peer, PeerCommand, PeerEvent, orphans};
-use crate::quiescence::{KnownSockets, SocketTable, ProcessProbe};
+use crate::quiescence::{KnownSockets, ProcessProbe, SocketTable};
 use crate::transcript::{Action, LinkFault, LinkName, RoleId, StepKind};
 use crate::verdict::{Failure, RunId, Unplayed};
 

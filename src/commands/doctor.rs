@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::fault::Fault;
 use crate::machine::{ports, proc_is_ours};
 use crate::pattern::escape;
-use crate::report::{print, width, wrap};
 use crate::quiescence::SocketTable;
+use crate::report::{print, width, wrap};
 use crate::workspace::Workspace;
 
 /// With fewer bytes left on its disk, a workspace can't hold the build of a single stage.

@@ -58,13 +58,7 @@ impl<'c> Case<'c> {
     /// The lines that some steps of the scenario expect of a role.
     pub(super) fn lines_of(&self, role: RoleId, wanted: impl Fn(&Step) -> bool) -> Vec<Expected<'c>> {
         let expected = self.scenario.transcript.expected(role).filter(|(step, _)| wanted(step));
-        let lines = expected.filter_map(|(_, expect)| match expect {
-            Expect::Line(pattern) | Expect::Unordered(pattern) | Expect::Optional(pattern) => {
-                Some(self.line(role, pattern))
-            }
-            Expect::Elided | Expect::Exit(_) | Expect::Running => None,
-        });
-        lines.collect()
+        expected.filter_map(|(_, expect)| Some(self.line(role, expect.pattern()?))).collect()
     }
 
     fn line(&self, role: RoleId, pattern: &'c Pattern) -> Expected<'c> {

@@ -1,7 +1,7 @@
 //! A refused line in which one word is another one than in an expected line.
 
 use super::expected::Expected;
-use super::refused::Refused;
+use super::refused::RefusedLine;
 use super::wire::is_end;
 use super::words::{shown, shown_both};
 use super::{Case, Fact};
@@ -10,8 +10,8 @@ use crate::pattern::{Piece, Type};
 
 impl Case<'_> {
     /// One word of a line differs, is missing or is too many; and it is a word of the transcript's, not a value.
-    pub(super) fn misspelt(&self, refused: &Refused<'_>, expected: &[Expected<'_>]) -> Option<Fact> {
-        let Refused { role, text, .. } = *refused;
+    pub(super) fn misspelt(&self, refused: &RefusedLine<'_>, expected: &[Expected<'_>]) -> Option<Fact> {
+        let RefusedLine { role, text, .. } = *refused;
         // What is another's line, or was typed, is no word written wrongly.
         let others = (0..self.evidence.lanes.len()).filter(|other| *other != role);
         let mut of_others = others.flat_map(|other| self.lines_of(other, |_| true));

@@ -6,7 +6,7 @@
 use regex_lite::Regex;
 
 use super::expected::Expected;
-use super::refused::Refused;
+use super::refused::RefusedLine;
 use super::words::{capitalize, shown, shown_both};
 use super::{Case, Fact};
 use crate::matcher::declared_types;
@@ -49,7 +49,7 @@ const LETTER_CASE: Slip = Slip {
 
 impl Case<'_> {
     /// Is the refused line an expected one that is written wrongly?
-    pub(super) fn near_misses(&self, refused: &Refused<'_>, facts: &mut Vec<Fact>) {
+    pub(super) fn near_misses(&self, refused: &RefusedLine<'_>, facts: &mut Vec<Fact>) {
         let expected = self.candidates(refused);
         let is_expected = expected.iter().any(|line| self.is_line(refused.role, line.pattern, refused.text));
         if refused.text.is_empty() || is_expected {
@@ -60,14 +60,14 @@ impl Case<'_> {
     }
 
     /// The lines that it may have been meant as: the awaited one, then all others of this role.
-    fn candidates<'e>(&'e self, refused: &Refused<'_>) -> Vec<Expected<'e>> {
+    fn candidates<'e>(&'e self, refused: &RefusedLine<'_>) -> Vec<Expected<'e>> {
         let awaited = self.awaited_lines().into_iter().filter(|line| line.role == refused.role);
         awaited.chain(self.lines_of(refused.role, |_| true)).collect()
     }
 
     /// The same line but for characters that are hard to see.
-    fn slip(&self, refused: &Refused<'_>, expected: &[Expected<'_>]) -> Option<Fact> {
-        let Refused { role, text, .. } = *refused;
+    fn slip(&self, refused: &RefusedLine<'_>, expected: &[Expected<'_>]) -> Option<Fact> {
+        let RefusedLine { role, text, .. } = *refused;
         let plain = without_colours(text);
         let unreturned = text.replace('\r', "");
         let is = |line: &Expected<'_>, text: &str| self.is_line(role, line.pattern, text);
@@ -104,8 +104,8 @@ impl Case<'_> {
     }
 
     /// An expected line with something in front of it, or a line for a log.
-    fn prefixed(&self, refused: &Refused<'_>, expected: &[Expected<'_>]) -> Option<Fact> {
-        let Refused { role, text, .. } = *refused;
+    fn prefixed(&self, refused: &RefusedLine<'_>, expected: &[Expected<'_>]) -> Option<Fact> {
+        let RefusedLine { role, text, .. } = *refused;
         let who = self.subject(role);
         if is_log_line(text) {
             let say = format!(

@@ -60,7 +60,7 @@ type Values = BTreeMap<String, String>;
 
 /// A line that is to be seen, or that is not.
 struct Goal<'o> {
-    place: Place,
+    source: LineSource,
     role: Option<&'o str>,
     pattern: &'o Pattern,
     absent: bool,
@@ -68,7 +68,7 @@ struct Goal<'o> {
 
 /// Where a line is looked for.
 #[derive(Clone, Copy)]
-enum Place {
+enum LineSource {
     Refused,
     Awaited,
     Printed,
@@ -76,14 +76,14 @@ enum Place {
 }
 
 /// A line that was found there.
-struct Candidate<'c> {
+struct FoundLine<'c> {
     role: RoleId,
     text: String,
     /// What it would have been, where nobody has printed it yet, and how a sentence quotes it.
     expected: Option<(&'c Pattern, String)>,
 }
 
-impl Candidate<'_> {
+impl FoundLine<'_> {
     fn quoted(&self) -> String {
         self.expected.as_ref().map_or_else(|| self.text.clone(), |(_, quoted)| quoted.clone())
     }
@@ -102,10 +102,10 @@ impl<'c> Search<'c> {
     /// What an explanation says; `None` when it does not apply.
     fn says(&self, own: &StageExplanation) -> Option<String> {
         let mut values = self.all(&goals(&own.seen), &Values::new())?;
-        let lines = |place| self.candidates(place).next().map(|line| line.quoted());
+        let lines = |source| self.candidates(source).next().map(|line| line.quoted());
         values.extend(self.subject.map(|role| ("who".to_owned(), self.case.who(role))));
-        values.extend(lines(Place::Refused).map(|line| ("line".to_owned(), line)));
-        if let Some(line) = lines(Place::Awaited) {
+        values.extend(lines(LineSource::Refused).map(|line| ("line".to_owned(), line)));
+        if let Some(line) = lines(LineSource::Awaited) {
             values.entry("awaited".to_owned()).or_insert(line);
         }
         self.fill(&own.say, &values)
@@ -116,7 +116,7 @@ impl<'c> Search<'c> {
     fn all(&self, goals: &[Goal<'_>], values: &Values) -> Option<Values> {
         let Some((goal, rest)) = goals.split_first() else { return Some(values.clone()) };
         let lines =
-            self.candidates(goal.place).filter(|line| goal.role.is_none_or(|role| role == self.name(line.role)));
+            self.candidates(goal.source).filter(|line| goal.role.is_none_or(|role| role == self.name(line.role)));
         let mut met = lines.filter_map(|line| self.read(&line, goal.pattern, values));
         if goal.absent {
             return if met.next().is_none() { self.all(rest, values) } else { None };
@@ -126,7 +126,7 @@ impl<'c> Search<'c> {
 
     /// Holds a line against a pattern: the values with what it captures, if it matches. A name with a type is any
     /// value of it; one without is what a pattern before this one has captured, or the run.
-    fn read(&self, line: &Candidate<'_>, pattern: &Pattern, values: &Values) -> Option<Values> {
+    fn read(&self, line: &FoundLine<'_>, pattern: &Pattern, values: &Values) -> Option<Values> {
         self.read.set(self.read.get() + 1);
         if self.read.get() > MAX_READ {
             return None;
@@ -160,32 +160,32 @@ impl<'c> Search<'c> {
     }
 
     /// The lines that are found in a place.
-    fn candidates(&self, place: Place) -> Box<dyn Iterator<Item = Candidate<'c>> + 'c> {
+    fn candidates(&self, source: LineSource) -> Box<dyn Iterator<Item = FoundLine<'c>> + 'c> {
         let (case, subject) = (self.case, self.subject);
-        let seen = |role, text: &str| Candidate { role, text: text.to_owned(), expected: None };
-        match place {
-            Place::Refused => {
+        let seen = |role, text: &str| FoundLine { role, text: text.to_owned(), expected: None };
+        match source {
+            LineSource::Refused => {
                 let Failure::Line(role, index) = *case.failure else { return Box::new(std::iter::empty()) };
                 let line = case.evidence.lanes[role].lines.get(index).and_then(Printed::text);
                 Box::new(line.into_iter().map(move |text| seen(role, text)))
             }
-            Place::Awaited => {
+            LineSource::Awaited => {
                 let mut lines = case.awaited_lines();
                 // Those of the role that the failure is about come first.
                 lines.sort_by_key(|line| Some(line.role) != subject);
-                let awaited = |line: Expected<'c>| Candidate {
+                let awaited = |line: Expected<'c>| FoundLine {
                     role: line.role,
                     text: line.text,
                     expected: Some((line.pattern, line.quoted)),
                 };
                 Box::new(lines.into_iter().map(awaited))
             }
-            Place::Printed => {
+            LineSource::Printed => {
                 let lanes = case.evidence.lanes.iter().enumerate();
                 let lines = lanes.flat_map(|(role, lane)| lane.lines.iter().map(move |line| (role, line)));
                 Box::new(lines.filter_map(move |(role, line)| Some(seen(role, line.text()?))))
             }
-            Place::Typed => Box::new(case.evidence.typed.iter().map(move |typed| seen(typed.role, &typed.text))),
+            LineSource::Typed => Box::new(case.evidence.typed.iter().map(move |typed| seen(typed.role, &typed.text))),
         }
     }
 
@@ -211,16 +211,17 @@ impl<'c> Search<'c> {
 
 /// The lines to look for: those that must be there come first, and what they capture the others know.
 fn goals(seen: &Seen) -> Vec<Goal<'_>> {
-    let refused = seen.line.iter().map(|pattern| Goal { place: Place::Refused, role: None, pattern, absent: false });
+    let refused =
+        seen.line.iter().map(|pattern| Goal { source: LineSource::Refused, role: None, pattern, absent: false });
     let lists = [
-        (Place::Awaited, &seen.awaited, false),
-        (Place::Printed, &seen.printed, false),
-        (Place::Typed, &seen.typed, false),
-        (Place::Printed, &seen.not_printed, true),
-        (Place::Typed, &seen.not_typed, true),
+        (LineSource::Awaited, &seen.awaited, false),
+        (LineSource::Printed, &seen.printed, false),
+        (LineSource::Typed, &seen.typed, false),
+        (LineSource::Printed, &seen.not_printed, true),
+        (LineSource::Typed, &seen.not_typed, true),
     ];
-    let lines = lists.into_iter().flat_map(|(place, lines, absent)| {
-        lines.iter().map(move |seen| Goal { place, role: seen.role.as_deref(), pattern: &seen.line, absent })
+    let lines = lists.into_iter().flat_map(|(source, lines, absent)| {
+        lines.iter().map(move |seen| Goal { source, role: seen.role.as_deref(), pattern: &seen.line, absent })
     });
     refused.chain(lines).collect()
 }

@@ -1,6 +1,6 @@
 //! A refused line that is a piece of one, or several in one: what a read has brought, taken for a line.
 
-use super::refused::Refused;
+use super::refused::RefusedLine;
 use super::wire::{Channel, is_end};
 use super::words::{bytes, shown};
 use super::{Case, Fact};
@@ -12,8 +12,8 @@ const BUFFER: usize = 256;
 
 impl Case<'_> {
     /// Is the refused line a piece of an expected one, or several?
-    pub(super) fn pieces(&self, refused: &Refused<'_>, facts: &mut Vec<Fact>) {
-        let Refused { role, index, text, .. } = *refused;
+    pub(super) fn pieces(&self, refused: &RefusedLine<'_>, facts: &mut Vec<Fact>) {
+        let RefusedLine { role, index, text, .. } = *refused;
         let who = self.subject(role);
         if text.contains('\u{FFFD}') && !self.came_so(role, text) {
             let say = format!(
@@ -60,8 +60,8 @@ impl Case<'_> {
     }
 
     /// The beginning of an expected line.
-    fn piece(&self, refused: &Refused<'_>, whole: &str, next: Option<&str>) -> Option<Fact> {
-        let Refused { role, text, .. } = *refused;
+    fn piece(&self, refused: &RefusedLine<'_>, whole: &str, next: Option<&str>) -> Option<Fact> {
+        let RefusedLine { role, text, .. } = *refused;
         if text.is_empty() || !is_beginning(text, whole) {
             return None;
         }
@@ -120,8 +120,8 @@ impl Case<'_> {
     }
 
     /// Two expected lines in one.
-    fn joined(&self, refused: &Refused<'_>, line: &str, follower: &str) -> Option<Fact> {
-        let Refused { role, text, .. } = *refused;
+    fn joined(&self, refused: &RefusedLine<'_>, line: &str, follower: &str) -> Option<Fact> {
+        let RefusedLine { role, text, .. } = *refused;
         let rest = text.strip_prefix(line).filter(|rest| !rest.is_empty() && !line.is_empty())?;
         if follower.is_empty() || !rest.trim_start().starts_with(follower) {
             return None;

@@ -7,7 +7,7 @@ use crate::transcript::RoleId;
 use crate::verdict::Failure;
 
 /// A printed line that no expectation explains.
-pub(super) struct Refused<'c> {
+pub(super) struct RefusedLine<'c> {
     pub(super) role: RoleId,
     pub(super) index: usize,
     pub(super) text: &'c str,
@@ -36,7 +36,7 @@ impl<'c> Case<'c> {
             return facts.push(Fact::new("not-utf8", say));
         };
         let awaited = self.awaited_lines().into_iter().find(|awaited| awaited.role == role);
-        let refused = Refused { role, index, text, awaited };
+        let refused = RefusedLine { role, index, text, awaited };
         self.pieces(&refused, facts);
         self.near_misses(&refused, facts);
         self.places(&refused, facts);
@@ -46,8 +46,8 @@ impl<'c> Case<'c> {
     }
 
     /// A line that has its place elsewhere: it comes again, or before another one.
-    fn places(&self, refused: &Refused<'_>, facts: &mut Vec<Fact>) {
-        let Refused { role, index, text, .. } = *refused;
+    fn places(&self, refused: &RefusedLine<'_>, facts: &mut Vec<Fact>) {
+        let RefusedLine { role, index, text, .. } = *refused;
         if self.is_again(refused) {
             let awaited =
                 refused.awaited.as_ref().map(|line| format!(", where «{}» was expected", shown(&line.quoted)));
@@ -81,8 +81,8 @@ impl<'c> Case<'c> {
     }
 
     /// It has been printed before as often as it is expected so far.
-    fn is_again(&self, refused: &Refused<'_>) -> bool {
-        let Refused { role, index, text, .. } = *refused;
+    fn is_again(&self, refused: &RefusedLine<'_>) -> bool {
+        let RefusedLine { role, index, text, .. } = *refused;
         let expected = self.lines_of(role, |step| step.phase <= self.phase);
         let times = expected.iter().filter(|line| self.is_line(role, line.pattern, text)).count();
         let before = self.evidence.lanes[role].lines[..index].iter().filter(|line| line.text() == Some(text)).count();
@@ -101,8 +101,8 @@ impl<'c> Case<'c> {
     }
 
     /// That it stands where another line was awaited, or none.
-    fn odd_line(&self, refused: &Refused<'_>, facts: &mut Vec<Fact>) {
-        let Refused { role, text, .. } = *refused;
+    fn odd_line(&self, refused: &RefusedLine<'_>, facts: &mut Vec<Fact>) {
+        let RefusedLine { role, text, .. } = *refused;
         let who = self.subject(role);
         // Whether another line was due depends on what the runner had typed by then; that it is the same one
         // again does not.

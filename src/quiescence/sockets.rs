@@ -1,7 +1,7 @@
 //! Exact look-ups in the socket table, through `NETLINK_SOCK_DIAG`.
 
 use super::waits::file_of;
-use super::{MembershipOf, LinkMembership, Known, KnownSockets, OpenSocket, Queues, BypassTraffic};
+use super::{BypassTraffic, Known, KnownSockets, LinkMembership, MembershipOf, OpenSocket, Queues};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -61,7 +61,12 @@ impl DiagSocket {
         self.ask(address, SocketAddr::new(nobody, 0), parse_listener)
     }
 
-    pub fn bypass_traffic(&self, open: &[OpenSocket], known: &mut KnownSockets, membership_of: MembershipOf<'_>) -> Option<BypassTraffic> {
+    pub fn bypass_traffic(
+        &self,
+        open: &[OpenSocket],
+        known: &mut KnownSockets,
+        membership_of: MembershipOf<'_>,
+    ) -> Option<BypassTraffic> {
         let mut all = BypassTraffic { moving: self.learn(open, known)?, traffic: 0 };
         for OpenSocket { inode, .. } in open {
             let Some(Known::Connected(local, remote)) = known.0.get(inode) else { continue };

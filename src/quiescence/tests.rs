@@ -1,4 +1,6 @@
-use super::{Activity, LinkMembership, KnownSockets, Queues, SocketTable, Usage, ProcessProbe, denied, unread_in_pipe, usage};
+use super::{
+    Activity, KnownSockets, LinkMembership, ProcessProbe, Queues, SocketTable, Usage, denied, unread_in_pipe, usage,
+};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -449,7 +451,8 @@ fn what_moves_elsewhere() {
     assert!(!arrived.moving, "it lies there");
     let sockets = watch.sockets().expect("sockets");
     let seen = |membership: LinkMembership| {
-        let membership_of = |own: u16, other: u16| if (own, other) == (address.port(), port) { membership } else { LinkMembership::No };
+        let membership_of =
+            |own: u16, other: u16| if (own, other) == (address.port(), port) { membership } else { LinkMembership::No };
         table.bypass_traffic(&sockets, &mut KnownSockets::default(), &membership_of).expect("it can be known")
     };
     assert_eq!(seen(LinkMembership::Yes).traffic, 0, "a link keeps count");

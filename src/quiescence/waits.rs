@@ -171,7 +171,7 @@ fn millis(register: u64) -> Wake {
     if low > u32::MAX / 2 { Wake::Never } else { Wake::After(Duration::from_millis(low.into())) }
 }
 
-/// From a `timespec`, or a `timeval` whose fraction membership 1000 ns.
+/// From a `timespec`, or a `timeval` whose fraction counts 1000 ns.
 fn duration(bytes: [u8; 16], fraction: u64) -> Option<Duration> {
     let (seconds, parts) = bytes.split_at(8);
     let seconds = u64::from_ne_bytes(seconds.try_into().ok()?);

@@ -6,7 +6,7 @@ use super::ActiveRun;
 use super::follower::Follower;
 use crate::link::{Link, Quiet};
 use crate::process::Peer;
-use crate::quiescence::{Activity, LinkMembership, BypassTraffic, ProcessProbe};
+use crate::quiescence::{Activity, BypassTraffic, LinkMembership, ProcessProbe};
 use crate::transcript::RoleId;
 
 /// What a look at the peers and the links shows.
@@ -106,7 +106,8 @@ impl<F: Follower> ActiveRun<'_, F> {
 
     /// What happens on the peers' connections past the links. `None` where that can't be known.
     pub(super) fn bypass_traffic(&mut self) -> Option<BypassTraffic> {
-        let membership_of = |own, other| self.links.iter().map(|link| link.membership(own, other)).max().unwrap_or(LinkMembership::No);
+        let membership_of =
+            |own, other| self.links.iter().map(|link| link.membership(own, other)).max().unwrap_or(LinkMembership::No);
         let mut open = Vec::new();
         for (_, probe) in self.peers.iter().flatten() {
             open.extend(probe.sockets()?);

@@ -7,7 +7,7 @@ use super::recorded::{Found, Handed, Heard, Shown, Unrecorded};
 use crate::course::Scenario;
 use crate::matcher::{Captures, Ending, Refused, declared_types};
 use crate::pattern::{Known, Pattern, Type, Value, values};
-use crate::transcript::{Expect, RoleId, StepKind, Transcript};
+use crate::transcript::{RoleId, StepKind, Transcript};
 
 /// What has been seen so far, and what the names stand for.
 #[derive(Debug, Default)]
@@ -142,9 +142,7 @@ impl Follower for Notes<'_> {
 /// The lines that the author expects: the step, the role, how many actions stand above it.
 fn written(transcript: &Transcript) -> impl Iterator<Item = (usize, RoleId, usize, &Pattern)> {
     transcript.steps.iter().enumerate().filter_map(|(index, step)| match &step.kind {
-        StepKind::Expect(role, Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p)) => {
-            Some((index, *role, step.phase, p))
-        }
-        _ => None,
+        StepKind::Expect(role, expect) => Some((index, *role, step.phase, expect.pattern()?)),
+        StepKind::Act(_) => None,
     })
 }

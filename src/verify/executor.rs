@@ -20,8 +20,8 @@ use crate::explain::{Case, compare_pairings, explain};
 use crate::fault::Fault;
 use crate::machine::files;
 use crate::process::orphans;
-use crate::runs::{Plan, Seen, play};
 use crate::quiescence::{SocketTable, own_and_children};
+use crate::runs::{Plan, Seen, play};
 use crate::trace::Trace;
 use crate::verdict::{Failed, Failure, Outcome, Run, StageVerdict};
 

@@ -307,9 +307,8 @@ impl<'s> Composer<'s> {
         let Ok(transcript) = Transcript::draft(&text) else { return lines };
         let mut lines: Vec<Line> = lines;
         for step in &transcript.steps {
-            let StepKind::Expect(_, Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p)) = &step.kind else {
-                continue;
-            };
+            let StepKind::Expect(_, expect) = &step.kind else { continue };
+            let Some(p) = expect.pattern() else { continue };
             let mut out = String::new();
             for piece in p.pieces() {
                 match piece {

@@ -13,8 +13,8 @@ use crate::explain::stderr_lines;
 use crate::machine::files;
 use crate::matcher::Ending;
 use crate::pattern::{Pattern, escape};
-use crate::runs::{Plan, Recorded, Unrecorded, play, record};
 use crate::quiescence::SocketTable;
+use crate::runs::{Plan, Recorded, Unrecorded, play, record};
 use crate::transcript::{Action, Expect, StepKind};
 use crate::verdict::{Failure, RunId};
 
