@@ -20,7 +20,7 @@ use crate::fault::Fault;
 use crate::files::remove_file;
 use crate::hash::stable_hash;
 use crate::machine::room::Before;
-use crate::machine::{is_noexec, unplayed};
+use crate::machine::{is_noexec, machine_failure};
 use crate::process::{Group, LEAK_GRACE, PeerCommand};
 use crate::runs::Programs;
 
@@ -291,17 +291,20 @@ impl Package {
         let killed = || {
             let is = output.contains("SIGKILL") && before.has_killed();
             is.then(|| {
-                unplayed(Fault::Memory, "The system has ended the compiler: there was no memory left.".to_owned())
+                machine_failure(
+                    Fault::Memory,
+                    "The system has ended the compiler: there was no memory left.".to_owned(),
+                )
             })
         };
         // Some tools start programs that they have built.
         let noexec = || {
             let on = folders.iter().find(|folder| Fault::NoExec.is_said(output) && is_noexec(folder))?;
-            Some(unplayed(Fault::NoExec, format!("{} is on a disk that is mounted `noexec`.", on.display())))
+            Some(machine_failure(Fault::NoExec, format!("{} is on a disk that is mounted `noexec`.", on.display())))
         };
-        let unplayed = lacked.or_else(killed).or_else(noexec)?;
+        let failure = lacked.or_else(killed).or_else(noexec)?;
         let message = format!("the machine keeps `{}` from being built", self.stage);
-        Some(Error::new(message).because(unplayed.say).help(unplayed.help))
+        Some(Error::new(message).because(failure.say).help(failure.help))
     }
 
     /// All that a build depends on, with a hash of each: the command, and the files of all

@@ -27,16 +27,16 @@ use std::io;
 use std::path::Path;
 
 use crate::fault::Fault;
-use crate::verdict::Unplayed;
+use crate::verdict::MachineFailure;
 
 /// What kept a run from being played.
-pub fn unplayed(fault: Fault, say: String) -> Unplayed {
-    Unplayed { id: fault.id().to_owned(), say, help: fault.help().to_owned() }
+pub fn machine_failure(fault: Fault, say: String) -> MachineFailure {
+    MachineFailure { id: fault.id().to_owned(), say, help: fault.help().to_owned() }
 }
 
 /// Something that the runner needed for a run, and could not do: `what` is a verb with its object, as in
 /// "make a folder".
-pub fn could_not(what: &str, error: &io::Error) -> Unplayed {
+pub fn could_not(what: &str, error: &io::Error) -> MachineFailure {
     shortage::note(error);
     let fault = Fault::of(error).unwrap_or(match error.kind() {
         io::ErrorKind::PermissionDenied => Fault::Permission,
@@ -44,24 +44,24 @@ pub fn could_not(what: &str, error: &io::Error) -> Unplayed {
         io::ErrorKind::AddrInUse => Fault::Ports,
         _ => Fault::Missing,
     });
-    unplayed(fault, format!("The runner could not {what}: {error}."))
+    machine_failure(fault, format!("The runner could not {what}: {error}."))
 }
 
 /// What keeps a program from being started through no fault of its author's; `None` when the error is
 /// about a file of the learner's own, in `theirs`, which they can mend.
-pub fn could_not_start(program: &Path, theirs: &Path, error: &io::Error) -> Option<Unplayed> {
+pub fn could_not_start(program: &Path, theirs: &Path, error: &io::Error) -> Option<MachineFailure> {
     shortage::note(error);
     let what = format!("{} could not be started: {error}.", program.display());
     if let Some(fault) = Fault::of(error) {
-        return Some(unplayed(fault, what));
+        return Some(machine_failure(fault, what));
     }
     match error.kind() {
         io::ErrorKind::PermissionDenied if is_noexec(program) => {
-            Some(unplayed(Fault::NoExec, format!("{what} Its disk is mounted `noexec`.")))
+            Some(machine_failure(Fault::NoExec, format!("{what} Its disk is mounted `noexec`.")))
         }
         _ if program.starts_with(theirs) => None,
-        io::ErrorKind::PermissionDenied => Some(unplayed(Fault::Permission, what)),
-        io::ErrorKind::NotFound => Some(unplayed(Fault::Missing, what)),
+        io::ErrorKind::PermissionDenied => Some(machine_failure(Fault::Permission, what)),
+        io::ErrorKind::NotFound => Some(machine_failure(Fault::Missing, what)),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@
 //! - all peers asleep, nothing on its way, and no timer that could go off before the time limit:
 //!   nobody will ever do anything again, so the run is over now, and not at the limit;
 //! - peers wake and sleep again, or ask the kernel for the same thing over and over, and nothing comes of
-//!   it: the run is over when that has been so for long enough (`patience`).
+//!   it: the run is over when that has been so for long enough (`watchdog`).
 //!
 //! Where the system does not say, links are released after a pause, and the time limit
 //! (`limit`) is what ends a run that hangs.
@@ -17,15 +17,15 @@ mod address;
 mod follower;
 mod limit;
 mod livelock;
-mod look;
-mod notes;
+mod machine_failure;
 mod order;
-mod patience;
+mod poll;
 mod recorded;
+mod recorder;
 mod recording;
-mod rest;
 mod scratch;
-mod unplayed;
+mod settle;
+mod watchdog;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,9 +40,9 @@ use self::follower::Follower;
 use self::limit::Limit;
 use self::livelock::Unseen;
 use self::order::{Order, Turn};
-use self::patience::{Judgement, Patience};
-use self::rest::Until;
 use self::scratch::Scratch;
+use self::settle::Until;
+use self::watchdog::{Assessment, Watchdog};
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, SCRATCH, Scenario, Stage};
 use crate::evidence::{Evidence, Lane, Printed, Typed};
 use crate::link::Link;
@@ -54,14 +54,14 @@ use crate::pattern::Pattern;
 use crate::process::{Peer, PeerCommand, PeerEvent, orphans};
 use crate::quiescence::{KnownSockets, ProcessProbe, SocketTable};
 use crate::transcript::{Action, LinkFault, LinkName, RoleId, StepKind};
-use crate::verdict::{Failure, RunId, Unplayed};
+use crate::verdict::{Failure, MachineFailure, RunId};
 
 pub use self::recorded::{Found, Handed, Heard, Recorded, Shown, Unrecorded};
 pub use self::recording::record;
 pub use self::scratch::sweep;
 
 /// The shortest and the longest pause between two looks at what the peers are doing.
-const LOOK: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
+const POLL_PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
 
 /// Who knows how to start a peer.
 pub trait Programs {
@@ -109,20 +109,20 @@ pub async fn play(
     let mut run = ActiveRun::new(plan, (programs, computing), sockets, matcher);
     let own = match own {
         Ok(own) => own,
-        Err(unplayed) => return run.finish(Some(Failure::Unplayed(unplayed))).await,
+        Err(failure) => return run.finish(Some(Failure::Machine(failure))).await,
     };
     let limit = Rc::clone(&run.limit);
     let result = tokio::select! {
         biased;
         result = run.perform() => result,
         () = limit.over() => Err(Failure::TimeLimit(plan.scenario.limit)),
-        unplayed = since.meets() => Err(Failure::Unplayed(unplayed)),
+        failure = since.meets() => Err(Failure::Machine(failure)),
     };
     let mut seen = run.finish(result.err()).await;
     // All that the run has taken is given back, before anybody looks what is lacking.
     drop(own);
-    if let Some(unplayed) = unplayed::reason(plan, programs, &seen, &before, &since) {
-        seen.failure = Some(Failure::Unplayed(unplayed));
+    if let Some(failure) = machine_failure::reason(plan, programs, &seen, &before, &since) {
+        seen.failure = Some(Failure::Machine(failure));
     }
     seen
 }
@@ -135,7 +135,7 @@ struct Own {
 }
 
 impl Own {
-    fn new(plan: &Plan<'_>) -> Result<Own, Unplayed> {
+    fn new(plan: &Plan<'_>) -> Result<Own, MachineFailure> {
         let nobody = Nobody::new().map_err(|error| could_not("have a port on loopback", &error))?;
         let wanted = plan.scenario.uses(SCRATCH, &plan.stage.roles);
         let scratch = wanted.then(Scratch::new).transpose().map_err(|error| {
@@ -181,7 +181,7 @@ struct ActiveRun<'c, F> {
     start: Instant,
     limit: Rc<Limit>,
     /// What the peers have done since something last came of it.
-    patience: Patience,
+    watchdog: Watchdog,
     unseen: Unseen,
     /// The order of events, where links are interleaved.
     order: Option<Order>,
@@ -219,7 +219,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             events: mpsc::unbounded_channel(),
             start: Instant::now(),
             limit: Rc::new(Limit::new(plan.scenario.limit)),
-            patience: Patience::default(),
+            watchdog: Watchdog::default(),
             unseen: Unseen::new(transcript.roles.len(), 0),
             order: plan.id.order().map(|number| Order::new(number, plan.id.seed)),
             taken: 0,
@@ -353,9 +353,10 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
                 Ok(())
             }
             Action::Pause(role) => match &self.peers[*role] {
-                Some((peer, _)) => peer.pause().await.map_err(|error| {
-                    Failure::Unplayed(could_not(&format!("pause {}", self.lanes[*role].role), &error))
-                }),
+                Some((peer, _)) => peer
+                    .pause()
+                    .await
+                    .map_err(|error| Failure::Machine(could_not(&format!("pause {}", self.lanes[*role].role), &error))),
                 None => Ok(()),
             },
             Action::Resume(role) => {
@@ -376,7 +377,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         command.env.insert(orphans::MARK.to_owned(), orphans::mark());
         command.memory = self.plan.scenario.memory;
         let peer = Peer::spawn(&command, args, role, self.events.0.clone())
-            .map_err(|error| unplayed::not_started(&command, role, &error))?;
+            .map_err(|error| machine_failure::not_started(&command, role, &error))?;
         let probe = ProcessProbe::new(peer.id);
         self.limit.watch(peer.id);
         let lane = &mut self.lanes[role];
@@ -444,7 +445,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             self.plan.id.seed ^ (self.links.len() as u64).rotate_left(32),
         )
         .await
-        .map_err(|error| unplayed::no_link(name.dialer, &error))?;
+        .map_err(|error| machine_failure::no_link(name.dialer, &error))?;
         let handed = address.with_port(link.address.port());
         for (fault, _) in self.faults.iter().filter(|(_, named)| named.is_none_or(|named| named == name)) {
             link.fault(*fault);
@@ -463,12 +464,12 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
                     let Some((role, event)) = event else { return Ok(()) };
                     return self.take(role, event);
                 }
-                () = tokio::time::sleep(self.patience.pause) => match self.consider().1 {
-                    Judgement::Wait => {}
-                    Judgement::Release => self.release(),
-                    Judgement::Stuck => return Err(Failure::Stuck),
-                    Judgement::Restless => return Err(Failure::Restless),
-                    Judgement::Fails(failure) => return Err(failure),
+                () = tokio::time::sleep(self.watchdog.pause) => match self.consider().1 {
+                    Assessment::Wait => {}
+                    Assessment::Release => self.release(),
+                    Assessment::Stuck => return Err(Failure::Stuck),
+                    Assessment::Restless => return Err(Failure::Restless),
+                    Assessment::Fails(failure) => return Err(failure),
                 }
             }
         }

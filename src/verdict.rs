@@ -80,14 +80,14 @@ impl Run {
     pub fn failure(&self) -> Option<&Failed> {
         match &self.outcome {
             Outcome::Failed(failed) => Some(failed),
-            Outcome::Passed | Outcome::Unplayed(_) => None,
+            Outcome::Passed | Outcome::NotRun(_) => None,
         }
     }
 
     /// What kept it from being played, if something did.
-    pub fn unplayed(&self) -> Option<&Unplayed> {
+    pub fn not_run(&self) -> Option<&MachineFailure> {
         match &self.outcome {
-            Outcome::Unplayed(unplayed) => Some(unplayed),
+            Outcome::NotRun(failure) => Some(failure),
             Outcome::Passed | Outcome::Failed(_) => None,
         }
     }
@@ -108,7 +108,7 @@ pub enum Outcome {
     /// Something did not fit it.
     Failed(Failed),
     /// The machine kept it from being played: nobody has passed, and nobody has failed.
-    Unplayed(Unplayed),
+    NotRun(MachineFailure),
 }
 
 impl Outcome {
@@ -117,15 +117,15 @@ impl Outcome {
         match self {
             Outcome::Passed => "passed",
             Outcome::Failed(_) => "failed",
-            Outcome::Unplayed(_) => "unplayed",
+            Outcome::NotRun(_) => "unplayed",
         }
     }
 }
 
 /// What kept a run from being played: something that the machine lacks or refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Unplayed {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Unplayed"))]
+pub struct MachineFailure {
     /// What is lacking, by its name.
     pub id: String,
     /// What happened, and where. Escaped.
@@ -176,7 +176,7 @@ pub enum Failure {
     NotStarted(RoleId, String),
     /// The machine kept the run from being played. This is never part of a verdict: the run's
     /// [`Outcome`] says so.
-    Unplayed(Unplayed),
+    Machine(MachineFailure),
     /// The transcript can be read in too many ways: its author's fault.
     Ambiguous(RoleId),
 }
@@ -245,7 +245,7 @@ impl Failure {
             | Failure::Stuck
             | Failure::OpenToAll(_)
             | Failure::NotStarted(..)
-            | Failure::Unplayed(_)
+            | Failure::Machine(_)
             | Failure::Ambiguous(_) => 0,
         }
     }
@@ -263,15 +263,15 @@ impl StageVerdict {
     }
 
     /// The runs that could not be played.
-    pub fn unplayed(&self) -> impl Iterator<Item = (&Run, &Unplayed)> {
-        self.runs.iter().filter_map(|run| run.unplayed().map(|unplayed| (run, unplayed)))
+    pub fn not_run(&self) -> impl Iterator<Item = (&Run, &MachineFailure)> {
+        self.runs.iter().filter_map(|run| run.not_run().map(|failure| (run, failure)))
     }
 
     /// That there are runs that could not be played, as an error: there is no verdict then, whatever the
     /// other runs came to.
     pub fn trouble(&self) -> Option<Error> {
-        let (run, first) = self.unplayed().next()?;
-        let message = match (self.unplayed().count(), self.runs.len()) {
+        let (run, first) = self.not_run().next()?;
+        let message = match (self.not_run().count(), self.runs.len()) {
             (1, 1) => format!("the run of {} could not be played", self.stage),
             (count, all) => format!("{count} of {all} runs of {} could not be played", self.stage),
         };

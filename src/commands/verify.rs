@@ -44,9 +44,9 @@ pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
             reporter.tell(&Event::Turn { number: index + 1, of: stages.len() });
         }
         let judging = Judging { workspace: &workspace, stage, solution: args.solution, selection: &selection };
-        let (good, unplayed) = verify_one(&judging, args, reporter.as_mut())?;
+        let (good, trouble_here) = verify_one(&judging, args, reporter.as_mut())?;
         passed &= good;
-        trouble = trouble.or(unplayed);
+        trouble = trouble.or(trouble_here);
     }
     reporter.tell(&Event::Over { passed });
     // What failed was shown; but with runs that could not be played there is no verdict.

@@ -29,7 +29,7 @@ impl<'c> Case<'c> {
             | Failure::OpenToAll(role)
             | Failure::NotStarted(role, _)
             | Failure::Ambiguous(role) => vec![role],
-            Failure::Stuck | Failure::Restless | Failure::Livelock | Failure::TimeLimit(_) | Failure::Unplayed(_) => {
+            Failure::Stuck | Failure::Restless | Failure::Livelock | Failure::TimeLimit(_) | Failure::Machine(_) => {
                 let mut roles = Vec::new();
                 for step in self.awaited {
                     if let StepKind::Expect(role, _) = &self.scenario.transcript.steps[*step].kind

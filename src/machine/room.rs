@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::{files, unplayed};
+use super::{files, machine_failure};
 use crate::fault::Fault;
-use crate::verdict::Unplayed;
+use crate::verdict::MachineFailure;
 
 /// An honest peer starts at most so many threads and processes: one for each processor, and some.
 const THREADS: usize = 64;
@@ -48,12 +48,12 @@ impl Before {
 
     /// What a program says it lacked, and what is lacking in truth: for a program that keeps its files in
     /// `folders`. `but_memory` leaves memory out, of which it may have been given little on purpose.
-    pub fn lacked(&self, text: &str, but_memory: bool, folders: &[&Path]) -> Option<Unplayed> {
+    pub fn lacked(&self, text: &str, but_memory: bool, folders: &[&Path]) -> Option<MachineFailure> {
         let mut said = Fault::SAID.into_iter().filter(|fault| !but_memory || *fault != Fault::Memory);
         let fault = said.find(|fault| fault.is_said(text) && self.lacks(*fault, folders))?;
         let line = text.lines().find(|line| fault.is_said(line)).unwrap_or_default().trim();
         let line = crate::pattern::shorten(&crate::pattern::escape(line.as_bytes()), 200);
-        Some(unplayed(fault, format!("It said «{line}», and so it is: {}.", self.what(fault))))
+        Some(machine_failure(fault, format!("It said «{line}», and so it is: {}.", self.what(fault))))
     }
 
     fn what(&self, fault: Fault) -> String {

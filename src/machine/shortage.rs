@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::unplayed;
+use super::machine_failure;
 use crate::fault::Fault;
-use crate::verdict::Unplayed;
+use crate::verdict::MachineFailure;
 
 /// How often something was lacking, and what it was the last time.
 static LACKED: Mutex<(u64, Option<(Fault, String)>)> = Mutex::new((0, None));
@@ -36,20 +36,20 @@ impl Since {
     }
 
     /// What the runner has run out of since then.
-    pub fn met(&self) -> Option<Unplayed> {
+    pub fn met(&self) -> Option<MachineFailure> {
         let lacked = LACKED.lock().unwrap_or_else(PoisonError::into_inner);
         let (fault, error) = lacked.1.as_ref().filter(|_| lacked.0 > self.0)?;
-        Some(unplayed(*fault, format!("The runner itself ran out: {} ({error}).", fault.what())))
+        Some(machine_failure(*fault, format!("The runner itself ran out: {} ({error}).", fault.what())))
     }
 
     /// Waits until the runner runs out of something.
-    pub async fn meets(&self) -> Unplayed {
+    pub async fn meets(&self) -> MachineFailure {
         loop {
             let raised = RAISED.notified();
             tokio::pin!(raised);
             raised.as_mut().enable();
-            if let Some(unplayed) = self.met() {
-                return unplayed;
+            if let Some(failure) = self.met() {
+                return failure;
             }
             raised.await;
         }

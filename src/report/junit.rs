@@ -45,9 +45,9 @@ fn suite(stage: &Stage, verdict: &StageVerdict) -> TestSuite {
     for run in &verdict.runs {
         let status = match &run.outcome {
             Outcome::Passed => TestCaseStatus::success(),
-            Outcome::Unplayed(unplayed) => {
+            Outcome::NotRun(failure) => {
                 let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-                status.set_type(unplayed.id.as_str()).set_message(format!("{} {}", unplayed.say, unplayed.help));
+                status.set_type(failure.id.as_str()).set_message(format!("{} {}", failure.say, failure.help));
                 status
             }
             Outcome::Failed(failed) => {

@@ -75,7 +75,7 @@ impl Text {
         let failed = verdict.failed().count();
         let seconds = verdict.took.as_secs_f64();
         let mut out = String::new();
-        let unplayed = verdict.unplayed().count();
+        let not_run = verdict.not_run().count();
         if let Some((run, _)) = verdict.shown() {
             out.push_str(&self.failure(stage, verdict, run));
             out.push_str(&stability(verdict));
@@ -87,7 +87,7 @@ impl Text {
                 format!("✗ {}: {failed} of {total} runs failed, in {seconds:.2} s (seed {})", stage.name, self.seed);
             out.push_str(&format!("{}\n", line.red().bold()));
             out.push_str(&rules(stage, verdict));
-        } else if unplayed == 0 {
+        } else if not_run == 0 {
             out.push_str(&format!(
                 "{}\n",
                 format!("✓ {}: all {total} runs passed, in {seconds:.2} s", stage.name).green().bold()
@@ -96,12 +96,12 @@ impl Text {
             out.push_str(&wrap(&what_was_played(verdict), width(), "  "));
         }
         // What happened and what to do about it is the error with which the command ends.
-        if unplayed > 0 {
+        if not_run > 0 {
             let others = match verdict.left_out {
                 0 => String::new(),
                 count => format!(" ({count} others were left out)"),
             };
-            let line = format!("! {}: {unplayed} of {total} runs could not be played{others}: no verdict", stage.name);
+            let line = format!("! {}: {not_run} of {total} runs could not be played{others}: no verdict", stage.name);
             out.push_str(&format!("{}\n", line.yellow().bold()));
         }
         out

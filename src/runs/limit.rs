@@ -16,7 +16,7 @@ const SUSPENDED: Duration = Duration::from_secs(1);
 
 /// The limit looks this many times, while it runs, at how long peers wait; a peer that has ended can't be
 /// asked any more.
-const LOOKS: u32 = 20;
+const CHECKS: u32 = 20;
 
 /// When a run is over, whatever happens.
 pub(super) struct Limit {
@@ -95,7 +95,7 @@ impl Limit {
             if left.is_zero() {
                 return;
             }
-            let (nap, start) = (left.min(self.limit / LOOKS), Instant::now());
+            let (nap, start) = (left.min(self.limit / CHECKS), Instant::now());
             tokio::time::sleep(nap).await;
             let late = start.elapsed().saturating_sub(nap);
             if late > SUSPENDED {

@@ -10,10 +10,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::follower::Follower;
-use super::notes::Notes;
 use super::recorded::{Recorded, Unrecorded};
-use super::rest::Until;
+use super::recorder::Recorder;
 use super::scratch::hide;
+use super::settle::Until;
 use super::{ActiveRun, Own, Plan, Programs};
 use crate::machine::shortage::Since;
 use crate::pattern::Pattern;
@@ -34,28 +34,28 @@ pub async fn record(
     let since = Since::now();
     let own = match Own::new(plan) {
         Ok(own) => own,
-        Err(unplayed) => {
-            let failure = Some(Failure::Unplayed(unplayed).into());
+        Err(failure) => {
+            let failure = Some(Failure::Machine(failure).into());
             return Recorded { failure, ..Recorded::default() };
         }
     };
     orphans::adopt();
-    let notes = Notes::new(plan.scenario, own.given(plan));
-    let mut run = ActiveRun::new(plan, (programs, &|| {}), sockets, notes);
+    let recorder = Recorder::new(plan.scenario, own.given(plan));
+    let mut run = ActiveRun::new(plan, (programs, &|| {}), sockets, recorder);
     let failure = tokio::select! {
         biased;
         rehearsed = run.rehearse(together) => rehearsed.err(),
-        unplayed = since.meets() => Some(Failure::Unplayed(unplayed).into()),
+        failure = since.meets() => Some(Failure::Machine(failure).into()),
     };
-    let notes = std::mem::take(&mut run.follower);
+    let recorder = std::mem::take(&mut run.follower);
     let seen = run.finish(None).await;
-    let Notes { heard, given, found, handed, phase, .. } = notes;
+    let Recorder { heard, given, found, handed, phase, .. } = recorder;
     let mut recorded = Recorded { heard, given, found, handed, evidence: seen.evidence, phase, failure };
     hide(&mut recorded);
     recorded
 }
 
-impl<'c> ActiveRun<'c, Notes<'c>> {
+impl<'c> ActiveRun<'c, Recorder<'c>> {
     async fn rehearse(&mut self, together: &[bool]) -> Result<(), Unrecorded> {
         let plan = self.plan;
         let limit = Rc::clone(&self.limit);

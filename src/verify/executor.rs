@@ -71,7 +71,7 @@ pub(super) async fn run_all(
         let Some((index, beside, over)) = running.next().await else { break };
         crowd.is_over(index);
         match over {
-            Over::Done(done) if beside > 1 && done.run.unplayed().is_some() => executor.halve(beside, index),
+            Over::Done(done) if beside > 1 && done.run.not_run().is_some() => executor.halve(beside, index),
             Over::Done(done) => {
                 repeats[plans[index].id.repeat as usize].over(index, executor.scenario(index), &done.run);
                 executor.finish(index, *done, reporter);
@@ -191,7 +191,7 @@ struct Repeat {
     /// How many of its runs took long to fail.
     slow: Cell<usize>,
     /// How many could not be played, although they were alone: the others would lack the same.
-    unplayed: Cell<usize>,
+    not_run: Cell<usize>,
     /// Raised when one more run has failed, and these are enough.
     enough: Notify,
     /// The first failed run, by its place in the plan, and the first scenario in which one has failed, by
@@ -202,7 +202,7 @@ struct Repeat {
 impl Repeat {
     /// Does this run, of this scenario, still make sense?
     fn wants(&self, index: usize, scenario: usize, selection: &Selection) -> bool {
-        if self.unplayed.get() >= SLOW_ENOUGH {
+        if self.not_run.get() >= SLOW_ENOUGH {
             return false;
         }
         let Some((first, first_scenario)) = self.failed.get() else { return true };
@@ -213,14 +213,14 @@ impl Repeat {
     /// Waits until this run makes no more sense.
     async fn is_enough_without(&self, index: usize) {
         let wanted = || self.slow.get() < SLOW_ENOUGH || self.failed.get().is_none_or(|(first, _)| index < first);
-        while wanted() && self.unplayed.get() < SLOW_ENOUGH {
+        while wanted() && self.not_run.get() < SLOW_ENOUGH {
             self.enough.notified().await;
         }
     }
 
     fn over(&self, index: usize, scenario: usize, run: &Run) {
-        self.unplayed.set(self.unplayed.get() + usize::from(run.unplayed().is_some()));
-        if self.unplayed.get() >= SLOW_ENOUGH {
+        self.not_run.set(self.not_run.get() + usize::from(run.not_run().is_some()));
+        if self.not_run.get() >= SLOW_ENOUGH {
             self.enough.notify_waiters();
         }
         let Some(failed) = run.failure() else { return };
@@ -252,7 +252,7 @@ async fn run_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketT
     };
     let outcome = match failure {
         None => Outcome::Passed,
-        Some(Failure::Unplayed(unplayed)) => Outcome::Unplayed(unplayed),
+        Some(Failure::Machine(failure)) => Outcome::NotRun(failure),
         Some(how) => Outcome::Failed(explained(how)),
     };
     let mut run = Run { id: plan.id.clone(), outcome, evidence, captures };

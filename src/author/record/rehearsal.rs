@@ -171,8 +171,8 @@ impl Stagehand<'_> {
                 "look at `run` of the track in exercises/course.yaml, and at what the role is handed",
                 Some(*role),
             ),
-            Failure::Unplayed(unplayed) => {
-                (format!("the machine keeps it from being played: {}", unplayed.say), &unplayed.help, None)
+            Failure::Machine(failure) => {
+                (format!("the machine keeps it from being played: {}", failure.say), &failure.help, None)
             }
             Failure::Spinning(role) => (
                 format!("`{}` computes for ever after this", name(*role)),

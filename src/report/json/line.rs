@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::course::{Condition, Party, Stage};
 use crate::evidence::Lane;
 use crate::matcher::Ending;
-use crate::verdict::{Explanation, Kept, Outcome, Run, StageVerdict, Unplayed};
+use crate::verdict::{Explanation, Kept, MachineFailure, Outcome, Run, StageVerdict};
 
 /// The version of the format: raised when something is changed or removed, not when something
 /// is added.
@@ -123,7 +123,7 @@ pub struct RunLine<'e> {
     rules: Option<&'e [String]>,
     /// What kept it from being played.
     #[serde(skip_serializing_if = "Option::is_none")]
-    unplayed: Option<&'e Unplayed>,
+    unplayed: Option<&'e MachineFailure>,
     /// What each role showed, of a run that did not pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     lanes: Option<Vec<LaneLine<'e>>>,
@@ -146,7 +146,7 @@ impl<'e> RunLine<'e> {
             ms: millis(run.evidence.took),
             reason: run.failure().map(|failed| &failed.because),
             rules: matches!(run.outcome, Outcome::Failed(_)).then(rules),
-            unplayed: run.unplayed(),
+            unplayed: run.not_run(),
             lanes: (!run.passed()).then(|| run.evidence.lanes.iter().map(LaneLine::of).collect()),
         }
     }
@@ -224,7 +224,7 @@ impl<'e> StageLine<'e> {
             passed: verdict.passed(),
             runs: verdict.runs.len(),
             failed: verdict.failed().count(),
-            unplayed: verdict.unplayed().count(),
+            unplayed: verdict.not_run().count(),
             left_out: verdict.left_out,
             ms: millis(verdict.took),
             reason: verdict.shown().map(|(_, failed)| &failed.because),

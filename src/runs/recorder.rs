@@ -11,7 +11,7 @@ use crate::transcript::{RoleId, StepKind, Transcript};
 
 /// What has been seen so far, and what the names stand for.
 #[derive(Debug, Default)]
-pub(super) struct Notes<'c> {
+pub(super) struct Recorder<'c> {
     scenario: Option<&'c Scenario>,
     pub(super) given: Captures,
     pub(super) phase: usize,
@@ -23,9 +23,9 @@ pub(super) struct Notes<'c> {
     met: Vec<usize>,
 }
 
-impl<'c> Notes<'c> {
+impl<'c> Recorder<'c> {
     pub(super) fn new(scenario: &'c Scenario, given: Captures) -> Self {
-        Notes { scenario: Some(scenario), given, ..Notes::default() }
+        Recorder { scenario: Some(scenario), given, ..Recorder::default() }
     }
 
     fn note(&mut self, role: RoleId, what: Shown) {
@@ -96,7 +96,7 @@ impl<'c> Notes<'c> {
     }
 }
 
-impl Follower for Notes<'_> {
+impl Follower for Recorder<'_> {
     fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused> {
         self.hear(role, text);
         Ok(())

@@ -9,11 +9,11 @@ use crate::fault::Fault;
 use crate::machine::ports;
 use crate::machine::room::{self, Before};
 use crate::machine::shortage::Since;
-use crate::machine::{could_not, could_not_start, unplayed};
+use crate::machine::{could_not, could_not_start, machine_failure};
 use crate::matcher::Ending;
 use crate::process::PeerCommand;
 use crate::transcript::RoleId;
-use crate::verdict::{Failure, Unplayed};
+use crate::verdict::{Failure, MachineFailure};
 
 /// The signal that nobody can catch: the system ends with it what it has no memory for.
 const KILL: i32 = 9;
@@ -22,7 +22,7 @@ const KILL: i32 = 9;
 pub(super) fn not_started(command: &PeerCommand, role: RoleId, error: &io::Error) -> Failure {
     let program = Path::new(command.run.first().map_or("", String::as_str));
     match could_not_start(program, &command.dir, error) {
-        Some(unplayed) => Failure::Unplayed(unplayed),
+        Some(failure) => Failure::Machine(failure),
         None => Failure::NotStarted(role, format!("{}: {error}", command.run.join(" "))),
     }
 }
@@ -31,7 +31,7 @@ pub(super) fn not_started(command: &PeerCommand, role: RoleId, error: &io::Error
 pub(super) fn no_link(dialer: RoleId, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::AddrNotAvailable => Failure::NotStarted(dialer, error.to_string()),
-        _ => Failure::Unplayed(could_not("open a link", error)),
+        _ => Failure::Machine(could_not("open a link", error)),
     }
 }
 
@@ -42,18 +42,18 @@ pub(super) fn reason(
     seen: &Seen,
     before: &Before,
     since: &Since,
-) -> Option<Unplayed> {
-    if matches!(seen.failure, Some(Failure::Unplayed(_))) {
+) -> Option<MachineFailure> {
+    if matches!(seen.failure, Some(Failure::Machine(_))) {
         return None;
     }
     // Even a run that has passed: what could not be looked at may have been wrong.
-    if let Some(unplayed) = since.met() {
-        return Some(unplayed);
+    if let Some(failure) = since.met() {
+        return Some(failure);
     }
     seen.failure.as_ref()?;
     let connections = || seen.evidence.links.iter().map(|link| link.connections.len()).sum();
     if ports::are_used_up() && !ports::are_many(connections()) {
-        return Some(unplayed(Fault::Ports, "A program may get no port here.".to_owned()));
+        return Some(machine_failure(Fault::Ports, "A program may get no port here.".to_owned()));
     }
     let temporary = std::env::temp_dir();
     seen.evidence.lanes.iter().enumerate().find_map(|(role, lane)| {
@@ -65,9 +65,9 @@ pub(super) fn reason(
         let lacked = before.lacked(&stderr, plan.scenario.memory.is_some(), &[&dir, &temporary]);
         let killed = || {
             let is = lane.ending == Some(Ending::Signal(KILL)) && before.has_killed() && room::is_short_of_memory();
-            is.then(|| unplayed(Fault::Memory, "The system has ended it: there was no memory left.".to_owned()))
+            is.then(|| machine_failure(Fault::Memory, "The system has ended it: there was no memory left.".to_owned()))
         };
-        let unplayed = lacked.or_else(killed)?;
-        Some(Unplayed { say: format!("Of {who}: {}", unplayed.say), ..unplayed })
+        let failure = lacked.or_else(killed)?;
+        Some(MachineFailure { say: format!("Of {who}: {}", failure.say), ..failure })
     })
 }

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::follower::Follower;
-use super::look::Look;
-use super::patience::Judgement;
-use super::{ActiveRun, LOOK, Seen};
+use super::poll::Snapshot;
+use super::watchdog::Assessment;
+use super::{ActiveRun, POLL_PAUSE, Seen};
 use crate::evidence::Evidence;
 use crate::link::Link;
 use crate::verdict::Failure;
 
 /// A peer that is always busy is not waited for at the end of a run.
-const BUSY_LOOKS: u32 = 12;
+const BUSY_POLLS: u32 = 12;
 
 /// So often is let go what links hold back, at the end of a run: peers may talk for ever.
 const RELEASES: u32 = 100;
@@ -45,16 +45,16 @@ impl<F: Follower> ActiveRun<'_, F> {
             if self.taken != taken {
                 self.begin_to_wait();
             }
-            tokio::time::sleep(self.patience.pause).await;
-            let (look, judgement) = self.consider();
+            tokio::time::sleep(self.watchdog.pause).await;
+            let (snapshot, judgement) = self.consider();
             match judgement {
-                Judgement::Release if matches!(look, Look::Blind) => return Ok(()),
-                Judgement::Release if until == Until::Still => self.release(),
-                Judgement::Fails(failure) => return Err(failure),
-                Judgement::Release | Judgement::Wait | Judgement::Stuck | Judgement::Restless => {}
+                Assessment::Release if matches!(snapshot, Snapshot::Blind) => return Ok(()),
+                Assessment::Release if until == Until::Still => self.release(),
+                Assessment::Fails(failure) => return Err(failure),
+                Assessment::Release | Assessment::Wait | Assessment::Stuck | Assessment::Restless => {}
             }
-            let held = look.is_holding() && until == Until::Still;
-            if look.is_at_rest() && !held && wanted(self) {
+            let held = snapshot.is_holding() && until == Until::Still;
+            if snapshot.is_at_rest() && !held && wanted(self) {
                 return Ok(());
             }
         }
@@ -62,11 +62,11 @@ impl<F: Follower> ActiveRun<'_, F> {
 
     /// Every line has been seen. Roles that are to be running still are, and say nothing more.
     pub(super) async fn settle(&mut self) -> Result<(), Failure> {
-        let mut pause = LOOK.0;
+        let mut pause = POLL_PAUSE.0;
         let (mut busy, mut released) = (0, 0);
-        while busy < BUSY_LOOKS && released < RELEASES && self.peers.iter().any(Option::is_some) {
-            let look = self.look();
-            match (look.is_at_rest(), look.is_holding()) {
+        while busy < BUSY_POLLS && released < RELEASES && self.peers.iter().any(Option::is_some) {
+            let snapshot = self.poll();
+            match (snapshot.is_at_rest(), snapshot.is_holding()) {
                 (true, false) => break,
                 (true, true) => {
                     self.release();
@@ -75,7 +75,7 @@ impl<F: Follower> ActiveRun<'_, F> {
                 (false, _) => busy += 1,
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LOOK.1);
+            pause = (pause * 2).min(POLL_PAUSE.1);
             self.take_waiting()?;
         }
         self.take_waiting()
@@ -97,8 +97,8 @@ impl<F: Follower> ActiveRun<'_, F> {
             ..Evidence::default()
         };
         let endings: Vec<_> = self.lanes.iter().map(|lane| (lane.ending, lane.endings.len())).collect();
-        for (lane, habit) in self.lanes.iter_mut().zip(self.patience.habits()) {
-            (lane.naps, lane.computed) = (habit.naps, habit.used.total());
+        for (lane, history) in self.lanes.iter_mut().zip(self.watchdog.histories()) {
+            (lane.naps, lane.computed) = (history.naps, history.used.total());
         }
         for (lane, peer) in self.lanes.iter_mut().zip(&mut self.peers) {
             if let Some((peer, _)) = peer {
@@ -128,8 +128,8 @@ impl<F: Follower> ActiveRun<'_, F> {
         self.aftermath = true;
         let shown: Vec<usize> = self.lanes.iter().map(|lane| lane.lines.len()).collect();
         let mut busy = 0;
-        let mut pause = LOOK.0;
-        while busy < BUSY_LOOKS && self.peers.iter().any(Option::is_some) {
+        let mut pause = POLL_PAUSE.0;
+        while busy < BUSY_POLLS && self.peers.iter().any(Option::is_some) {
             tokio::select! {
                 biased;
                 event = self.events.1.recv() => {
@@ -140,15 +140,15 @@ impl<F: Follower> ActiveRun<'_, F> {
                     }
                 }
                 () = tokio::time::sleep(pause) => {
-                    let look = self.look();
-                    if look.is_holding() && look.is_at_rest() {
+                    let snapshot = self.poll();
+                    if snapshot.is_holding() && snapshot.is_at_rest() {
                         self.release();
-                    } else if look.is_at_rest() {
+                    } else if snapshot.is_at_rest() {
                         return;
                     } else {
                         busy += 1;
                     }
-                    pause = (pause * 2).min(LOOK.1);
+                    pause = (pause * 2).min(POLL_PAUSE.1);
                 }
             }
         }

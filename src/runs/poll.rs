@@ -11,14 +11,14 @@ use crate::transcript::RoleId;
 
 /// What a look at the peers and the links shows.
 #[derive(Debug)]
-pub(super) enum Look {
+pub(super) enum Snapshot {
     /// Bytes are on their way over a link, a line is on its way to the runner or to a peer, or a peer is just
     /// ending.
     Moving,
     /// Nothing is on its way over the links.
     Quiet {
         /// What each role's peer does; `None` where none is up.
-        peers: Vec<Option<Doing>>,
+        peers: Vec<Option<PeerState>>,
         /// A link holds something back.
         holding: bool,
     },
@@ -28,7 +28,7 @@ pub(super) enum Look {
 
 /// What a peer does, with all that it has started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doing {
+pub(super) enum PeerState {
     /// It runs, or is about to.
     Awake,
     /// It slept at one instant of the look.
@@ -40,40 +40,41 @@ pub(super) enum Doing {
     },
 }
 
-impl Look {
+impl Snapshot {
     /// All peers slept at one common instant, and nothing was on its way.
     pub(super) fn is_at_rest(&self) -> bool {
         match self {
-            Look::Quiet { peers, .. } => peers.iter().flatten().all(|doing| *doing != Doing::Awake),
-            Look::Moving | Look::Blind => false,
+            Snapshot::Quiet { peers, .. } => peers.iter().flatten().all(|state| *state != PeerState::Awake),
+            Snapshot::Moving | Snapshot::Blind => false,
         }
     }
 
     /// A link holds something back.
     pub(super) fn is_holding(&self) -> bool {
-        matches!(self, Look::Quiet { holding: true, .. })
+        matches!(self, Snapshot::Quiet { holding: true, .. })
     }
 }
 
 impl<F: Follower> ActiveRun<'_, F> {
     /// What are the peers and the links doing? The links are asked first, then all peers, then all
     /// again, then the links: where nothing has changed in between, there was a common instant of rest.
-    pub(super) fn look(&mut self) -> Look {
+    pub(super) fn poll(&mut self) -> Snapshot {
         let before = self.quiet();
         if before == Quiet::Moving {
-            return Look::Moving;
+            return Snapshot::Moving;
         }
         if self.sockets.is_none() && !self.links.is_empty() {
             // What is on its way can't be seen here: nobody can be said to wait in vain.
-            return Look::Blind;
+            return Snapshot::Blind;
         }
-        let Ok(mut peers) = self.doings() else { return Look::Blind };
-        if (Look::Quiet { peers: peers.clone(), holding: false }).is_at_rest() {
-            let Ok(again) = self.doings() else { return Look::Blind };
+        let Ok(mut peers) = self.states() else { return Snapshot::Blind };
+        if (Snapshot::Quiet { peers: peers.clone(), holding: false }).is_at_rest() {
+            let Ok(again) = self.states() else { return Snapshot::Blind };
             for (peer, again) in peers.iter_mut().zip(again) {
-                let mark = |doing: Option<Doing>| if let Some(Doing::Asleep { mark, .. }) = doing { mark } else { 0 };
+                let mark =
+                    |state: Option<PeerState>| if let Some(PeerState::Asleep { mark, .. }) = state { mark } else { 0 };
                 if mark(*peer) != mark(again) {
-                    *peer = Some(Doing::Awake);
+                    *peer = Some(PeerState::Awake);
                 }
             }
         }
@@ -83,21 +84,21 @@ impl<F: Follower> ActiveRun<'_, F> {
         let tells = up().any(|peer| peer.is_ending() || peer.has_printed_more());
         let is_told = up().any(Peer::is_typed_into);
         match before.min(self.quiet()) {
-            _ if tells || is_told || !told => Look::Moving,
-            Quiet::Moving => Look::Moving,
-            quiet => Look::Quiet { peers, holding: quiet == Quiet::Holding },
+            _ if tells || is_told || !told => Snapshot::Moving,
+            Quiet::Moving => Snapshot::Moving,
+            quiet => Snapshot::Quiet { peers, holding: quiet == Quiet::Holding },
         }
     }
 
     /// What each peer does; an error where the system does not say.
-    fn doings(&mut self) -> Result<Vec<Option<Doing>>, ()> {
-        let doing = |(_, probe): &mut (_, ProcessProbe)| match probe.activity() {
+    fn states(&mut self) -> Result<Vec<Option<PeerState>>, ()> {
+        let state = |(_, probe): &mut (_, ProcessProbe)| match probe.activity() {
             Activity::Unknown => Err(()),
             // Gone: its ending is on its way.
-            Activity::Busy | Activity::Gone => Ok(Doing::Awake),
-            Activity::Asleep { wakes, mark } => Ok(Doing::Asleep { wakes, mark }),
+            Activity::Busy | Activity::Gone => Ok(PeerState::Awake),
+            Activity::Asleep { wakes, mark } => Ok(PeerState::Asleep { wakes, mark }),
         };
-        self.peers.iter_mut().map(|peer| peer.as_mut().map(doing).transpose()).collect()
+        self.peers.iter_mut().map(|peer| peer.as_mut().map(state).transpose()).collect()
     }
 
     pub(super) fn quiet(&self) -> Quiet {
