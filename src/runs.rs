@@ -35,11 +35,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use self::address::{Address, Nobody};
+use self::address::{Address, ClosedPort};
 use self::follower::Follower;
-use self::limit::Limit;
-use self::livelock::Unseen;
-use self::order::{Order, Turn};
+use self::limit::TimeLimit;
+use self::livelock::LivelockMeter;
+use self::order::{EventOrder, Turn};
 use self::scratch::Scratch;
 use self::settle::Until;
 use self::watchdog::{Assessment, Watchdog};
@@ -56,7 +56,7 @@ use crate::quiescence::{KnownSockets, ProcessProbe, SocketTable};
 use crate::transcript::{Action, LinkFault, LinkName, RoleId, StepKind};
 use crate::verdict::{Failure, MachineFailure, RunId};
 
-pub use self::recorded::{Found, Handed, Heard, Recorded, Shown, Unrecorded};
+pub use self::recorded::{BoundValue, HandedAddress, Observation, RecordError, Recorded, RoleEvent};
 pub use self::recording::record;
 pub use self::scratch::sweep;
 
@@ -80,7 +80,7 @@ pub struct Plan<'c> {
 }
 
 /// A run as it was seen, before anybody has thought about why.
-pub struct Seen {
+pub struct ExecutedRun {
     /// What did not fit, unless it passed.
     pub failure: Option<Failure>,
     /// The steps that were awaited when it failed.
@@ -95,20 +95,20 @@ pub struct Seen {
 
 /// Plays one run to its end. When the future is dropped, nothing of the run is left. `computing` is told when
 /// a peer has computed to no effect for a while.
-pub async fn play(
+pub async fn execute(
     plan: &Plan<'_>,
     programs: &dyn Programs,
     sockets: Option<Arc<SocketTable>>,
     computing: &dyn Fn(),
-) -> Seen {
+) -> ExecutedRun {
     let (before, since) = (Before::now(), Since::now());
-    let own = Own::new(plan);
-    let given = own.as_ref().map(|own| own.given(plan)).unwrap_or_default();
+    let resources = Resources::new(plan);
+    let given = resources.as_ref().map(|resources| resources.given(plan)).unwrap_or_default();
     let matcher = Matcher::new(&plan.scenario.transcript, given);
     orphans::adopt();
     let mut run = ActiveRun::new(plan, (programs, computing), sockets, matcher);
-    let own = match own {
-        Ok(own) => own,
+    let resources = match resources {
+        Ok(resources) => resources,
         Err(failure) => return run.finish(Some(Failure::Machine(failure))).await,
     };
     let limit = Rc::clone(&run.limit);
@@ -118,30 +118,30 @@ pub async fn play(
         () = limit.over() => Err(Failure::TimeLimit(plan.scenario.limit)),
         failure = since.meets() => Err(Failure::Machine(failure)),
     };
-    let mut seen = run.finish(result.err()).await;
+    let mut executed = run.finish(result.err()).await;
     // All that the run has taken is given back, before anybody looks what is lacking.
-    drop(own);
-    if let Some(failure) = machine_failure::reason(plan, programs, &seen, &before, &since) {
-        seen.failure = Some(Failure::Machine(failure));
+    drop(resources);
+    if let Some(failure) = machine_failure::reason(plan, programs, &executed, &before, &since) {
+        executed.failure = Some(Failure::Machine(failure));
     }
-    seen
+    executed
 }
 
 /// What belongs to a run, and is gone with it. Whoever holds it lets go of the peers first.
-struct Own {
-    nobody: Nobody,
+struct Resources {
+    nobody: ClosedPort,
     /// If the scenario has a use for it.
     scratch: Option<Scratch>,
 }
 
-impl Own {
-    fn new(plan: &Plan<'_>) -> Result<Own, MachineFailure> {
-        let nobody = Nobody::new().map_err(|error| could_not("have a port on loopback", &error))?;
+impl Resources {
+    fn new(plan: &Plan<'_>) -> Result<Resources, MachineFailure> {
+        let nobody = ClosedPort::new().map_err(|error| could_not("have a port on loopback", &error))?;
         let wanted = plan.scenario.uses(SCRATCH, &plan.stage.roles);
         let scratch = wanted.then(Scratch::new).transpose().map_err(|error| {
             could_not(&format!("make a folder for the run in {}", std::env::temp_dir().display()), &error)
         })?;
-        Ok(Own { nobody, scratch })
+        Ok(Resources { nobody, scratch })
     }
 
     /// What a run is given from the start.
@@ -158,7 +158,21 @@ impl Own {
 }
 
 /// An event, and the role that it comes from.
-type FromPeer = (RoleId, PeerEvent);
+type RoleAndEvent = (RoleId, PeerEvent);
+
+/// The events of all peers of a run.
+struct EventChannel {
+    /// Each peer has a copy of it.
+    sender: mpsc::UnboundedSender<RoleAndEvent>,
+    receiver: mpsc::UnboundedReceiver<RoleAndEvent>,
+}
+
+impl EventChannel {
+    fn new() -> EventChannel {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        EventChannel { sender, receiver }
+    }
+}
 
 /// The state of a run while it is played.
 struct ActiveRun<'c, F> {
@@ -177,14 +191,14 @@ struct ActiveRun<'c, F> {
     lanes: Vec<Lane>,
     typed: Vec<Typed>,
     acted: Vec<Duration>,
-    events: (mpsc::UnboundedSender<FromPeer>, mpsc::UnboundedReceiver<FromPeer>),
+    events: EventChannel,
     start: Instant,
-    limit: Rc<Limit>,
+    limit: Rc<TimeLimit>,
     /// What the peers have done since something last came of it.
     watchdog: Watchdog,
-    unseen: Unseen,
+    livelock_meter: LivelockMeter,
     /// The order of events, where links are interleaved.
-    order: Option<Order>,
+    order: Option<EventOrder>,
     /// How many events have been taken.
     taken: u64,
     /// Raised by links whenever something happens on them.
@@ -216,12 +230,12 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             lanes: transcript.roles.iter().enumerate().map(lane).collect(),
             typed: Vec::new(),
             acted: Vec::new(),
-            events: mpsc::unbounded_channel(),
+            events: EventChannel::new(),
             start: Instant::now(),
-            limit: Rc::new(Limit::new(plan.scenario.limit)),
+            limit: Rc::new(TimeLimit::new(plan.scenario.limit)),
             watchdog: Watchdog::default(),
-            unseen: Unseen::new(transcript.roles.len(), 0),
-            order: plan.id.order().map(|number| Order::new(number, plan.id.seed)),
+            livelock_meter: LivelockMeter::new(transcript.roles.len(), 0),
+            order: plan.id.order().map(|number| EventOrder::new(number, plan.id.seed)),
             taken: 0,
             ticks: Arc::default(),
             aftermath: false,
@@ -276,7 +290,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
     /// Takes the events that have already come, so that a line that came before an action is
     /// never taken for one that came after it.
     fn take_waiting(&mut self) -> Result<(), Failure> {
-        while let Ok((role, event)) = self.events.1.try_recv() {
+        while let Ok((role, event)) = self.events.receiver.try_recv() {
             self.take(role, event)?;
         }
         Ok(())
@@ -376,7 +390,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         let mut command = self.programs.command(self.lanes[role].party, name);
         command.env.insert(orphans::MARK.to_owned(), orphans::mark());
         command.memory = self.plan.scenario.memory;
-        let peer = Peer::spawn(&command, args, role, self.events.0.clone())
+        let peer = Peer::spawn(&command, args, role, self.events.sender.clone())
             .map_err(|error| machine_failure::not_started(&command, role, &error))?;
         let probe = ProcessProbe::new(peer.id);
         self.limit.watch(peer.id);
@@ -460,7 +474,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         loop {
             tokio::select! {
                 biased;
-                event = self.events.1.recv() => {
+                event = self.events.receiver.recv() => {
                     let Some((role, event)) = event else { return Ok(()) };
                     return self.take(role, event);
                 }

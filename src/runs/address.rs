@@ -44,17 +44,17 @@ impl<'v> Address<'v> {
 }
 
 /// An address at which nobody listens, and nobody else can: bound, and never listening.
-pub(super) struct Nobody {
+pub(super) struct ClosedPort {
     pub(super) address: SocketAddr,
     pub(super) _socket: socket2::Socket,
 }
 
-impl Nobody {
+impl ClosedPort {
     pub(super) fn new() -> io::Result<Self> {
         let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
         socket.bind(&any.into())?;
         let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Nobody { address, _socket: socket })
+        Ok(ClosedPort { address, _socket: socket })
     }
 }

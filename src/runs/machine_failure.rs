@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Plan, Programs, Seen};
+use super::{ExecutedRun, Plan, Programs};
 use crate::fault::Fault;
 use crate::machine::ports;
 use crate::machine::room::{self, Before};
@@ -39,24 +39,24 @@ pub(super) fn no_link(dialer: RoleId, error: &io::Error) -> Failure {
 pub(super) fn reason(
     plan: &Plan<'_>,
     programs: &dyn Programs,
-    seen: &Seen,
+    executed: &ExecutedRun,
     before: &Before,
     since: &Since,
 ) -> Option<MachineFailure> {
-    if matches!(seen.failure, Some(Failure::Machine(_))) {
+    if matches!(executed.failure, Some(Failure::Machine(_))) {
         return None;
     }
     // Even a run that has passed: what could not be looked at may have been wrong.
     if let Some(failure) = since.met() {
         return Some(failure);
     }
-    seen.failure.as_ref()?;
-    let connections = || seen.evidence.links.iter().map(|link| link.connections.len()).sum();
+    executed.failure.as_ref()?;
+    let connections = || executed.evidence.links.iter().map(|link| link.connections.len()).sum();
     if ports::are_used_up() && !ports::are_many(connections()) {
         return Some(machine_failure(Fault::Ports, "A program may get no port here.".to_owned()));
     }
     let temporary = std::env::temp_dir();
-    seen.evidence.lanes.iter().enumerate().find_map(|(role, lane)| {
+    executed.evidence.lanes.iter().enumerate().find_map(|(role, lane)| {
         let who = &lane.role;
         let name = &plan.stage.roles[plan.scenario.cast[role]].name;
         let dir: PathBuf = programs.command(lane.party, name).dir;

@@ -33,7 +33,7 @@ pub(super) enum Turn {
 }
 
 /// One order of events.
-pub(super) struct Order {
+pub(super) struct EventOrder {
     number: u32,
     seed: u64,
     step: u32,
@@ -43,12 +43,12 @@ pub(super) struct Order {
     lowered: HashMap<Turn, u32>,
 }
 
-impl Order {
+impl EventOrder {
     /// The order of this number, from 0; `seed` is the run's.
-    pub(super) fn new(number: u32, seed: u64) -> Order {
+    pub(super) fn new(number: u32, seed: u64) -> EventOrder {
         let mut random = fastrand::Rng::with_seed(seed);
         let changes = (0..CHANGES).map(|_| random.u32(1..=STEPS)).collect();
-        Order { number, seed, step: 0, changes, lowered: HashMap::new() }
+        EventOrder { number, seed, step: 0, changes, lowered: HashMap::new() }
     }
 
     /// What is done next of what may happen, the oldest link and connection first; `None` if nothing may.
@@ -101,21 +101,22 @@ mod tests {
     const BACK: Turn = Turn::Link(0, Held::Piece { connection: 0, there: false });
 
     /// The order in which so many pieces of each direction, and actions, happen.
-    fn played(number: u32, seed: u64) -> Vec<Turn> {
-        let mut order = Order::new(number, seed);
+    fn order_of(number: u32, seed: u64) -> Vec<Turn> {
+        let mut order = EventOrder::new(number, seed);
         let mut left = [(Turn::Act, 3), (THERE, 3), (BACK, 3)];
-        let mut played = Vec::new();
+        let mut order_of = Vec::new();
         loop {
             let turns: Vec<Turn> = left.iter().filter(|(_, left)| *left > 0).map(|(turn, _)| *turn).collect();
-            let Some(turn) = order.choose(&turns) else { return played };
+            let Some(turn) = order.choose(&turns) else { return order_of };
             left.iter_mut().filter(|(other, _)| *other == turn).for_each(|(_, left)| *left -= 1);
-            played.push(turn);
+            order_of.push(turn);
         }
     }
 
     #[test]
     fn the_first_orders_are_the_extreme_ones() {
-        let position = |number, turn| played(number, 7).iter().position(|other| *other == turn).expect("it is played");
+        let position =
+            |number, turn| order_of(number, 7).iter().position(|other| *other == turn).expect("it is played");
         assert_eq!(position(0, Turn::Act), 0);
         assert_eq!(position(1, Turn::Act), 6);
         assert_eq!(position(2, THERE), 6);
@@ -127,17 +128,17 @@ mod tests {
     fn nothing_in_the_first_orders_is_up_to_the_seed() {
         let dialers = [Turn::Link(0, Held::Dialer(0)), Turn::Link(1, Held::Dialer(0))];
         for seed in 0..20 {
-            let first = |number| Order::new(number, seed).choose(&dialers);
+            let first = |number| EventOrder::new(number, seed).choose(&dialers);
             assert_eq!([0, 1, 2, 3].map(first), [1, 0, 0, 0].map(|place: usize| Some(dialers[place])), "seed {seed}");
         }
     }
 
     #[test]
     fn an_order_is_the_same_again_and_others_are_others() {
-        let orders: std::collections::HashSet<Vec<Turn>> = (0..200).map(|seed| played(4, seed)).collect();
+        let orders: std::collections::HashSet<Vec<Turn>> = (0..200).map(|seed| order_of(4, seed)).collect();
         assert!(orders.len() > 20, "only {} orders", orders.len());
         for number in 0..6 {
-            assert_eq!(played(number, 42), played(number, 42));
+            assert_eq!(order_of(number, 42), order_of(number, 42));
         }
     }
 }

@@ -79,7 +79,7 @@ impl<F: Follower> ActiveRun<'_, F> {
             }
         }
         // What was printed before the peers fell asleep comes before anything else happens.
-        let told = self.events.1.is_empty();
+        let told = self.events.receiver.is_empty();
         let up = || self.peers.iter().flatten().map(|(peer, _)| peer);
         let tells = up().any(|peer| peer.is_ending() || peer.has_printed_more());
         let is_told = up().any(Peer::is_typed_into);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::follower::Follower;
 use super::poll::Snapshot;
 use super::watchdog::Assessment;
-use super::{ActiveRun, POLL_PAUSE, Seen};
+use super::{ActiveRun, ExecutedRun, POLL_PAUSE};
 use crate::evidence::Evidence;
 use crate::link::Link;
 use crate::verdict::Failure;
@@ -82,7 +82,7 @@ impl<F: Follower> ActiveRun<'_, F> {
     }
 
     /// Gathers what is still to come after a difference, then ends all peers.
-    pub(super) async fn finish(mut self, failure: Option<Failure>) -> Seen {
+    pub(super) async fn finish(mut self, failure: Option<Failure>) -> ExecutedRun {
         let (awaited, phase) = (self.follower.awaited(), self.follower.phase());
         let captures = (0..self.lanes.len()).map(|role| self.follower.captures_of(role)).collect();
         if matches!(failure, Some(Failure::Line(..) | Failure::Ended(..) | Failure::NotStarted(..))) {
@@ -110,7 +110,7 @@ impl<F: Follower> ActiveRun<'_, F> {
         self.aftermath = true;
         let lines: Vec<_> = self.lanes.iter().map(|lane| lane.lines.len()).collect();
         while self.peers.iter().any(Option::is_some) {
-            let Some((role, event)) = self.events.1.recv().await else { break };
+            let Some((role, event)) = self.events.receiver.recv().await else { break };
             let _ = self.take(role, event);
         }
         for ((lane, count), ending) in self.lanes.iter_mut().zip(lines).zip(endings) {
@@ -119,7 +119,7 @@ impl<F: Follower> ActiveRun<'_, F> {
             lane.endings.truncate(ending.1);
         }
         evidence.lanes = self.lanes;
-        Seen { failure, awaited, phase, evidence, captures }
+        ExecutedRun { failure, awaited, phase, evidence, captures }
     }
 
     /// After a difference: whatever the peers still do by themselves belongs to the picture, up to where
@@ -132,7 +132,7 @@ impl<F: Follower> ActiveRun<'_, F> {
         while busy < BUSY_POLLS && self.peers.iter().any(Option::is_some) {
             tokio::select! {
                 biased;
-                event = self.events.1.recv() => {
+                event = self.events.receiver.recv() => {
                     let Some((role, event)) = event else { return };
                     let over = matches!(self.take(role, event), Err(Failure::Flood(_) | Failure::Leaked(_)));
                     if over || self.lanes[role].lines.len() > shown[role] + MORE_LINES {

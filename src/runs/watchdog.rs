@@ -19,8 +19,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::follower::Follower;
-use super::limit::Moment;
-use super::livelock::{COMPUTING, Unseen};
+use super::limit::ClockReading;
+use super::livelock::{COMPUTING, LivelockMeter};
 use super::poll::{PeerState, Snapshot};
 use super::{ActiveRun, POLL_PAUSE};
 use crate::course::Condition;
@@ -83,7 +83,7 @@ pub(super) struct Watchdog {
     effects: u64,
     histories: Vec<PeerHistory>,
     /// The first look at which nothing had happened for a while.
-    quiet_since: Option<Moment>,
+    quiet_since: Option<ClockReading>,
     /// The connections past the links, when all peers were last asleep, and the marks of that sleep.
     bypass_traffic: Option<(u64, BypassTraffic)>,
     blind: u32,
@@ -132,7 +132,7 @@ impl<F: Follower> ActiveRun<'_, F> {
     /// Something was to be seen, a line or an end, or the runner has done something, or is about to: whatever was
     /// seen so far counts no more.
     pub(super) fn begin_to_wait(&mut self) {
-        self.unseen = Unseen::new(self.peers.len(), self.ticks.load(Ordering::Relaxed));
+        self.livelock_meter = LivelockMeter::new(self.peers.len(), self.ticks.load(Ordering::Relaxed));
         self.saw_effect();
     }
 

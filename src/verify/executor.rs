@@ -21,7 +21,7 @@ use crate::fault::Fault;
 use crate::machine::files;
 use crate::process::orphans;
 use crate::quiescence::{SocketTable, own_and_children};
-use crate::runs::{Plan, Seen, play};
+use crate::runs::{ExecutedRun, Plan, execute};
 use crate::trace::Trace;
 use crate::verdict::{Failed, Failure, Outcome, Run, StageVerdict};
 
@@ -234,7 +234,8 @@ impl Repeat {
 }
 
 async fn run_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketTable>>, crowd: &Crowd) -> Done {
-    let Seen { failure, awaited, phase, evidence, captures } = play(plan, built, sockets, &|| crowd.raise()).await;
+    let ExecutedRun { failure, awaited, phase, evidence, captures } =
+        execute(plan, built, sockets, &|| crowd.raise()).await;
     let explained = |how: Failure| {
         let case = Case {
             stage: plan.stage,

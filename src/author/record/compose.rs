@@ -14,7 +14,7 @@ use super::slots::{generalise, outline};
 use crate::course::{Scenario, Stage};
 use crate::matcher::{Captures, Matcher, declared_types};
 use crate::pattern::{Pattern, Piece};
-use crate::runs::{Recorded, Shown};
+use crate::runs::{Recorded, RoleEvent};
 use crate::transcript::{Action, Expect, RoleId, StepKind, Transcript};
 
 /// More lines of one role between two actions are not worth writing down.
@@ -80,10 +80,10 @@ fn fits_run(transcript: &Transcript, run: &Recorded) -> Option<()> {
         for handed in run.handed.iter().filter(|handed| handed.phase == phase) {
             matcher.alias(handed.role, &handed.name, handed.value.clone());
         }
-        for heard in run.heard.iter().filter(|heard| heard.phase == phase) {
-            match &heard.what {
-                Shown::Line(text) => matcher.line(heard.role, text).ok()?,
-                Shown::Ended(ending) => matcher.ended(heard.role, *ending).ok()?,
+        for observation in run.observations.iter().filter(|observation| observation.phase == phase) {
+            match &observation.what {
+                RoleEvent::Line(text) => matcher.line(observation.role, text).ok()?,
+                RoleEvent::Ended(ending) => matcher.ended(observation.role, *ending).ok()?,
             }
         }
         matcher.ready().then_some(())?;
@@ -163,9 +163,12 @@ impl<'s> Composer<'s> {
     /// What a role printed after an action, in each run.
     fn printed(&self, phase: usize, role: RoleId) -> Vec<Vec<String>> {
         let lines = |run: &Recorded| {
-            let heard = run.heard.iter().filter(|heard| heard.phase == phase && heard.role == role);
-            heard
-                .filter_map(|heard| if let Shown::Line(text) = &heard.what { Some(text.clone()) } else { None })
+            let observation =
+                run.observations.iter().filter(|observation| observation.phase == phase && observation.role == role);
+            observation
+                .filter_map(
+                    |observation| if let RoleEvent::Line(text) = &observation.what { Some(text.clone()) } else { None },
+                )
                 .collect()
         };
         self.runs.iter().map(lines).collect()

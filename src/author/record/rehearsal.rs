@@ -14,7 +14,7 @@ use crate::machine::files;
 use crate::matcher::Ending;
 use crate::pattern::{Pattern, escape};
 use crate::quiescence::SocketTable;
-use crate::runs::{Plan, Recorded, Unrecorded, play, record};
+use crate::runs::{Plan, RecordError, Recorded, execute, record};
 use crate::transcript::{Action, Expect, StepKind};
 use crate::verdict::{Failure, RunId};
 
@@ -41,8 +41,8 @@ impl Stagehand<'_> {
         let sockets = SocketTable::open().map(Arc::new);
         let plans = self.plans(stage, scenario);
         let runs =
-            stream::iter(&plans).map(|plan| play(plan, self.built, sockets.clone(), &|| {})).buffered(self.jobs());
-        runs.all(|seen| async move { seen.failure.is_none() }).await
+            stream::iter(&plans).map(|plan| execute(plan, self.built, sockets.clone(), &|| {})).buffered(self.jobs());
+        runs.all(|executed| async move { executed.failure.is_none() }).await
     }
 
     /// What the solution shows, as a transcript.
@@ -92,15 +92,15 @@ impl Stagehand<'_> {
     }
 
     /// Why a run could not be recorded, and where it was.
-    fn problem(&self, run: &Recorded, failure: &Unrecorded) -> Problem {
+    fn problem(&self, run: &Recorded, failure: &RecordError) -> Problem {
         let transcript = &self.scenario.transcript;
         let name = |role: usize| &transcript.roles[role];
         let lane = |role: usize| run.evidence.lanes.get(role);
         let (message, help, of) = match failure {
-            Unrecorded::IsUp(role) => {
+            RecordError::IsUp(role) => {
                 (format!("`{}` is up here already", name(*role)), "say how it ends before it starts again", Some(*role))
             }
-            Unrecorded::NotUp(role) => {
+            RecordError::NotUp(role) => {
                 let over = lane(*role).filter(|lane| lane.started.is_some());
                 let why = match over.map(|lane| lane.ending) {
                     Some(Some(Ending::Exit(code))) => format!("has ended here, with exit code {code}"),
@@ -109,12 +109,12 @@ impl Stagehand<'_> {
                 };
                 (format!("`{}` {why}", name(*role)), "put this line where the role is up, or take it out", Some(*role))
             }
-            Unrecorded::Unknown(unknown) => (
+            RecordError::Unknown(unknown) => (
                 format!("nothing that was printed above this can be `{{{unknown}}}`"),
                 "start the role that prints it first; or write its line, with the name and a type in it, as in `a | my name is {name:word}`",
                 None,
             ),
-            Unrecorded::Failed(failure) => self.failed(run, failure),
+            RecordError::Failed(failure) => self.failed(run, failure),
         };
         // The roles that failed by themselves say why.
         let lanes = run.evidence.lanes.iter().enumerate();
@@ -193,9 +193,9 @@ impl Stagehand<'_> {
     }
 
     /// The line of the action that was done, or could not be.
-    fn line(&self, phase: usize, failure: &Unrecorded) -> Option<usize> {
+    fn line(&self, phase: usize, failure: &RecordError) -> Option<usize> {
         let at = match failure {
-            Unrecorded::Failed(_) => phase.saturating_sub(1),
+            RecordError::Failed(_) => phase.saturating_sub(1),
             _ => phase,
         };
         self.scenario.transcript.actions().nth(at).map(|(step, _)| step.line)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Composer, Expected, Out, Problem};
 use crate::matcher::Ending;
-use crate::runs::{Recorded, Shown};
+use crate::runs::{Recorded, RoleEvent};
 use crate::transcript::{Action, Expect, RoleId};
 
 impl<'s> Composer<'s> {
@@ -64,8 +64,10 @@ impl<'s> Composer<'s> {
     /// The code with which a role ended after an action, the same in all runs.
     fn ending(&self, phase: usize, role: RoleId) -> Result<Option<i32>, Problem> {
         let code = |run: &Recorded| {
-            run.heard.iter().find_map(|heard| match heard.what {
-                Shown::Ended(Ending::Exit(code)) if heard.phase == phase && heard.role == role => Some(code),
+            run.observations.iter().find_map(|observation| match observation.what {
+                RoleEvent::Ended(Ending::Exit(code)) if observation.phase == phase && observation.role == role => {
+                    Some(code)
+                }
                 _ => None,
             })
         };
