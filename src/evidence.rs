@@ -128,13 +128,47 @@ pub struct LinkEvidence {
     pub connections: Vec<Connection>,
 }
 
+/// A direction of a connection. The order of the variants and their hash are part of what a seed means: they decide
+/// which order of events an `interleaved` run has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// From the listener to the dialer.
+    ToDialer,
+    /// From the dialer to the listener.
+    ToListener,
+}
+
+impl Direction {
+    /// The other direction.
+    pub fn opposite(self) -> Direction {
+        match self {
+            Direction::ToDialer => Direction::ToListener,
+            Direction::ToListener => Direction::ToDialer,
+        }
+    }
+
+    /// The sender and the receiver, of a link's dialer and its listener.
+    pub fn ends<T>(self, dialer: T, listener: T) -> (T, T) {
+        match self {
+            Direction::ToDialer => (listener, dialer),
+            Direction::ToListener => (dialer, listener),
+        }
+    }
+}
+
+impl std::hash::Hash for Direction {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (*self == Direction::ToListener).hash(state);
+    }
+}
+
 /// One connection through a link.
 #[derive(Debug, Clone, Default)]
 pub struct Connection {
     /// From the dialer to the listener.
-    pub there: Flow,
+    pub to_listener: Flow,
     /// From the listener to the dialer.
-    pub back: Flow,
+    pub to_dialer: Flow,
     /// What happened, in order; the first [`MAX_MOMENTS`].
     pub moments: Vec<Moment>,
     /// How and when the runner broke it off.
@@ -215,8 +249,8 @@ impl Evidence {
 pub struct Moment {
     /// When.
     pub at: Duration,
-    /// From the dialer to the listener?
-    pub there: bool,
+    /// In which direction.
+    pub direction: Direction,
     /// What.
     pub what: Happened,
 }
@@ -253,9 +287,9 @@ pub enum Happened {
 
 impl Connection {
     /// Adds a moment; data that follows data in the same direction joins it.
-    pub fn note(&mut self, at: Duration, there: bool, what: Happened) {
+    pub fn note(&mut self, at: Duration, direction: Direction, what: Happened) {
         if let (Some(last), Happened::Data { bytes, pieces, sample, sealed }) = (self.moments.last_mut(), &what)
-            && last.there == there
+            && last.direction == direction
             && let Happened::Data { bytes: all, pieces: count, sample: kept, sealed: before } = &mut last.what
             && before == sealed
         {
@@ -266,37 +300,48 @@ impl Connection {
             return;
         }
         if self.moments.len() < MAX_MOMENTS {
-            self.moments.push(Moment { at, there, what });
+            self.moments.push(Moment { at, direction, what });
         }
     }
 
     /// A piece was delivered: it is noted as it is, as far as it is not encrypted.
-    pub fn delivered(&mut self, at: Duration, there: bool, piece: &[u8]) {
-        let flow = self.flow(there);
+    pub fn delivered(&mut self, at: Duration, direction: Direction, piece: &[u8]) {
+        let flow = self.flow(direction);
         flow.delivered += piece.len() as u64;
         flow.segments += 1;
         let (plain, encrypted) = piece.split_at(flow.wire.read(piece));
         for (part, sealed) in [(plain, false), (encrypted, true)] {
             if !part.is_empty() {
                 let sample = if sealed { Vec::new() } else { part[..part.len().min(MAX_SAMPLE)].to_vec() };
-                self.note(at, there, Happened::Data { bytes: part.len() as u64, pieces: 1, sample, sealed });
+                self.note(at, direction, Happened::Data { bytes: part.len() as u64, pieces: 1, sample, sealed });
             }
         }
     }
 
     /// Does either side speak libp2p?
     pub fn is_libp2p(&self) -> bool {
-        self.there.wire.is_libp2p() || self.back.wire.is_libp2p()
+        self.to_listener.wire.is_libp2p() || self.to_dialer.wire.is_libp2p()
     }
 
     /// Do both sides know the other's key, where they speak libp2p?
     pub fn shook_hands(&self) -> bool {
-        wire::shook_hands(&self.there.wire, &self.back.wire)
+        wire::shook_hands(&self.to_listener.wire, &self.to_dialer.wire)
     }
 
     /// The flow in one direction.
-    pub fn flow(&mut self, there: bool) -> &mut Flow {
-        if there { &mut self.there } else { &mut self.back }
+    pub fn flow(&mut self, direction: Direction) -> &mut Flow {
+        match direction {
+            Direction::ToDialer => &mut self.to_dialer,
+            Direction::ToListener => &mut self.to_listener,
+        }
+    }
+
+    /// The same, to be read.
+    pub fn flow_in(&self, direction: Direction) -> &Flow {
+        match direction {
+            Direction::ToDialer => &self.to_dialer,
+            Direction::ToListener => &self.to_listener,
+        }
     }
 }
 
@@ -312,7 +357,10 @@ impl Evidence {
     pub fn flows(&self) -> impl Iterator<Item = (RoleId, RoleId, &Flow)> {
         self.links.iter().flat_map(|link| {
             link.connections.iter().flat_map(|connection| {
-                [(link.dialer, link.listener, &connection.there), (link.listener, link.dialer, &connection.back)]
+                [
+                    (link.dialer, link.listener, &connection.to_listener),
+                    (link.listener, link.dialer, &connection.to_dialer),
+                ]
             })
         })
     }

@@ -44,7 +44,7 @@ use self::scratch::Scratch;
 use self::settle::Until;
 use self::watchdog::{Assessment, Watchdog};
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, SCRATCH, Scenario, Stage};
-use crate::evidence::{Evidence, Lane, Printed, Typed};
+use crate::evidence::{Direction, Evidence, Lane, Printed, Typed};
 use crate::link::Link;
 use crate::machine::could_not;
 use crate::machine::room::Before;
@@ -413,9 +413,9 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         let mut sent = vec![0; self.lanes.len()];
         for link in &self.links {
             if link.name.dialer == role {
-                sent[link.name.listener] += link.came(true);
+                sent[link.name.listener] += link.came(Direction::ToListener);
             } else if link.name.listener == role {
-                sent[link.name.dialer] += link.came(false);
+                sent[link.name.dialer] += link.came(Direction::ToDialer);
             }
         }
         sent

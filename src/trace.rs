@@ -264,10 +264,10 @@ fn wires(link: &LinkEvidence) -> impl Iterator<Item = Event> {
 
 fn moments(link: &LinkEvidence, connection: &Connection) -> impl Iterator<Item = Event> {
     connection.moments.iter().map(|moment| {
-        let (from, to) = if moment.there { (link.dialer, link.listener) } else { (link.listener, link.dialer) };
+        let (from, to) = moment.direction.ends(link.dialer, link.listener);
         let (kind, text) = (kind(&moment.what), happened(&moment.what));
         // An end is on its way for as long as the bytes before it are.
-        let told = if moment.there { connection.there.fin_delivered } else { connection.back.fin_delivered };
+        let told = connection.flow_in(moment.direction).fin_delivered;
         let at = if kind == Wire::End { told.unwrap_or(moment.at) } else { moment.at };
         Event { at, what: What::Wire { from, to, text, kind }, wrong: false }
     })

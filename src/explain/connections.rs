@@ -20,8 +20,8 @@ impl Case<'_> {
                 let say = format!(
                     "{dialer} is connected to {listener}, but they never finished the handshake of the encryption: {} went \
                      there, {} came back. A swarm does nothing unless somebody polls it.",
-                    bytes(unmet.there.came),
-                    unmet.back.came
+                    bytes(unmet.to_listener.came),
+                    unmet.to_dialer.came
                 );
                 facts.push(Fact::new("no-handshake", say));
             }

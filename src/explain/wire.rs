@@ -1,7 +1,7 @@
 //! What went from one role to another: bytes count, whoever failed first.
 
 use super::Case;
-use crate::evidence::{Connection, Evidence, Flow, Happened, Moment, Typed};
+use crate::evidence::{Connection, Direction, Evidence, Flow, Happened, Moment, Typed};
 use crate::transcript::{Action, LinkFault, RoleId};
 
 /// So many bytes are the beginning of a certain line, and not there by chance.
@@ -11,13 +11,13 @@ const TELLING: usize = 8;
 pub(super) struct Channel<'e> {
     pub(super) from: RoleId,
     pub(super) to: RoleId,
-    /// One for each connection, in their order, each with its connection and whether the sender dialed.
-    flows: Vec<(&'e Connection, bool)>,
+    /// One for each connection, in their order, each with its connection and its direction.
+    flows: Vec<(&'e Connection, Direction)>,
 }
 
 impl<'e> Channel<'e> {
     fn flows(&self) -> impl DoubleEndedIterator<Item = &'e Flow> {
-        self.flows.iter().map(|(connection, there)| if *there { &connection.there } else { &connection.back })
+        self.flows.iter().map(|(connection, direction)| connection.flow_in(*direction))
     }
 
     /// Bytes that have come from the sender.
@@ -67,7 +67,7 @@ impl<'e> Channel<'e> {
 
     /// The whole lines that went there, and what follows the last of them, as far as their bytes are kept.
     pub(super) fn lines(&self) -> Vec<(String, bool)> {
-        let all = self.flows.iter().flat_map(|(connection, there)| lines(&connection.moments, *there));
+        let all = self.flows.iter().flat_map(|(connection, direction)| lines(&connection.moments, *direction));
         all.collect()
     }
 
@@ -85,9 +85,9 @@ impl<'e> Channel<'e> {
 }
 
 /// The lines of one direction; false for the last, if no newline is behind it.
-fn lines(moments: &[Moment], there: bool) -> Vec<(String, bool)> {
+fn lines(moments: &[Moment], direction: Direction) -> Vec<(String, bool)> {
     let mut bytes = Vec::new();
-    for moment in moments.iter().filter(|moment| moment.there == there) {
+    for moment in moments.iter().filter(|moment| moment.direction == direction) {
         if let Happened::Data { bytes: all, sample, .. } = &moment.what {
             bytes.extend_from_slice(sample);
             // What follows is not what follows on the wire.
@@ -108,8 +108,9 @@ impl Evidence {
     pub(super) fn channels(&self) -> Vec<Channel<'_>> {
         let mut channels: Vec<Channel<'_>> = Vec::new();
         for link in &self.links {
-            for (from, to, there) in [(link.dialer, link.listener, true), (link.listener, link.dialer, false)] {
-                let flows = link.connections.iter().map(|connection| (connection, there));
+            for direction in [Direction::ToListener, Direction::ToDialer] {
+                let (from, to) = direction.ends(link.dialer, link.listener);
+                let flows = link.connections.iter().map(|connection| (connection, direction));
                 match channels.iter_mut().find(|channel| (channel.from, channel.to) == (from, to)) {
                     Some(channel) => channel.flows.extend(flows),
                     None => channels.push(Channel { from, to, flows: flows.collect() }),

@@ -242,7 +242,7 @@ fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -
     for connection in &link.connections {
         let count = if verbose { connection.moments.len() } else { MAX_LINES };
         for moment in connection.moments.iter().take(count) {
-            let (from, to) = if moment.there { (link.dialer, link.listener) } else { (link.listener, link.dialer) };
+            let (from, to) = moment.direction.ends(link.dialer, link.listener);
             let arrow = format!("{} → {}", name(from), name(to));
             let what = happened(&moment.what);
             let line = format!("{:7.3} s  {arrow}  {what}", moment.at.as_secs_f64());

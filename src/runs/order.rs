@@ -13,6 +13,7 @@
 
 use std::collections::HashMap;
 
+use crate::evidence::Direction;
 use crate::hash::stable_hash;
 use crate::link::Held;
 
@@ -70,14 +71,14 @@ impl EventOrder {
 
     /// The higher, the sooner. `place` is the turn's among those that may happen.
     fn priority(&self, place: usize, turn: Turn) -> (u32, u64) {
-        let dialers = match turn {
-            Turn::Link(_, Held::Dialer(_) | Held::Piece { there: true, .. }) => Some(true),
-            Turn::Link(_, Held::Piece { there: false, .. }) => Some(false),
+        let direction = match turn {
+            Turn::Link(_, Held::Dialer(_)) => Some(Direction::ToListener),
+            Turn::Link(_, Held::Piece { direction, .. }) => Some(direction),
             Turn::Act => None,
         };
-        let class = match (self.number, dialers) {
+        let class = match (self.number, direction) {
             (0, None) | (1, Some(_)) => 2,
-            (2, Some(false)) | (3, Some(true)) => 2,
+            (2, Some(Direction::ToDialer)) | (3, Some(Direction::ToListener)) => 2,
             (2 | 3, None) => 1,
             (0..=3, _) => 0,
             // Whoever lost its priority last has the lowest.
@@ -97,13 +98,13 @@ impl EventOrder {
 mod tests {
     use super::*;
 
-    const THERE: Turn = Turn::Link(0, Held::Piece { connection: 0, there: true });
-    const BACK: Turn = Turn::Link(0, Held::Piece { connection: 0, there: false });
+    const TO_LISTENER: Turn = Turn::Link(0, Held::Piece { connection: 0, direction: Direction::ToListener });
+    const TO_DIALER: Turn = Turn::Link(0, Held::Piece { connection: 0, direction: Direction::ToDialer });
 
     /// The order in which so many pieces of each direction, and actions, happen.
     fn order_of(number: u32, seed: u64) -> Vec<Turn> {
         let mut order = EventOrder::new(number, seed);
-        let mut left = [(Turn::Act, 3), (THERE, 3), (BACK, 3)];
+        let mut left = [(Turn::Act, 3), (TO_LISTENER, 3), (TO_DIALER, 3)];
         let mut order_of = Vec::new();
         loop {
             let turns: Vec<Turn> = left.iter().filter(|(_, left)| *left > 0).map(|(turn, _)| *turn).collect();
@@ -119,8 +120,8 @@ mod tests {
             |number, turn| order_of(number, 7).iter().position(|other| *other == turn).expect("it is played");
         assert_eq!(position(0, Turn::Act), 0);
         assert_eq!(position(1, Turn::Act), 6);
-        assert_eq!(position(2, THERE), 6);
-        assert_eq!(position(3, BACK), 6);
+        assert_eq!(position(2, TO_LISTENER), 6);
+        assert_eq!(position(3, TO_DIALER), 6);
     }
 
     /// Of two dialers, the later one comes first in the first order, and in no other of the extreme ones.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::ActiveRun;
 use super::follower::Follower;
-use crate::link::{Link, Quiet};
+use crate::link::{Link, LinkActivity};
 use crate::process::Peer;
 use crate::quiescence::{Activity, BypassTraffic, LinkMembership, ProcessProbe};
 use crate::transcript::RoleId;
@@ -60,7 +60,7 @@ impl<F: Follower> ActiveRun<'_, F> {
     /// again, then the links: where nothing has changed in between, there was a common instant of rest.
     pub(super) fn poll(&mut self) -> Snapshot {
         let before = self.quiet();
-        if before == Quiet::Moving {
+        if before == LinkActivity::Moving {
             return Snapshot::Moving;
         }
         if self.sockets.is_none() && !self.links.is_empty() {
@@ -85,8 +85,8 @@ impl<F: Follower> ActiveRun<'_, F> {
         let is_told = up().any(Peer::is_typed_into);
         match before.min(self.quiet()) {
             _ if tells || is_told || !told => Snapshot::Moving,
-            Quiet::Moving => Snapshot::Moving,
-            quiet => Snapshot::Quiet { peers, holding: quiet == Quiet::Holding },
+            LinkActivity::Moving => Snapshot::Moving,
+            quiet => Snapshot::Quiet { peers, holding: quiet == LinkActivity::Holding },
         }
     }
 
@@ -101,8 +101,8 @@ impl<F: Follower> ActiveRun<'_, F> {
         self.peers.iter_mut().map(|peer| peer.as_mut().map(state).transpose()).collect()
     }
 
-    pub(super) fn quiet(&self) -> Quiet {
-        self.links.iter().map(Link::quiet).min().unwrap_or(Quiet::Still)
+    pub(super) fn quiet(&self) -> LinkActivity {
+        self.links.iter().map(Link::quiet).min().unwrap_or(LinkActivity::Still)
     }
 
     /// What happens on the peers' connections past the links. `None` where that can't be known.

@@ -26,7 +26,9 @@
 use std::time::Duration;
 
 use crate::course::{Condition, Course, Party, Stage};
-use crate::evidence::{Connection, Evidence, Flow, Happened, Lane, LinkEvidence, MAX_SAMPLE, Moment, Printed, Typed};
+use crate::evidence::{
+    Connection, Direction, Evidence, Flow, Happened, Lane, LinkEvidence, MAX_SAMPLE, Moment, Printed, Typed,
+};
 use crate::explain::{Case, Fact, explain};
 use crate::matcher::{Captures, Ending, Matcher};
 use crate::transcript::{Action, Break, RoleId, Transcript};
@@ -282,15 +284,16 @@ impl<'t> Player<'t> {
             return;
         }
         let there = links.iter().any(|link| between(link, from, to));
-        let (dialer, listener) = if there { (from, to) } else { (to, from) };
+        let direction = if there { Direction::ToListener } else { Direction::ToDialer };
+        let (dialer, listener) = direction.ends(from, to);
         let link = links.iter_mut().find(|link| between(link, dialer, listener)).expect("a link");
-        flow(link.connections.last_mut().expect("a connection"), at, there, what);
+        flow(link.connections.last_mut().expect("a connection"), at, direction, what);
     }
 }
 
-fn flow(connection: &mut Connection, at: Duration, there: bool, what: &str) {
+fn flow(connection: &mut Connection, at: Duration, direction: Direction, what: &str) {
     let words: Vec<&str> = what.split(' ').collect();
-    let flow: &mut Flow = connection.flow(there);
+    let flow: &mut Flow = connection.flow(direction);
     match words.as_slice() {
         ["fin"] => (flow.fin, flow.fin_delivered) = (Some(at), Some(at)),
         ["reset"] => flow.reset = Some(at),
@@ -304,7 +307,7 @@ fn flow(connection: &mut Connection, at: Duration, there: bool, what: &str) {
             (flow.came, flow.delivered, flow.last) = (flow.came + count, flow.delivered + count, Some(b'x'));
             let sample = vec![b'x'; MAX_SAMPLE];
             let what = Happened::Data { bytes: count, pieces: 1, sample, sealed: false };
-            connection.moments.push(Moment { at, there, what });
+            connection.moments.push(Moment { at, direction, what });
         }
         ["sealed", count] => {
             let mut bytes = b"\x13/multistream/1.0.0\n\x07/noise\n".to_vec();
@@ -318,7 +321,7 @@ fn flow(connection: &mut Connection, at: Duration, there: bool, what: &str) {
         _ => {
             let bytes = unescape_bytes(what);
             (flow.came, flow.last) = (flow.came + bytes.len() as u64, bytes.last().copied());
-            connection.delivered(at, there, &bytes);
+            connection.delivered(at, direction, &bytes);
         }
     }
 }
