@@ -2,10 +2,11 @@
 
 mod changes;
 mod check;
+mod course_list;
 mod findings;
-mod here;
 mod languages;
-mod listed;
+mod locate;
+mod messages;
 mod mutants;
 pub mod new;
 pub mod new_course;
@@ -15,9 +16,8 @@ mod scratch;
 pub mod starter;
 mod strictness;
 mod tables;
-mod told;
 
 pub use check::check;
-pub use here::course;
+pub use locate::course;
 pub use mutants::mutants;
 pub use record::record;

@@ -5,12 +5,13 @@ mod doctor;
 mod hints;
 mod init;
 mod learn;
-mod live;
+
 mod prefetch;
 mod serve;
 mod trace;
 mod update;
 mod verify;
+mod verify_worker;
 mod watch;
 
 use clap::{CommandFactory, Parser};

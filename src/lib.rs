@@ -21,7 +21,7 @@
 //! work, and ends it), [`assets`] (where a course's files come from),
 //! [`progress`], [`last`] and [`workspace`] (what a learner has), [`build`], [`machine`] (what it lacks), [`process`]
 //! (a peer and all that it starts), [`quiescence`] (what the kernel knows), [`link`] (the proxy between two
-//! peers), [`runs`] (one run from start to end), [`saves`] (who is told when a file is saved).
+//! peers), [`runs`] (one run from start to end), [`file_watch`] (tells of saves).
 //!
 //! **Presentation**: [`report`] (terminal, JSON, JUnit), [`watch`] (the full-screen view), [`serve`] (the
 //! page for a browser).
@@ -43,6 +43,7 @@ pub mod event;
 pub mod evidence;
 pub mod explain;
 pub mod fault;
+pub mod file_watch;
 pub mod files;
 pub mod hash;
 pub mod last;
@@ -56,7 +57,7 @@ pub mod quiescence;
 pub mod report;
 pub mod runs;
 pub mod runtime;
-pub mod saves;
+
 pub mod serve;
 pub mod trace;
 pub mod transcript;

@@ -33,7 +33,7 @@ const MACHINERY: [&str; 13] = [
     "quiescence",
     "link",
     "runs",
-    "saves",
+    "file_watch",
 ];
 const PRESENTATION: [&str; 3] = ["report", "watch", "serve"];
 const ASSEMBLY: [&str; 4] = ["verify", "author", "cli", "commands"];

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::changes::Changes;
-use super::here::own_course;
+use super::locate::own_course;
 use super::starter::{Names, Starter};
-use super::{listed, patch, told};
+use super::{course_list, messages, patch};
 use crate::assets::{COURSE_FILE, Catalog, File, Origin, is_passed_over};
 use crate::cli::NewArgs;
 use crate::course::{Stage, is_file_name, schema};
@@ -36,12 +36,12 @@ pub fn stage(course: Option<&Path>, args: &NewArgs) -> Result<bool> {
         None => all.clone(),
     };
     let mut changes = plan(&catalog, &args.name, &args.roles, &tracks)?;
-    let list = listed::add(&root.join(COURSE_FILE).display().to_string(), &catalog.text()?, &args.name)?;
+    let list = course_list::add(&root.join(COURSE_FILE).display().to_string(), &catalog.text()?, &args.name)?;
     // Last: the stage is there when the course says so.
     changes.replaced.push((COURSE_FILE.to_owned(), list.into_bytes()));
     changes.make(&root)?;
     let without: Vec<&str> = all.into_iter().filter(|track| !tracks.contains(track)).collect();
-    told::stage(&catalog, &root, &args.name, &changes, &without);
+    messages::stage(&catalog, &root, &args.name, &changes, &without);
     Ok(true)
 }
 

@@ -22,7 +22,7 @@ use colored::Colorize;
 use self::rehearsal::Stagehand;
 use self::script::Line;
 use self::splice::splice;
-use super::here::own_course;
+use super::locate::own_course;
 use super::scratch::{Scratch, package};
 use crate::assets::Catalog;
 use crate::build::{Built, Outcome, Package};

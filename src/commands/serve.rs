@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use super::context;
 use super::learn;
-use super::live::Live;
+use super::verify_worker::VerifyWorker;
 use crate::cli::{Chosen, ServeArgs};
 use crate::error::{Error, Result};
 use crate::report::print;
@@ -28,11 +28,11 @@ pub fn serve(chosen: &Chosen, args: &ServeArgs) -> Result<bool> {
         let listener = listen(args.port).await?;
         let port = listener.local_addr().map_err(|error| Error::new("the port can't be told").because(error))?.port();
         let gate = Gate::new(port).map_err(|error| Error::new("no token can be made").because(error))?;
-        let (live, mut told) = Live::start(chosen, &stage, args.poll)?;
-        let site = RefCell::new(Site::new(chosen.clone(), stage, live)?);
+        let (worker, mut receiver) = VerifyWorker::start(chosen, &stage, args.poll)?;
+        let site = RefCell::new(Site::new(chosen.clone(), stage, worker)?);
         print(&format!("{}\n  for a browser on this machine; Ctrl-C ends it\n", gate.address()));
         let take_in = async {
-            while let Some(news) = told.next().await {
+            while let Some(news) = receiver.next().await {
                 site.borrow_mut().take_in(news);
             }
         };

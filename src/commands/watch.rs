@@ -6,7 +6,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::context;
 use super::hints::{self, Hint};
 use super::learn;
-use super::live::{Live, News};
+use super::verify_worker::{News, VerifyWorker};
 use crate::cli::{Chosen, WatchArgs};
 use crate::error::{Error, Result};
 use crate::pattern::visible;
@@ -45,8 +45,8 @@ enum Left {
 
 /// Until somebody leaves. The terminal is given back first, and then what runs is ended.
 async fn sit(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut Keys) -> Result<Left> {
-    let (live, mut told) = Live::start(chosen, stage, args.poll)?;
-    let mut desk = Desk::new(chosen, live, stage)?;
+    let (worker, mut receiver) = VerifyWorker::start(chosen, stage, args.poll)?;
+    let mut desk = Desk::new(chosen, worker, stage)?;
     // Younger than the desk, and so dropped before it: to end what runs may take a moment.
     let mut screen = Screen::enter()?;
     loop {
@@ -67,11 +67,11 @@ async fn sit(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut K
                     None => desk.view.message = None,
                 }
             },
-            news = told.next() => {
+            news = receiver.next() => {
                 let news = news.ok_or_else(|| Error::new("the thread that verifies has ended").help("this is a bug of `workshop`"))?;
                 desk.hear(news);
                 // What is there already is shown at once.
-                while let Some(more) = told.at_once() {
+                while let Some(more) = receiver.at_once() {
                     desk.hear(more);
                 }
             }
@@ -82,7 +82,7 @@ async fn sit(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut K
 /// The view, and all that it takes to fill it.
 struct Desk<'c> {
     chosen: &'c Chosen,
-    live: Live,
+    worker: VerifyWorker,
     stage: String,
     view: View,
     /// The one that was given last, until the hints are asked for again.
@@ -94,13 +94,13 @@ struct Desk<'c> {
 }
 
 impl<'c> Desk<'c> {
-    fn new(chosen: &'c Chosen, live: Live, stage: &str) -> Result<Desk<'c>> {
+    fn new(chosen: &'c Chosen, worker: VerifyWorker, stage: &str) -> Result<Desk<'c>> {
         let workspace = context::open_quietly(chosen)?;
         let seen = workspace.state.stages.get(stage).is_some_and(|progress| progress.shown);
         let page = if seen { Page::Run } else { Page::Lesson };
         State::update(&workspace.dot(), |state| state.stage(stage).shown = true)?;
         let view = View::new(place(&workspace, stage), page);
-        Ok(Desk { chosen, live, stage: stage.to_owned(), view, hint: None, filled: None, failed: 0 })
+        Ok(Desk { chosen, worker, stage: stage.to_owned(), view, hint: None, filled: None, failed: 0 })
     }
 
     /// Makes the text of the page, if it is not there.
@@ -185,7 +185,7 @@ impl<'c> Desk<'c> {
     fn act(&mut self, asked: Ask) -> Result<()> {
         let view = &mut self.view;
         match asked {
-            Ask::Again => self.live.verify(self.chosen, &self.stage)?,
+            Ask::Again => self.worker.verify(self.chosen, &self.stage)?,
             Ask::Next { skip } => self.next(skip)?,
             Ask::Hint => {
                 let workspace = context::open_quietly(self.chosen)?;
@@ -241,7 +241,7 @@ impl<'c> Desk<'c> {
 
     /// Another stage.
     fn go(&mut self, workspace: &Workspace, stage: &str, page: Page) -> Result<()> {
-        self.live.verify(self.chosen, stage)?;
+        self.worker.verify(self.chosen, stage)?;
         stage.clone_into(&mut self.stage);
         self.view = View::new(place(workspace, stage), page);
         self.hint = None;

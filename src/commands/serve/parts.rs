@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::hints::given;
 use super::super::learn::following;
-use super::super::live::Outcome;
+use super::super::verify_worker::VerifyResult;
 use super::showing::{Came, Showing};
 use crate::course::Stage;
 use crate::error::Result;
@@ -57,7 +57,7 @@ fn status(showing: &Showing) -> Status {
     Status { kind, mark, say, more, stage: showing.stage.clone() }
 }
 
-fn took(outcome: &Outcome) -> String {
+fn took(outcome: &VerifyResult) -> String {
     format!("in {:.2} s", outcome.took.as_secs_f64())
 }
 

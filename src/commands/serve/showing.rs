@@ -1,7 +1,7 @@
 //! What the page shows: a stage, what its verify is at, and what the last one came to.
 
 use super::super::context;
-use super::super::live::Outcome;
+use super::super::verify_worker::VerifyResult;
 use crate::cli::Chosen;
 use crate::error::{Error, Result};
 use crate::workspace::Workspace;
@@ -40,7 +40,7 @@ pub(super) enum Came {
     /// The learner's programs can't be built.
     NotBuilt(String),
     /// A verdict.
-    Verdict(Box<Outcome>),
+    Verdict(Box<VerifyResult>),
     /// None.
     Trouble(Error),
 }

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc::{Sender, channel};
 
-use super::super::live::{Live, News};
+use super::super::verify_worker::{News, VerifyWorker};
 use super::super::{hints, learn};
 use super::parts;
 use super::showing::{Came, Showing, Work};
@@ -17,17 +17,17 @@ const MOST_EVENTS: usize = 64;
 /// The site.
 pub(super) struct Site {
     showing: Showing,
-    live: Live,
+    worker: VerifyWorker,
     templates: Templates,
     /// Who is told when something changes.
     looking: Vec<Sender<String>>,
 }
 
 impl Site {
-    /// Shows what `live` tells of a stage.
-    pub(super) fn new(chosen: Chosen, stage: String, live: Live) -> Result<Site> {
+    /// Shows what `worker` tells of a stage.
+    pub(super) fn new(chosen: Chosen, stage: String, worker: VerifyWorker) -> Result<Site> {
         let showing = Showing { chosen, stage, work: Work::default(), came: Came::Nothing };
-        Ok(Site { showing, live, templates: Templates::new()?, looking: Vec::new() })
+        Ok(Site { showing, worker, templates: Templates::new()?, looking: Vec::new() })
     }
 
     /// Takes in what is new, and tells those who look.
@@ -104,7 +104,7 @@ impl Site {
                 self.tell("changed", &[Part::Hints]);
                 Ok(())
             }
-            "again" => self.live.verify(&self.showing.chosen, stage),
+            "again" => self.worker.verify(&self.showing.chosen, stage),
             "next" if !workspace.state.verified(stage) => Ok(()),
             "next" | "skip" => match learn::move_on(&workspace, stage)? {
                 Some(next) => self.go_to(&next),
@@ -119,7 +119,7 @@ impl Site {
 
     /// Shows another stage, and verifies it.
     fn go_to(&mut self, stage: &str) -> Result<()> {
-        self.live.verify(&self.showing.chosen, stage)?;
+        self.worker.verify(&self.showing.chosen, stage)?;
         stage.clone_into(&mut self.showing.stage);
         (self.showing.work, self.showing.came) = (Work::default(), Came::Nothing);
         self.tell("moved", &[]);

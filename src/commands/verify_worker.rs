@@ -20,10 +20,10 @@ use crate::cli::Chosen;
 use crate::course::Party;
 use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
+use crate::file_watch::{FileWatch, WatchedFiles};
 use crate::last::Last;
 use crate::report;
 use crate::runtime;
-use crate::saves::{Looked, Saves};
 use crate::trace::Trace;
 use crate::verify::{Selection, new_seed};
 use crate::workspace::Workspace;
@@ -49,13 +49,13 @@ pub enum News {
     /// The learner's programs can't be built; what the build tool says about it.
     NotBuilt(String),
     /// The verify is over.
-    Over(Box<Outcome>),
+    Over(Box<VerifyResult>),
     /// Something kept the runner from telling.
     Trouble(Error),
 }
 
 /// What a verify came to.
-pub struct Outcome {
+pub struct VerifyResult {
     /// How many runs were played.
     pub runs: usize,
     /// How many of them failed.
@@ -72,7 +72,7 @@ pub struct Outcome {
 
 /// What the worker is to do.
 #[derive(Clone)]
-struct Order {
+struct Job {
     /// Each has another one.
     number: u64,
     /// The stage to verify; none is left when it is time to quit.
@@ -82,18 +82,18 @@ struct Order {
 }
 
 /// What is told about the verify that was asked for last.
-pub struct Told {
+pub struct NewsReceiver {
     news: UnboundedReceiver<(u64, News)>,
-    orders: Arc<watch::Sender<Order>>,
+    jobs: Arc<watch::Sender<Job>>,
 }
 
-impl Told {
+impl NewsReceiver {
     /// The next of the news; `None` when nobody is left who could tell any.
     pub async fn next(&mut self) -> Option<News> {
         loop {
             let (number, news) = self.news.recv().await?;
             // What is still told of a verify that was called off is of no interest: it may be of another stage.
-            if self.orders.borrow().number == number {
+            if self.jobs.borrow().number == number {
                 return Some(news);
             }
         }
@@ -107,39 +107,39 @@ impl Told {
 
 /// Verifies a stage now, and again at each save, until it is dropped: then nothing of it runs any
 /// more.
-pub struct Live {
-    orders: Arc<watch::Sender<Order>>,
+pub struct VerifyWorker {
+    jobs: Arc<watch::Sender<Job>>,
     worker: Option<JoinHandle<()>>,
-    saves: Saves,
+    file_watch: FileWatch,
 }
 
-impl Live {
+impl VerifyWorker {
     /// Begins, and tells. With `poll` saves are looked for every so often, instead of waiting to be told.
     ///
     /// # Errors
     /// There is no such stage, or no thread can be started.
-    pub fn start(chosen: &Chosen, stage: &str, poll: bool) -> Result<(Live, Told)> {
-        let looked = looked(&context::open_quietly(chosen)?, stage)?;
-        let (orders, wanted) = watch::channel(Order { number: 0, stage: Some(stage.to_owned()), saved: false });
+    pub fn start(chosen: &Chosen, stage: &str, poll: bool) -> Result<(VerifyWorker, NewsReceiver)> {
+        let watched = watched(&context::open_quietly(chosen)?, stage)?;
+        let (jobs, wanted) = watch::channel(Job { number: 0, stage: Some(stage.to_owned()), saved: false });
         let (sender, news) = unbounded_channel();
-        let orders = Arc::new(orders);
-        let told = Told { news, orders: Arc::clone(&orders) };
+        let jobs = Arc::new(jobs);
+        let receiver = NewsReceiver { news, jobs: Arc::clone(&jobs) };
         let saved = {
-            let orders = Arc::clone(&orders);
+            let jobs = Arc::clone(&jobs);
             move || {
-                orders.send_modify(|order| {
-                    order.number += 1;
-                    order.saved = true;
+                jobs.send_modify(|job| {
+                    job.number += 1;
+                    job.saved = true;
                 });
             }
         };
-        let saves = Saves::look(looked, poll, saved)?;
+        let file_watch = FileWatch::start(watched, poll, saved)?;
         let chosen = chosen.clone();
         let worker = std::thread::Builder::new()
             .name("verify".to_owned())
             .spawn(move || work(&chosen, wanted, &sender))
             .map_err(|error| Error::new("no verify can be started").because(error))?;
-        Ok((Live { orders, worker: Some(worker), saves }, told))
+        Ok((VerifyWorker { jobs, worker: Some(worker), file_watch }, receiver))
     }
 
     /// Verifies a stage from now on; the same one again, when it is the same.
@@ -147,19 +147,19 @@ impl Live {
     /// # Errors
     /// There is no such stage.
     pub fn verify(&self, chosen: &Chosen, stage: &str) -> Result<()> {
-        self.saves.look_at(looked(&context::open_quietly(chosen)?, stage)?);
-        self.order(Some(stage.to_owned()));
+        self.file_watch.watch_instead(watched(&context::open_quietly(chosen)?, stage)?);
+        self.job(Some(stage.to_owned()));
         Ok(())
     }
 
-    fn order(&self, stage: Option<String>) {
-        self.orders.send_modify(|order| *order = Order { number: order.number + 1, stage, saved: false });
+    fn job(&self, stage: Option<String>) {
+        self.jobs.send_modify(|job| *job = Job { number: job.number + 1, stage, saved: false });
     }
 }
 
-impl Drop for Live {
+impl Drop for VerifyWorker {
     fn drop(&mut self) {
-        self.order(None);
+        self.job(None);
         if let Some(worker) = self.worker.take() {
             let _ = worker.join();
         }
@@ -167,13 +167,13 @@ impl Drop for Live {
 }
 
 /// The files that a stage's verdict depends on.
-fn looked(workspace: &Workspace, stage: &str) -> Result<Looked> {
+fn watched(workspace: &Workspace, stage: &str) -> Result<WatchedFiles> {
     let package = context::package(workspace, &workspace.catalog.stage(stage)?, Party::You, Party::You)?;
     let track = workspace.track()?.clone();
     let given: BTreeSet<PathBuf> =
         workspace.template(stage)?.into_iter().map(|(path, _)| PathBuf::from(path)).collect();
     let folders = std::iter::once(stage).chain(track.shared.iter().map(String::as_str));
-    Ok(Looked {
+    Ok(WatchedFiles {
         root: workspace.root.clone(),
         folders: folders.map(|name| workspace.root.join(name)).collect(),
         mark: Box::new(move || {
@@ -189,13 +189,13 @@ fn looked(workspace: &Workspace, stage: &str) -> Result<Looked> {
 }
 
 /// What the worker does until it is told to quit.
-fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, sender: &UnboundedSender<(u64, News)>) {
+fn work(chosen: &Chosen, mut jobs: watch::Receiver<Job>, sender: &UnboundedSender<(u64, News)>) {
     loop {
-        let Order { number, stage: Some(stage), saved } = orders.borrow_and_update().clone() else { return };
+        let Job { number, stage: Some(stage), saved } = jobs.borrow_and_update().clone() else { return };
         // Who does not listen any more is about to quit.
         let tell = |news| _ = sender.send((number, news));
         tell(News::Begins { saved });
-        let mut others = orders.clone();
+        let mut others = jobs.clone();
         let over = runtime::block_on_unasked(async {
             tokio::select! {
                 biased;
@@ -208,7 +208,7 @@ fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, sender: &UnboundedS
             Ok(Some(over)) => tell(over),
             Err(error) => tell(News::Trouble(error)),
         }
-        let another = runtime::block_on_unasked(async { Ok(orders.changed().await.is_ok()) });
+        let another = runtime::block_on_unasked(async { Ok(jobs.changed().await.is_ok()) });
         if !another.unwrap_or(false) {
             return;
         }
@@ -217,7 +217,7 @@ fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, sender: &UnboundedS
 
 /// One verify.
 async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News> {
-    let mut teller = Teller { tell, not_built: String::new() };
+    let mut teller = NewsReporter { tell, not_built: String::new() };
     let _lock =
         super::prefetch::told_lock(&context::dot()?, VERIFY, "another `workshop` is verifying", &mut teller).await?;
     // Only now: what was waited for may have been an update.
@@ -232,7 +232,7 @@ async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News>
         Some((verdict, last)) => match verdict.trouble() {
             // What failed was told run by run; with runs that could not be played there is no verdict.
             Some(trouble) => News::Trouble(trouble),
-            None => News::Over(Box::new(Outcome {
+            None => News::Over(Box::new(VerifyResult {
                 runs: verdict.runs.len(),
                 failed: verdict.failed().count(),
                 last,
@@ -248,13 +248,13 @@ async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News>
 }
 
 /// Makes news of events.
-struct Teller<'n> {
+struct NewsReporter<'n> {
     tell: &'n dyn Fn(News),
     /// What the build tool says about the learner's programs.
     not_built: String,
 }
 
-impl Reporter for Teller<'_> {
+impl Reporter for NewsReporter<'_> {
     fn tell(&mut self, event: &Event<'_>) {
         let news = match event {
             Event::Waiting(Some(why)) => News::Doing(format!("waiting: {why}")),

@@ -1,4 +1,4 @@
-//! Saves: who is told when a file has other content than before.
+//! FileWatch: who is told when a file has other content than before.
 //!
 //! The system says that something has happened in a folder, and not what it means: an editor may
 //! write a file twice, or write another one and rename it into place; a folder may be moved away
@@ -21,7 +21,7 @@ const TOGETHER: Duration = Duration::from_millis(30);
 const POLL: Duration = Duration::from_millis(300);
 
 /// What is looked at.
-pub struct Looked {
+pub struct WatchedFiles {
     /// The folder in which things may come and go; what is below it is not looked at.
     pub root: PathBuf,
     /// Folders that are looked at with all below them.
@@ -32,43 +32,43 @@ pub struct Looked {
 }
 
 /// Looks for saves until it is dropped.
-pub struct Saves(Sender<Message>);
+pub struct FileWatch(Sender<Message>);
 
 enum Message {
     /// The system says that something has happened.
     Happened,
     /// Something else is to be looked at from now on.
-    LookAt(Looked, Option<u64>),
+    LookAt(WatchedFiles, Option<u64>),
     /// Nobody wants to know any more.
     Over,
 }
 
-impl Saves {
+impl FileWatch {
     /// Calls `saved` at each save from now on. With `poll` the system is not asked to tell.
     ///
     /// # Errors
     /// The thread for it can't be started.
-    pub fn look(looked: Looked, poll: bool, saved: impl Fn() + Send + 'static) -> Result<Saves> {
+    pub fn start(watched: WatchedFiles, poll: bool, saved: impl Fn() + Send + 'static) -> Result<FileWatch> {
         let (sender, messages) = channel();
-        let watcher = if poll || is_silent(&looked.root) { None } else { watcher(sender.clone()) };
+        let watcher = if poll || is_silent(&watched.root) { None } else { watcher(sender.clone()) };
         // Made before anybody acts on the content: a save from now on is a save.
-        let mark = (looked.mark)();
-        let looking = move || Looking { watcher, mark, looked }.until_over(&messages, &saved);
+        let mark = (watched.mark)();
+        let watch_thread = move || WatchThread { watcher, mark, watched }.until_over(&messages, &saved);
         std::thread::Builder::new()
-            .name("saves".to_owned())
-            .spawn(looking)
+            .name("file_watch".to_owned())
+            .spawn(watch_thread)
             .map_err(|error| Error::new("saves can't be looked for").because(error))?;
-        Ok(Saves(sender))
+        Ok(FileWatch(sender))
     }
 
     /// Looks at something else from now on.
-    pub fn look_at(&self, looked: Looked) {
-        let mark = (looked.mark)();
-        let _ = self.0.send(Message::LookAt(looked, mark));
+    pub fn watch_instead(&self, watched: WatchedFiles) {
+        let mark = (watched.mark)();
+        let _ = self.0.send(Message::LookAt(watched, mark));
     }
 }
 
-impl Drop for Saves {
+impl Drop for FileWatch {
     fn drop(&mut self) {
         let _ = self.0.send(Message::Over);
     }
@@ -98,19 +98,19 @@ fn is_silent(_: &Path) -> bool {
     false
 }
 
-struct Looking {
+struct WatchThread {
     watcher: Option<RecommendedWatcher>,
-    looked: Looked,
+    watched: WatchedFiles,
     mark: Option<u64>,
 }
 
-impl Looking {
+impl WatchThread {
     fn until_over(mut self, messages: &Receiver<Message>, saved: &dyn Fn()) {
         self.look(saved);
         loop {
             match self.next(messages) {
-                Ok(Message::LookAt(looked, mark)) => {
-                    self.looked = looked;
+                Ok(Message::LookAt(watched, mark)) => {
+                    self.watched = watched;
                     self.mark = mark;
                     self.look(saved);
                 }
@@ -124,7 +124,7 @@ impl Looking {
     fn look(&mut self, saved: &dyn Fn()) {
         // Each time: a folder that was moved away and made anew is another one to the system.
         self.watch();
-        let mark = (self.looked.mark)();
+        let mark = (self.watched.mark)();
         if mark.is_some() && mark != self.mark {
             self.mark = mark;
             saved();
@@ -150,8 +150,8 @@ impl Looking {
     /// every so often.
     fn watch(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
-        let mut good = watcher.watch(&self.looked.root, RecursiveMode::NonRecursive).is_ok();
-        for folder in self.looked.folders.iter().filter(|folder| folder.is_dir()) {
+        let mut good = watcher.watch(&self.watched.root, RecursiveMode::NonRecursive).is_ok();
+        for folder in self.watched.folders.iter().filter(|folder| folder.is_dir()) {
             good &= watcher.watch(folder, RecursiveMode::Recursive).is_ok() || !folder.is_dir();
         }
         if !good {
@@ -166,7 +166,7 @@ mod tests {
     use std::sync::mpsc::channel;
     use std::time::Duration;
 
-    use super::{Looked, Saves};
+    use super::{FileWatch, WatchedFiles};
 
     /// Touched, and written with what it had: that is no save. Both ways of looking agree.
     #[test]
@@ -182,8 +182,8 @@ mod tests {
                 move || fs::read_to_string(&file).ok()?.parse().ok()
             };
             let (sender, saved) = channel();
-            let looked = Looked { root, folders: vec![folder], mark: Box::new(number) };
-            let _saves = Saves::look(looked, poll, move || sender.send(()).expect("heard")).expect("it looks");
+            let watched = WatchedFiles { root, folders: vec![folder], mark: Box::new(number) };
+            let _saves = FileWatch::start(watched, poll, move || sender.send(()).expect("heard")).expect("it looks");
             fs::write(&file, "0").expect("written");
             // In the midst of a save there is nothing to be made a mark of.
             fs::remove_file(&file).expect("gone");
