@@ -11,7 +11,7 @@ use super::changes::Changes;
 use super::locate::current_folder;
 use super::messages;
 use super::new::{check_name, plan};
-use super::starter::{Names, STARTERS, Starter, title};
+use super::starter::{STARTERS, StageNames, Starter, title};
 use crate::assets::{COURSE_FILE, Catalog, File};
 use crate::cli::NewCourseArgs;
 use crate::course::{Course, schema};
@@ -91,7 +91,7 @@ fn frame(model: &Catalog, track: &str, starter: &Starter, args: &NewCourseArgs) 
     ];
     let folder = &starter.folder;
     files.extend(model.tree(folder)?.into_iter().map(|(path, bytes)| (format!("{folder}/{path}"), bytes)));
-    let names = Names { stage: args.stage.clone(), roles: starter.about.roles.clone() };
+    let names = StageNames { stage: args.stage.clone(), roles: starter.about.roles.clone() };
     let packages = model.track(track)?;
     for (path, bytes) in starter.part("workspace", &names)? {
         files.push((format!("{}/{path}", packages.templates), bytes.clone()));

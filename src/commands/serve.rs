@@ -1,7 +1,7 @@
 //! `workshop serve`: from save to verdict, over and over, for a browser.
 
+mod page_state;
 mod parts;
-mod showing;
 mod site;
 
 use std::cell::RefCell;

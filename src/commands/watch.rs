@@ -28,7 +28,7 @@ pub fn watch(chosen: &Chosen, args: &WatchArgs) -> Result<bool> {
     }
     learn::start_ahead(&workspace, args.no_prefetch);
     let mut keys = keys()?;
-    while runtime::block_on(sit(chosen, args, &mut stage, &mut keys))? == Left::ForNow {
+    while runtime::block_on(session(chosen, args, &mut stage, &mut keys))? == Exit::ForNow {
         suspend();
     }
     Ok(true)
@@ -38,41 +38,41 @@ type Keys = UnboundedReceiver<Option<ratatui::crossterm::event::KeyEvent>>;
 
 /// How somebody has left.
 #[derive(PartialEq)]
-enum Left {
+enum Exit {
     ForGood,
     ForNow,
 }
 
 /// Until somebody leaves. The terminal is given back first, and then what runs is ended.
-async fn sit(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut Keys) -> Result<Left> {
+async fn session(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut Keys) -> Result<Exit> {
     let (worker, mut receiver) = VerifyWorker::start(chosen, stage, args.poll)?;
-    let mut desk = Desk::new(chosen, worker, stage)?;
+    let mut controller = Controller::new(chosen, worker, stage)?;
     // Younger than the desk, and so dropped before it: to end what runs may take a moment.
     let mut screen = Screen::enter()?;
     loop {
-        desk.fill(page_width(screen.width()));
-        screen.show(&mut desk.view)?;
+        controller.fill(page_width(screen.width()));
+        screen.show(&mut controller.view)?;
         tokio::select! {
             pressed = keys.recv() => match pressed {
                 // The terminal is gone.
-                None => return Ok(Left::ForGood),
+                None => return Ok(Exit::ForGood),
                 Some(None) => screen.clear()?,
                 Some(Some(key)) => match ask(key) {
-                    Some(Ask::Quit) => return Ok(Left::ForGood),
-                    Some(Ask::Suspend) => return Ok(Left::ForNow),
+                    Some(Ask::Quit) => return Ok(Exit::ForGood),
+                    Some(Ask::Suspend) => return Ok(Exit::ForNow),
                     Some(asked) => {
-                        desk.answer(asked);
-                        stage.clone_from(&desk.stage);
+                        controller.answer(asked);
+                        stage.clone_from(&controller.stage);
                     }
-                    None => desk.view.message = None,
+                    None => controller.view.message = None,
                 }
             },
             news = receiver.next() => {
                 let news = news.ok_or_else(|| Error::new("the thread that verifies has ended").help("this is a bug of `workshop`"))?;
-                desk.hear(news);
+                controller.hear(news);
                 // What is there already is shown at once.
                 while let Some(more) = receiver.at_once() {
-                    desk.hear(more);
+                    controller.hear(more);
                 }
             }
         }
@@ -80,7 +80,7 @@ async fn sit(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut K
 }
 
 /// The view, and all that it takes to fill it.
-struct Desk<'c> {
+struct Controller<'c> {
     chosen: &'c Chosen,
     worker: VerifyWorker,
     stage: String,
@@ -93,14 +93,14 @@ struct Desk<'c> {
     failed: usize,
 }
 
-impl<'c> Desk<'c> {
-    fn new(chosen: &'c Chosen, worker: VerifyWorker, stage: &str) -> Result<Desk<'c>> {
+impl<'c> Controller<'c> {
+    fn new(chosen: &'c Chosen, worker: VerifyWorker, stage: &str) -> Result<Controller<'c>> {
         let workspace = context::open_quietly(chosen)?;
         let seen = workspace.state.stages.get(stage).is_some_and(|progress| progress.shown);
         let page = if seen { Page::Run } else { Page::Lesson };
         State::update(&workspace.dot(), |state| state.stage(stage).shown = true)?;
         let view = View::new(place(&workspace, stage), page);
-        Ok(Desk { chosen, worker, stage: stage.to_owned(), view, hint: None, filled: None, failed: 0 })
+        Ok(Controller { chosen, worker, stage: stage.to_owned(), view, hint: None, filled: None, failed: 0 })
     }
 
     /// Makes the text of the page, if it is not there.

@@ -67,7 +67,7 @@ impl Workspace {
         let track = self.track()?;
         self.catalog.check_whole(track)?;
         let renames = self.catalog.renames()?;
-        let mut desk = Desk {
+        let mut update = UpdateInProgress {
             workspace: self,
             base: self.base(),
             new: self.catalog.templates(track)?.into_iter().collect(),
@@ -76,13 +76,13 @@ impl Workspace {
             backup: None,
             dry,
         };
-        desk.finish_merge()?;
-        let moves = desk.moves(&renames)?;
+        update.finish_merge()?;
+        let moves = update.moves(&renames)?;
         let mut steps = Vec::new();
-        for path in desk.paths()? {
-            steps.extend(desk.file(&path)?);
+        for path in update.paths()? {
+            steps.extend(update.file(&path)?);
         }
-        let backup = desk.backup;
+        let backup = update.backup;
         if !dry {
             // Written anew when it is needed: what the course has no more must not be built.
             let _ = fs::remove_dir_all(self.dot().join("reference").join(&self.state.track));
@@ -94,7 +94,7 @@ impl Workspace {
 }
 
 /// An update at work.
-struct Desk<'w> {
+struct UpdateInProgress<'w> {
     workspace: &'w Workspace,
     base: PathBuf,
     new: BTreeMap<String, Vec<u8>>,
@@ -106,7 +106,7 @@ struct Desk<'w> {
     dry: bool,
 }
 
-impl Desk<'_> {
+impl UpdateInProgress<'_> {
     /// Renames the folders of stages that are called otherwise now: the learner's, then the base.
     fn moves(&mut self, renames: &BTreeMap<String, String>) -> Result<Vec<Move>> {
         let mut moves = Vec::new();

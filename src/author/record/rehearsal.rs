@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 
-use super::compose::{Problem, compose};
-use super::script::Line;
+use super::compose::{RecordProblem, compose};
+use super::script::ScriptLine;
 use crate::build::Built;
 use crate::course::{Condition, Scenario, Stage};
 use crate::evidence::Lane;
@@ -22,7 +22,7 @@ use crate::verdict::{Failure, RunId};
 const MAX_STDERR: usize = 5;
 
 /// Who plays a scenario.
-pub(super) struct Stagehand<'r> {
+pub(super) struct Rehearsal<'r> {
     pub(super) stage: &'r Stage,
     /// As the author wrote it, perhaps a draft.
     pub(super) scenario: &'r Scenario,
@@ -31,7 +31,7 @@ pub(super) struct Stagehand<'r> {
     pub(super) runs: u32,
 }
 
-impl Stagehand<'_> {
+impl Rehearsal<'_> {
     /// Does the solution pass the transcript as it stands, in every run? `stage` has it read to
     /// the letter.
     pub(super) async fn passes(&self, stage: &Stage) -> bool {
@@ -46,9 +46,9 @@ impl Stagehand<'_> {
     }
 
     /// What the solution shows, as a transcript.
-    pub(super) async fn record(&self) -> Result<Vec<Line>, Problem> {
+    pub(super) async fn record(&self) -> Result<Vec<ScriptLine>, RecordProblem> {
         if self.scenario.transcript.actions().next().is_none() {
-            return Err(Problem {
+            return Err(RecordProblem {
                 line: Some(0),
                 message: "its transcript has no action".to_owned(),
                 help: "write what is to be done: `$ ROLE` starts a role, `ROLE < text` types a line, `ROLE < ^D` ends its input".to_owned(),
@@ -92,7 +92,7 @@ impl Stagehand<'_> {
     }
 
     /// Why a run could not be recorded, and where it was.
-    fn problem(&self, run: &Recorded, failure: &RecordError) -> Problem {
+    fn problem(&self, run: &Recorded, failure: &RecordError) -> RecordProblem {
         let transcript = &self.scenario.transcript;
         let name = |role: usize| &transcript.roles[role];
         let lane = |role: usize| run.evidence.lanes.get(role);
@@ -120,7 +120,7 @@ impl Stagehand<'_> {
         let lanes = run.evidence.lanes.iter().enumerate();
         let asked =
             lanes.filter(|(role, lane)| Some(*role) == of || lane.ending.is_some_and(|end| end != Ending::Exit(0)));
-        Problem {
+        RecordProblem {
             line: self.line(run.phase, failure),
             message,
             help: help.to_owned(),
@@ -210,8 +210,8 @@ fn said(lane: &Lane) -> Vec<String> {
 }
 
 /// The solution passes what it was recorded with, and yet not always.
-pub(super) fn unsteady(scenario: &Scenario) -> Problem {
-    Problem {
+pub(super) fn unsteady(scenario: &Scenario) -> RecordProblem {
+    RecordProblem {
         line: scenario.transcript.actions().next().map(|(step, _)| step.line),
         message: "the solution fails it in some runs, and shows what it says in all of them".to_owned(),
         help: "`workshop author check` shows how it fails; perhaps an action has to wait: `! until still`".to_owned(),

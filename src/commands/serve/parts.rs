@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::hints::given;
 use super::super::learn::following;
 use super::super::verify_worker::VerifyResult;
-use super::showing::{Came, Showing};
+use super::page_state::{LastVerify, PageState};
 use crate::course::Stage;
 use crate::error::Result;
 use crate::progress::Standing;
@@ -19,30 +19,30 @@ use crate::trace::Trace;
 use crate::workspace::Workspace;
 
 /// A part as HTML.
-pub(super) fn made(showing: &Showing, templates: &Templates, part: Part, address: &Address) -> Result<String> {
+pub(super) fn made(state: &PageState, templates: &Templates, part: Part, address: &Address) -> Result<String> {
     match part {
-        Part::Status => templates.part(part, &status(showing)),
-        Part::Verdict => templates.part(part, &verdict(showing, address)?),
-        Part::Progress => templates.part(part, &progress(&showing.workspace()?, &showing.stage)),
-        Part::Files => templates.part(part, &files(&showing.workspace()?, showing, address)?),
-        Part::Hints => templates.part(part, &hints(&showing.workspace()?, &showing.stage)?),
-        Part::Solution => templates.part(part, &solution(&showing.workspace()?, &showing.stage)?),
-        Part::Lesson => templates.part(part, &lesson(&showing.workspace()?, &showing.stage)?),
+        Part::Status => templates.part(part, &status(state)),
+        Part::Verdict => templates.part(part, &verdict(state, address)?),
+        Part::Progress => templates.part(part, &progress(&state.workspace()?, &state.stage)),
+        Part::Files => templates.part(part, &files(&state.workspace()?, state, address)?),
+        Part::Hints => templates.part(part, &hints(&state.workspace()?, &state.stage)?),
+        Part::Solution => templates.part(part, &solution(&state.workspace()?, &state.stage)?),
+        Part::Lesson => templates.part(part, &lesson(&state.workspace()?, &state.stage)?),
     }
 }
 
-fn status(showing: &Showing) -> Status {
-    let work = &showing.work;
-    let (kind, mark, say, more) = match &showing.came {
-        _ if !work.over && work.done == 0 => ("busy", "…", "verifying".to_owned(), work.doing.clone()),
-        _ if !work.over => {
-            let failed = if work.failed > 0 { format!(", {} failed", work.failed) } else { String::new() };
-            ("busy", "…", "verifying".to_owned(), format!("{} of {} runs{failed}", work.done, work.total))
+fn status(state: &PageState) -> Status {
+    let progress = &state.progress;
+    let (kind, mark, say, more) = match &state.last {
+        _ if !progress.over && progress.done == 0 => ("busy", "…", "verifying".to_owned(), progress.doing.clone()),
+        _ if !progress.over => {
+            let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
+            ("busy", "…", "verifying".to_owned(), format!("{} of {} runs{failed}", progress.done, progress.total))
         }
-        Came::Nothing => ("busy", "…", "verifying".to_owned(), String::new()),
-        Came::NotBuilt(_) => ("failed", "✗", "does not build yet".to_owned(), String::new()),
-        Came::Trouble(error) => ("failed", "!", error.message.clone(), String::new()),
-        Came::Verdict(outcome) if outcome.failed == 0 => {
+        LastVerify::Nothing => ("busy", "…", "verifying".to_owned(), String::new()),
+        LastVerify::NotBuilt(_) => ("failed", "✗", "does not build yet".to_owned(), String::new()),
+        LastVerify::Trouble(error) => ("failed", "!", error.message.clone(), String::new()),
+        LastVerify::Verdict(outcome) if outcome.failed == 0 => {
             let say = if outcome.runs == 1 {
                 "the run passed".to_owned()
             } else {
@@ -50,11 +50,11 @@ fn status(showing: &Showing) -> Status {
             };
             ("passed", "✓", say, took(outcome))
         }
-        Came::Verdict(outcome) => {
+        LastVerify::Verdict(outcome) => {
             ("failed", "✗", format!("{} of {} runs failed", outcome.failed, outcome.runs), took(outcome))
         }
     };
-    Status { kind, mark, say, more, stage: showing.stage.clone() }
+    Status { kind, mark, say, more, stage: state.stage.clone() }
 }
 
 fn took(outcome: &VerifyResult) -> String {
@@ -87,19 +87,19 @@ fn progress(workspace: &Workspace, here: &str) -> Progress {
     }
 }
 
-fn verdict<'s>(showing: &'s Showing, address: &Address) -> Result<Verdict<'s>> {
-    let old = !showing.work.over;
-    Ok(match &showing.came {
-        Came::Nothing => Verdict::default(),
-        Came::NotBuilt(output) => Verdict { old, output: plain(output), ..Verdict::default() },
-        Came::Trouble(error) => Verdict { old, trouble: render_error(error, false), ..Verdict::default() },
-        Came::Verdict(outcome) => {
+fn verdict<'s>(state: &'s PageState, address: &Address) -> Result<Verdict<'s>> {
+    let old = !state.progress.over;
+    Ok(match &state.last {
+        LastVerify::Nothing => Verdict::default(),
+        LastVerify::NotBuilt(output) => Verdict { old, output: plain(output), ..Verdict::default() },
+        LastVerify::Trouble(error) => Verdict { old, trouble: render_error(error, false), ..Verdict::default() },
+        LastVerify::Verdict(outcome) => {
             let mut notes = others(&outcome.last.runs);
             if outcome.left_out > 0 {
                 notes.push(format!("{} runs were left out: the failed ones took long enough.", outcome.left_out));
             }
             let place = outcome.place.clone().unwrap_or_default();
-            let looked_at = looked_at(&showing.workspace()?.editable(&showing.stage)?, &place);
+            let looked_at = looked_at(&state.workspace()?.editable(&state.stage)?, &place);
             let place_address =
                 looked_at.map(|(file, line)| format!("{}#line-{line}", address.with_file(file + 1).link()));
             let place_address = place_address.unwrap_or_default();
@@ -145,15 +145,15 @@ fn runs<'r>(runs: &'r [Trace], address: &Address) -> Verdict<'r> {
 }
 
 /// The files are chosen by their number among those of the stage: no path comes from outside.
-fn files(workspace: &Workspace, showing: &Showing, address: &Address) -> Result<Files> {
+fn files(workspace: &Workspace, state: &PageState, address: &Address) -> Result<Files> {
     let hole = workspace.track()?.hole.as_deref();
     let holes = Holes::new(hole);
-    let paths = workspace.editable(&showing.stage)?;
+    let paths = workspace.editable(&state.stage)?;
     let texts: Vec<Result<String>> = paths.iter().map(|path| workspace.text(path)).collect();
     let found: Vec<_> = texts.iter().map(|text| text.as_ref().map(|text| holes.of(text)).unwrap_or_default()).collect();
     let chosen = address.file.and_then(|number| number.checked_sub(1)).filter(|index| *index < paths.len());
-    let place = match &showing.came {
-        Came::Verdict(outcome) => outcome.place.as_deref().and_then(|place| looked_at(&paths, place)),
+    let place = match &state.last {
+        LastVerify::Verdict(outcome) => outcome.place.as_deref().and_then(|place| looked_at(&paths, place)),
         _ => None,
     };
     let place = place.map(|(file, _)| file);

@@ -4,8 +4,8 @@ use tokio::sync::mpsc::{Sender, channel};
 
 use super::super::verify_worker::{News, VerifyWorker};
 use super::super::{hints, learn};
+use super::page_state::{LastVerify, PageState, VerifyProgress};
 use super::parts;
-use super::showing::{Came, Showing, Work};
 use crate::cli::Chosen;
 use crate::error::Result;
 use crate::serve::http::{Answer, Asked};
@@ -16,7 +16,7 @@ const MOST_EVENTS: usize = 64;
 
 /// The site.
 pub(super) struct Site {
-    showing: Showing,
+    state: PageState,
     worker: VerifyWorker,
     templates: Templates,
     /// Who is told when something changes.
@@ -26,36 +26,36 @@ pub(super) struct Site {
 impl Site {
     /// Shows what `worker` tells of a stage.
     pub(super) fn new(chosen: Chosen, stage: String, worker: VerifyWorker) -> Result<Site> {
-        let showing = Showing { chosen, stage, work: Work::default(), came: Came::Nothing };
-        Ok(Site { showing, worker, templates: Templates::new()?, looking: Vec::new() })
+        let state = PageState { chosen, stage, progress: VerifyProgress::default(), last: LastVerify::Nothing };
+        Ok(Site { state, worker, templates: Templates::new()?, looking: Vec::new() })
     }
 
     /// Takes in what is new, and tells those who look.
     pub(super) fn take_in(&mut self, news: News) {
         match news {
             News::Begins { saved } => {
-                self.showing.work = Work::default();
+                self.state.progress = VerifyProgress::default();
                 let files: &[Part] = if saved { &[Part::Files, Part::Solution] } else { &[] };
                 self.tell("changed", &[&[Part::Status, Part::Verdict], files].concat());
             }
             News::Doing(what) => {
-                self.showing.work.doing = what;
+                self.state.progress.doing = what;
                 self.tell("changed", &[Part::Status]);
             }
             News::RunOver { done, total, failed } => {
-                let failed = self.showing.work.failed + usize::from(failed.is_some());
-                self.showing.work = Work { done, total, failed, ..Work::default() };
+                let failed = self.state.progress.failed + usize::from(failed.is_some());
+                self.state.progress = VerifyProgress { done, total, failed, ..VerifyProgress::default() };
                 self.tell("changed", &[Part::Status]);
             }
-            News::NotBuilt(output) => self.over(Came::NotBuilt(output)),
-            News::Over(outcome) => self.over(Came::Verdict(outcome)),
-            News::Trouble(error) => self.over(Came::Trouble(error)),
+            News::NotBuilt(output) => self.over(LastVerify::NotBuilt(output)),
+            News::Over(outcome) => self.over(LastVerify::Verdict(outcome)),
+            News::Trouble(error) => self.over(LastVerify::Trouble(error)),
         }
     }
 
-    fn over(&mut self, came: Came) {
-        self.showing.came = came;
-        self.showing.work.over = true;
+    fn over(&mut self, last: LastVerify) {
+        self.state.last = last;
+        self.state.progress.over = true;
         self.tell("over", &[Part::Status, Part::Progress, Part::Verdict, Part::Files, Part::Solution]);
     }
 
@@ -82,7 +82,7 @@ impl Site {
             (true, [what @ ("next" | "skip" | "hint" | "stage" | "again"), stage]) => match self.act(what, stage) {
                 Ok(()) => the_page(),
                 Err(error) => {
-                    self.over(Came::Trouble(error));
+                    self.over(LastVerify::Trouble(error));
                     the_page()
                 }
             },
@@ -92,19 +92,19 @@ impl Site {
 
     /// What a button does. One of a page that shows another stage by now does nothing.
     fn act(&mut self, what: &str, stage: &str) -> Result<()> {
-        let workspace = self.showing.workspace()?;
+        let workspace = self.state.workspace()?;
         match what {
             "stage" if workspace.catalog.course.stages.iter().any(|name| name == stage) => {
                 learn::take_up(&workspace, stage)?;
                 self.go_to(stage)
             }
-            _ if stage != self.showing.stage => Ok(()),
+            _ if stage != self.state.stage => Ok(()),
             "hint" => {
                 hints::one_more(&workspace, &workspace.catalog.stage(stage)?)?;
                 self.tell("changed", &[Part::Hints]);
                 Ok(())
             }
-            "again" => self.worker.verify(&self.showing.chosen, stage),
+            "again" => self.worker.verify(&self.state.chosen, stage),
             "next" if !workspace.state.verified(stage) => Ok(()),
             "next" | "skip" => match learn::move_on(&workspace, stage)? {
                 Some(next) => self.go_to(&next),
@@ -119,9 +119,9 @@ impl Site {
 
     /// Shows another stage, and verifies it.
     fn go_to(&mut self, stage: &str) -> Result<()> {
-        self.worker.verify(&self.showing.chosen, stage)?;
-        stage.clone_into(&mut self.showing.stage);
-        (self.showing.work, self.showing.came) = (Work::default(), Came::Nothing);
+        self.worker.verify(&self.state.chosen, stage)?;
+        stage.clone_into(&mut self.state.stage);
+        (self.state.progress, self.state.last) = (VerifyProgress::default(), LastVerify::Nothing);
         self.tell("moved", &[]);
         Ok(())
     }
@@ -136,15 +136,15 @@ impl Site {
     }
 
     fn page(&self, address: &Address) -> String {
-        let course = self.showing.workspace().map(|workspace| workspace.catalog.course.title).unwrap_or_default();
+        let course = self.state.workspace().map(|workspace| workspace.catalog.course.title).unwrap_or_default();
         let parts = Part::ALL.map(|part| (part.name(), self.part(part, address))).into_iter().collect();
-        let page = Page { course, stage: self.showing.stage.clone(), parts };
+        let page = Page { course, stage: self.state.stage.clone(), parts };
         self.templates.page(&page).unwrap_or_else(|error| trouble(&error))
     }
 
     /// A part; what keeps it from being made stands in its place.
     fn part(&self, part: Part, address: &Address) -> String {
-        parts::made(&self.showing, &self.templates, part, address).unwrap_or_else(|error| trouble(&error))
+        parts::made(&self.state, &self.templates, part, address).unwrap_or_else(|error| trouble(&error))
     }
 }
 

@@ -7,14 +7,14 @@ use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 /// What the page shows.
-pub(super) struct Showing {
+pub(super) struct PageState {
     pub(super) chosen: Chosen,
     pub(super) stage: String,
-    pub(super) work: Work,
-    pub(super) came: Came,
+    pub(super) progress: VerifyProgress,
+    pub(super) last: LastVerify,
 }
 
-impl Showing {
+impl PageState {
     pub(super) fn workspace(&self) -> Result<Workspace> {
         context::open_quietly(&self.chosen)
     }
@@ -22,7 +22,7 @@ impl Showing {
 
 /// What the verify is at.
 #[derive(Default)]
-pub(super) struct Work {
+pub(super) struct VerifyProgress {
     /// It is over.
     pub(super) over: bool,
     /// What is being done.
@@ -34,7 +34,7 @@ pub(super) struct Work {
 }
 
 /// What the last verify that is over came to.
-pub(super) enum Came {
+pub(super) enum LastVerify {
     /// There is none.
     Nothing,
     /// The learner's programs can't be built.
