@@ -24,7 +24,7 @@ use crate::machine::{is_noexec, machine_failure};
 use crate::process::{Group, LEAK_GRACE, PeerCommand};
 use crate::runs::Programs;
 
-use lines::{Line, Lines};
+use lines::{ToolLine, ToolLines};
 use sources::{Sources, Tried};
 
 /// What is built, and where it goes.
@@ -49,7 +49,7 @@ pub struct Package {
 }
 
 /// How a build went.
-pub enum Outcome {
+pub enum BuildOutcome {
     /// It was built from these very files before.
     Fresh,
     /// It is built now.
@@ -161,15 +161,15 @@ impl Package {
     ///
     /// # Errors
     /// The tool can't be started, or the files can't be read.
-    pub async fn build(&self, track: &Track, line: &mut dyn FnMut(&str)) -> Result<Outcome> {
+    pub async fn build(&self, track: &Track, line: &mut dyn FnMut(&str)) -> Result<BuildOutcome> {
         if track.build.is_empty() {
-            return Ok(Outcome::Fresh);
+            return Ok(BuildOutcome::Fresh);
         }
         let sources = self.sources(track)?;
         let built_from = self.out.join(BUILT_FROM);
         let as_built = || fs::read_to_string(&built_from).is_ok_and(|old| old == sources.stamp());
         if !self.edited && as_built() && self.lacks(track).is_none() {
-            return Ok(Outcome::Fresh);
+            return Ok(BuildOutcome::Fresh);
         }
         fs::create_dir_all(&self.out).map_err(|error| Error::io("make", &self.out, &error))?;
         let _ = fs::remove_file(&built_from);
@@ -186,15 +186,15 @@ impl Package {
             return Err(trouble);
         }
         if !success {
-            return Ok(Outcome::Failed(errors_first(&output, track.error.as_deref())));
+            return Ok(BuildOutcome::Failed(errors_first(&output, track.error.as_deref())));
         }
         if let Some((role, path)) = self.lacks(track) {
-            return Ok(Outcome::Failed(no_program(role, &path)));
+            return Ok(BuildOutcome::Failed(no_program(role, &path)));
         }
         if now == sources {
             fs::write(&built_from, sources.stamp()).map_err(|error| Error::io("write", &built_from, &error))?;
         }
-        Ok(Outcome::Built { took: start.elapsed(), output })
+        Ok(BuildOutcome::Built { took: start.elapsed(), output })
     }
 
     /// The program of a role, where the build puts it; `None` where the track runs something else,
@@ -246,12 +246,12 @@ impl Package {
             fail("start", error).help(help)
         })?;
         let mut output = String::new();
-        let mut told = |printed: Line| {
-            let (Line::Said(bytes) | Line::Passing(bytes)) = &printed;
+        let mut told = |printed: ToolLine| {
+            let (ToolLine::Said(bytes) | ToolLine::Passing(bytes)) = &printed;
             // Tools clear the rest of a line that they have written over.
             let text = String::from_utf8_lossy(bytes).replace("\u{1b}[K", "");
             line(&text);
-            if matches!(printed, Line::Passing(_)) {
+            if matches!(printed, ToolLine::Passing(_)) {
                 return;
             }
             // A tool that never stops complaining is cut short.
@@ -261,7 +261,7 @@ impl Package {
             }
         };
         let stderr = tool.stderr().ok_or_else(|| fail("listen to", std::io::ErrorKind::BrokenPipe.into()))?;
-        let mut lines = Lines::of(stderr);
+        let mut lines = ToolLines::of(stderr);
         let status = loop {
             tokio::select! {
                 biased;

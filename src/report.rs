@@ -29,7 +29,7 @@ use crate::event::Reporter;
 
 pub use ascii::{showable, unicode};
 pub use diff::diff;
-pub use json::{EventLine, Json, Line, OverLine, RuleLine, json_line, millis};
+pub use json::{EventLine, Json, JsonLine, OverLine, RuleLine, json_line, millis};
 pub use junit::Junit;
 pub use markdown::{laid_out, leads_to_the_web, parser};
 pub use paths::{link, relative};

@@ -13,10 +13,10 @@ use serde::Serialize;
 use upon::Engine;
 
 use crate::error::{Error, Result};
-use crate::report::trace::{self, Shown};
+use crate::report::trace::{self, RunView};
 
-pub use address::Address;
-pub use code::{Difference, Hole, Holes, Line, difference};
+pub use address::PageAddress;
+pub use code::{CodeLine, Difference, Hole, Holes, difference};
 pub use lesson::html as lesson_html;
 
 /// What the page looks like.
@@ -27,7 +27,7 @@ pub const SCRIPT: &str = include_str!("serve/page.js");
 
 /// A part of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum PagePart {
     /// What is being done, or what came of it, on a line.
     Status,
     /// The stages, and how far the learner is.
@@ -44,33 +44,40 @@ pub enum Part {
     Lesson,
 }
 
-impl Part {
+impl PagePart {
     /// All of them.
-    pub const ALL: [Part; 7] =
-        [Part::Status, Part::Progress, Part::Hints, Part::Verdict, Part::Files, Part::Solution, Part::Lesson];
+    pub const ALL: [PagePart; 7] = [
+        PagePart::Status,
+        PagePart::Progress,
+        PagePart::Hints,
+        PagePart::Verdict,
+        PagePart::Files,
+        PagePart::Solution,
+        PagePart::Lesson,
+    ];
 
     /// As it is called in the page, and in addresses.
     pub fn name(self) -> &'static str {
         match self {
-            Part::Status => "status",
-            Part::Progress => "progress",
-            Part::Verdict => "verdict",
-            Part::Files => "files",
-            Part::Solution => "solution",
-            Part::Hints => "hints",
-            Part::Lesson => "lesson",
+            PagePart::Status => "status",
+            PagePart::Progress => "progress",
+            PagePart::Verdict => "verdict",
+            PagePart::Files => "files",
+            PagePart::Solution => "solution",
+            PagePart::Hints => "hints",
+            PagePart::Lesson => "lesson",
         }
     }
 
     /// The part of this name.
-    pub fn named(name: &str) -> Option<Part> {
-        Part::ALL.into_iter().find(|part| part.name() == name)
+    pub fn named(name: &str) -> Option<PagePart> {
+        PagePart::ALL.into_iter().find(|part| part.name() == name)
     }
 }
 
-/// [`Part::Status`].
+/// [`PagePart::Status`].
 #[derive(Serialize)]
-pub struct Status {
+pub struct StatusPart {
     /// How it looks: `busy`, `passed` or `failed`.
     pub kind: &'static str,
     /// The same as a character.
@@ -83,11 +90,11 @@ pub struct Status {
     pub stage: String,
 }
 
-/// [`Part::Progress`].
+/// [`PagePart::Progress`].
 #[derive(Serialize)]
-pub struct Progress {
+pub struct ProgressPart {
     /// The stages, in their order.
-    pub stages: Vec<StageLine>,
+    pub stages: Vec<StageEntry>,
     /// The stage that is shown.
     pub here: String,
     /// It is verified, and there is another one to go to.
@@ -100,7 +107,7 @@ pub struct Progress {
 
 /// A stage among the others.
 #[derive(Serialize)]
-pub struct StageLine {
+pub struct StageEntry {
     /// Its name.
     pub name: String,
     /// Its title.
@@ -113,9 +120,9 @@ pub struct StageLine {
     pub here: bool,
 }
 
-/// [`Part::Verdict`].
+/// [`PagePart::Verdict`].
 #[derive(Serialize, Default)]
-pub struct Verdict<'v> {
+pub struct VerdictPart<'v> {
     /// It is that of the verify before the one at work.
     pub old: bool,
     /// What the build tool said, where it could not build.
@@ -129,9 +136,9 @@ pub struct Verdict<'v> {
     /// The address that shows it, where it is one of the files to edit.
     pub place_address: String,
     /// The run that is shown.
-    pub run: Option<Shown<'v>>,
+    pub run: Option<RunView<'v>>,
     /// The runs to choose from.
-    pub runs: Vec<RunLine>,
+    pub runs: Vec<RunEntry>,
     /// How many there are, and how many of them failed.
     pub count: usize,
     /// How many of them failed.
@@ -150,7 +157,7 @@ pub struct Verdict<'v> {
 
 /// A run among the others.
 #[derive(Serialize)]
-pub struct RunLine {
+pub struct RunEntry {
     /// Its number.
     pub number: usize,
     /// What it is called.
@@ -163,24 +170,24 @@ pub struct RunLine {
     pub address: String,
 }
 
-/// [`Part::Files`].
+/// [`PagePart::Files`].
 #[derive(Serialize, Default)]
-pub struct Files {
+pub struct FilesPart {
     /// The files to edit.
-    pub files: Vec<FileLine>,
+    pub files: Vec<FileEntry>,
     /// All holes that are left.
-    pub holes: Vec<HoleLine>,
+    pub holes: Vec<HoleEntry>,
     /// Does the course say what a hole is?
     pub has_holes: bool,
     /// The lines of the file that is shown.
-    pub lines: Vec<Line>,
+    pub lines: Vec<CodeLine>,
     /// Why there are none.
     pub trouble: String,
 }
 
 /// A file among the others.
 #[derive(Serialize)]
-pub struct FileLine {
+pub struct FileEntry {
     /// Its path.
     pub name: String,
     /// How many holes are in it.
@@ -193,7 +200,7 @@ pub struct FileLine {
 
 /// A hole in one of the files.
 #[derive(Serialize)]
-pub struct HoleLine {
+pub struct HoleEntry {
     /// The file's path and the line's number.
     pub place: String,
     /// What stands there.
@@ -202,18 +209,18 @@ pub struct HoleLine {
     pub address: String,
 }
 
-/// [`Part::Solution`].
+/// [`PagePart::Solution`].
 #[derive(Serialize, Default)]
-pub struct Solution {
+pub struct SolutionPart {
     /// The stage is verified: the solution may be seen.
     pub open: bool,
     /// The files that differ from it.
     pub files: Vec<Difference>,
 }
 
-/// [`Part::Lesson`].
+/// [`PagePart::Lesson`].
 #[derive(Serialize)]
-pub struct Lesson {
+pub struct LessonPart {
     /// Which stage it is, as in `Stage 1 of 7`.
     pub number: String,
     /// The stage's name.
@@ -224,9 +231,9 @@ pub struct Lesson {
     pub html: String,
 }
 
-/// [`Part::Hints`].
+/// [`PagePart::Hints`].
 #[derive(Serialize)]
-pub struct Hints {
+pub struct HintsPart {
     /// The stage's name.
     pub stage: String,
     /// The hints that were given, as HTML.
@@ -239,7 +246,7 @@ pub struct Hints {
 
 /// The whole page, of parts that are made.
 #[derive(Serialize)]
-pub struct Page {
+pub struct WholePage {
     /// The course's title.
     pub course: String,
     /// The stage's name.
@@ -276,7 +283,7 @@ impl Templates {
     ///
     /// # Errors
     /// The values are not those of the part.
-    pub fn part(&self, part: Part, values: &impl Serialize) -> Result<String> {
+    pub fn part(&self, part: PagePart, values: &impl Serialize) -> Result<String> {
         self.fill(part.name(), values)
     }
 
@@ -284,7 +291,7 @@ impl Templates {
     ///
     /// # Errors
     /// None that is known of.
-    pub fn page(&self, page: &Page) -> Result<String> {
+    pub fn page(&self, page: &WholePage) -> Result<String> {
         self.fill("page", page)
     }
 

@@ -3,7 +3,7 @@
 mod crowd;
 mod executor;
 
-use crate::build::{Built, Outcome, Package};
+use crate::build::{BuildOutcome, Built, Package};
 use crate::course::{Condition, Pairing, Party, Scenario, Stage, Track};
 use crate::error::{Error, Result, suggest};
 use crate::event::{Event, Reporter};
@@ -83,9 +83,9 @@ pub async fn build(track: &Track, package: &Package, reporter: &mut dyn Reporter
     let (stage, party) = (package.stage.as_str(), package.party);
     reporter.tell(&Event::Building { stage, party });
     match package.build(track, &mut |line| reporter.tell(&Event::BuildLine(line))).await? {
-        Outcome::Fresh => reporter.tell(&Event::Built { stage, party, took: None }),
-        Outcome::Built { took, .. } => reporter.tell(&Event::Built { stage, party, took: Some(took) }),
-        Outcome::Failed(output) => {
+        BuildOutcome::Fresh => reporter.tell(&Event::Built { stage, party, took: None }),
+        BuildOutcome::Built { took, .. } => reporter.tell(&Event::Built { stage, party, took: Some(took) }),
+        BuildOutcome::Failed(output) => {
             reporter.tell(&Event::NotBuilt { stage, party, output: &output });
             return Ok(false);
         }

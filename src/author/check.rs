@@ -19,7 +19,7 @@ use super::strictness::Caught;
 use super::tables::Tables;
 use super::{languages, patch};
 use crate::assets::{Catalog, File};
-use crate::build::{Built, Outcome, Package};
+use crate::build::{BuildOutcome, Built, Package};
 use crate::cli::CheckArgs;
 use crate::course::{FACTS, Mistake, Party, Scenario, Stage, Track};
 use crate::error::{Error, Result, suggest};
@@ -234,13 +234,13 @@ impl StageCheck<'_> {
         // Built in any case: what was built before has told its warnings then.
         package.forget();
         match package.build(self.track, &mut |_| {}).await? {
-            Outcome::Failed(output) => {
+            BuildOutcome::Failed(output) => {
                 return Ok(Finding::bad(CheckItem::Template, format!("does not build:\n{output}")));
             }
-            Outcome::Built { output, .. } if self.warns(&output) => {
+            BuildOutcome::Built { output, .. } if self.warns(&output) => {
                 return Ok(Finding::bad(CheckItem::Template, format!("builds with warnings:\n{output}")));
             }
-            Outcome::Built { .. } | Outcome::Fresh => {}
+            BuildOutcome::Built { .. } | BuildOutcome::Fresh => {}
         }
         let start = Instant::now();
         let Some(verdict) = self.play(&package, reference, Selection::default()).await? else {

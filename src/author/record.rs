@@ -25,7 +25,7 @@ use self::splice::splice;
 use super::locate::own_course;
 use super::scratch::{BuildFolder, package};
 use crate::assets::Catalog;
-use crate::build::{Built, Outcome, Package};
+use crate::build::{BuildOutcome, Built, Package};
 use crate::cli::RecordArgs;
 use crate::course::{Party, Stage, Track};
 use crate::error::{Error, Result};
@@ -139,7 +139,7 @@ impl Recording<'_> {
     }
 
     async fn play(&self, solution: &Package) -> Result<NewTranscripts> {
-        if let Outcome::Failed(output) = solution.build(self.track, &mut |_| {}).await? {
+        if let BuildOutcome::Failed(output) = solution.build(self.track, &mut |_| {}).await? {
             return Err(Error::new(format!("the solution of `{}` can't be built", self.stage.name))
                 .because(output.trim_end())
                 .help("`workshop doctor` looks at what a build needs"));

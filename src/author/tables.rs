@@ -6,7 +6,7 @@ use colored::Colorize;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::findings::{CheckItem, Checked, Finding};
-use crate::report::{EventLine, Format, Line, OverLine, RuleLine, json_line, millis, print, width, wrap};
+use crate::report::{EventLine, Format, JsonLine, OverLine, RuleLine, json_line, millis, print, width, wrap};
 
 /// Shows each finding as soon as it is there, and all stages at the end.
 pub struct Tables {
@@ -64,7 +64,7 @@ impl Tables {
         match self.format {
             Format::Text if self.checked.len() > 1 => print(&summary(&self.checked)),
             Format::Text => {}
-            Format::Json => print(&json_line(&Line::from(EventLine::Over(OverLine { passed: good })))),
+            Format::Json => print(&json_line(&JsonLine::from(EventLine::Over(OverLine { passed: good })))),
             Format::Junit => print(&junit(&self.checked)),
         }
         good
@@ -114,7 +114,7 @@ fn summary(all: &[Checked]) -> String {
 
 fn line(checked: &Checked, row: &Finding) -> String {
     let (rule, name) = row.check.name();
-    json_line(&Line::from(EventLine::Rule(RuleLine {
+    json_line(&JsonLine::from(EventLine::Rule(RuleLine {
         rule,
         name,
         stage: &checked.stage,

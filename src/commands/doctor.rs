@@ -10,7 +10,7 @@ use super::context;
 use crate::assets::{Catalog, Origin};
 use crate::build::Package;
 use crate::cli::Chosen;
-use crate::course::{Check, Party, fill_words};
+use crate::course::{DoctorCheck, Party, fill_words};
 use crate::error::Result;
 use crate::fault::Fault;
 use crate::machine::{ports, proc_is_ours};
@@ -167,7 +167,7 @@ fn places(
 }
 
 /// One check of a track: in the workspace where there is one, otherwise only what needs none.
-fn look(check: &Check, root: Option<&Path>, package: Option<&Package>) -> bool {
+fn look(check: &DoctorCheck, root: Option<&Path>, package: Option<&Package>) -> bool {
     let needs_workspace = check.run.iter().any(|word| word.contains('{'));
     if needs_workspace && package.is_none() {
         return true;

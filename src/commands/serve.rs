@@ -36,7 +36,7 @@ pub fn serve(chosen: &Chosen, args: &ServeArgs) -> Result<bool> {
                 site.borrow_mut().take_in(news);
             }
         };
-        let answer = |asked: &http::Asked<'_>| site.borrow_mut().answer(asked);
+        let answer = |asked: &http::AdmittedRequest<'_>| site.borrow_mut().answer(asked);
         tokio::join!(take_in, http::serve(&listener, &gate, &answer));
         Ok(())
     });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::check_limit;
 use super::file::{GivenFile, MAX_GIVEN, ORDERS, ROOM, ScenarioFile};
-use super::names::Names;
+use super::names::NameCheck;
 
 use super::{ALWAYS_GIVEN, Condition, Pairing, Party, Role, Scenario};
 use crate::error::{Error, Result, suggest};
@@ -47,7 +47,7 @@ impl ScenarioReader<'_, '_> {
             transcript,
         };
         if !self.unfinished {
-            Names::new(&scenario, self.roles, (self.source, &self.at("transcript"))).check()?;
+            NameCheck::new(&scenario, self.roles, (self.source, &self.at("transcript"))).check()?;
         }
         let conditions = self.for_links(&scenario)?;
         let pairings = self.pairings(&scenario)?;

@@ -39,13 +39,13 @@ pub fn show(run: &Run, failed: &Failed, scenario: &Scenario, width: usize, verbo
 
 /// One line of a lane, as it is compared and as it is shown.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Shown(String);
+struct ComparedLine(String);
 
 /// What a role printed, beside what was expected.
 struct Compared<'s> {
     role: RoleId,
-    expected: Vec<(Shown, Option<&'s Pattern>)>,
-    printed: Vec<Shown>,
+    expected: Vec<(ComparedLine, Option<&'s Pattern>)>,
+    printed: Vec<ComparedLine>,
 }
 
 impl<'s> Compared<'s> {
@@ -53,22 +53,22 @@ impl<'s> Compared<'s> {
         let lane = &run.evidence.lanes[role];
         let expected = expected(failed, scenario, role, &run.captures[role]);
         let accepts = accepts(&scenario.transcript, &run.captures[role]);
-        let mut printed: Vec<Shown> = lane
+        let mut printed: Vec<ComparedLine> = lane
             .lines
             .iter()
             .map(|line| match line.whole {
                 true => align(&line.bytes, &expected, &accepts),
-                false => Shown(unended(&line.bytes)),
+                false => ComparedLine(unended(&line.bytes)),
             })
             .collect();
         if !lane.unended.is_empty() {
-            printed.push(Shown(unended(&lane.unended)));
+            printed.push(ComparedLine(unended(&lane.unended)));
         }
         if lane.ending.is_none() && is_to_end(failed, scenario, role) {
-            printed.push(Shown("(still running)".to_owned()));
+            printed.push(ComparedLine("(still running)".to_owned()));
         }
         if let Some(ending) = lane.ending {
-            printed.push(Shown(match ending {
+            printed.push(ComparedLine(match ending {
                 Ending::Exit(code) => format!("(exit {code})"),
                 Ending::Signal(_) => format!("({})", told(ending)),
             }));
@@ -76,7 +76,7 @@ impl<'s> Compared<'s> {
         Compared { role, expected, printed }
     }
 
-    fn wanted(&self) -> Vec<Shown> {
+    fn wanted(&self) -> Vec<ComparedLine> {
         self.expected.iter().map(|(line, _)| line.clone()).collect()
     }
 
@@ -115,14 +115,14 @@ fn expected<'s>(
     scenario: &'s Scenario,
     role: RoleId,
     captures: &Captures,
-) -> Vec<(Shown, Option<&'s Pattern>)> {
+) -> Vec<(ComparedLine, Option<&'s Pattern>)> {
     let due = scenario.transcript.expected(role).filter(|(step, _)| step.phase <= failed.phase);
     due.filter_map(|(_, expect)| match expect {
         Expect::Line(pattern) | Expect::Unordered(pattern) => {
             let line = pattern.fill(&|name| captures.get(name).cloned());
-            Some((Shown(escape(line.as_bytes())), Some(pattern)))
+            Some((ComparedLine(escape(line.as_bytes())), Some(pattern)))
         }
-        Expect::Exit(code) => Some((Shown(format!("(exit {code})")), None)),
+        Expect::Exit(code) => Some((ComparedLine(format!("(exit {code})")), None)),
         Expect::Optional(_) | Expect::Elided | Expect::Running => None,
     })
     .collect()
@@ -145,14 +145,18 @@ fn unended(bytes: &[u8]) -> String {
 
 /// A printed line; one that a pattern accepts looks like what the pattern expects, so that a
 /// matched wildcard is never shown as a difference.
-fn align(bytes: &[u8], expected: &[(Shown, Option<&Pattern>)], accepts: &impl Fn(&Pattern, &str) -> bool) -> Shown {
+fn align(
+    bytes: &[u8],
+    expected: &[(ComparedLine, Option<&Pattern>)],
+    accepts: &impl Fn(&Pattern, &str) -> bool,
+) -> ComparedLine {
     let text = std::str::from_utf8(bytes).ok();
     let accepted = text
         .and_then(|text| expected.iter().find(|(_, pattern)| pattern.is_some_and(|pattern| accepts(pattern, text))));
-    accepted.map_or_else(|| Shown(escape(bytes)), |(line, _)| line.clone())
+    accepted.map_or_else(|| ComparedLine(escape(bytes)), |(line, _)| line.clone())
 }
 
-fn difference(wanted: &[Shown], printed: &[Shown], width: usize, verbose: bool) -> String {
+fn difference(wanted: &[ComparedLine], printed: &[ComparedLine], width: usize, verbose: bool) -> String {
     let room = width.saturating_sub(8);
     let mut lines = Vec::new();
     for op in capture_diff_slices(Algorithm::Myers, wanted, printed) {
@@ -194,7 +198,7 @@ fn difference(wanted: &[Shown], printed: &[Shown], width: usize, verbose: bool) 
 
 /// A line that differs, in rows: the cause of an error often stands at its end. Of a line that would take
 /// more rows, what is around the place where it parts from the other one.
-fn rows(text: &str, other: Option<&Shown>, room: usize) -> Vec<String> {
+fn rows(text: &str, other: Option<&ComparedLine>, room: usize) -> Vec<String> {
     let text = visible(text);
     let chars: Vec<char> = text.chars().collect();
     if chars.len() > MAX_ROWS * room {
@@ -260,7 +264,7 @@ mod tests {
     use super::*;
 
     fn shown(wanted: &[&str], printed: &[&str]) -> String {
-        let all = |lines: &[&str]| lines.iter().map(|line| Shown((*line).to_owned())).collect::<Vec<_>>();
+        let all = |lines: &[&str]| lines.iter().map(|line| ComparedLine((*line).to_owned())).collect::<Vec<_>>();
         colored::control::set_override(false);
         difference(&all(wanted), &all(printed), 28, false)
     }

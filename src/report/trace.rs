@@ -6,7 +6,7 @@ mod svg;
 
 use colored::Colorize;
 
-pub use html::{STYLE, Shown, engine, page, show};
+pub use html::{RunView, STYLE, engine, page, show};
 pub use lanes::{draw, picture};
 pub use svg::{escape, svg};
 

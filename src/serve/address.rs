@@ -2,7 +2,7 @@
 
 /// The choices. What makes no sense is no choice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Address {
+pub struct PageAddress {
     /// The number of a run, from 1.
     pub run: Option<usize>,
     /// Only the failed runs are listed.
@@ -11,10 +11,10 @@ pub struct Address {
     pub file: Option<usize>,
 }
 
-impl Address {
+impl PageAddress {
     /// Reads the part of an address behind the `?`.
-    pub fn parse(query: &str) -> Address {
-        let mut address = Address::default();
+    pub fn parse(query: &str) -> PageAddress {
+        let mut address = PageAddress::default();
         for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             match key {
                 "run" => address.run = value.parse().ok(),
@@ -36,24 +36,24 @@ impl Address {
     }
 
     /// With another run.
-    pub fn with_run(&self, run: usize) -> Address {
-        Address { run: Some(run), ..self.clone() }
+    pub fn with_run(&self, run: usize) -> PageAddress {
+        PageAddress { run: Some(run), ..self.clone() }
     }
 
     /// With another file.
-    pub fn with_file(&self, file: usize) -> Address {
-        Address { file: Some(file), ..self.clone() }
+    pub fn with_file(&self, file: usize) -> PageAddress {
+        PageAddress { file: Some(file), ..self.clone() }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Address;
+    use super::PageAddress;
 
     #[test]
     fn what_is_chosen_is_what_the_link_says() {
         for link in ["./", "./?run=3", "./?run=3&failed=1&file=2", "./?failed=1"] {
-            let address = Address::parse(link.trim_start_matches("./").trim_start_matches('?'));
+            let address = PageAddress::parse(link.trim_start_matches("./").trim_start_matches('?'));
             assert_eq!(address.link(), link);
         }
     }
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_no_choice() {
         for query in ["run=-1", "file=../../etc/passwd", "run=99999999999999999999999", "&&=", "run", "file=%31"] {
-            assert_eq!(Address::parse(query), Address::default(), "{query}");
+            assert_eq!(PageAddress::parse(query), PageAddress::default(), "{query}");
         }
     }
 }

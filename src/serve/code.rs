@@ -8,7 +8,7 @@ use crate::pattern::visible;
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct CodeLine {
     /// Counted from 1.
     pub number: usize,
     /// What stands in it.
@@ -36,10 +36,10 @@ impl Holes {
     }
 
     /// The lines of a file.
-    pub fn lines(&self, text: &str) -> Vec<Line> {
+    pub fn lines(&self, text: &str) -> Vec<CodeLine> {
         let lines = visible(text);
         let numbered = lines.lines().zip(1..);
-        numbered.map(|(line, number)| Line { number, text: line.to_owned(), hole: self.is_hole(line) }).collect()
+        numbered.map(|(line, number)| CodeLine { number, text: line.to_owned(), hole: self.is_hole(line) }).collect()
     }
 
     /// The holes of a file.

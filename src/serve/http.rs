@@ -58,7 +58,7 @@ pub struct Gate {
 
 /// What is asked for, by somebody who may.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Asked<'r> {
+pub struct AdmittedRequest<'r> {
     /// Something is to be changed.
     pub post: bool,
     /// What comes behind `/TOKEN/`.
@@ -105,7 +105,7 @@ impl Gate {
     ///
     /// # Errors
     /// The answer for everybody else.
-    pub fn admit<'r, B: Body>(&self, request: &'r Request<B>) -> Result<Asked<'r>, Answer> {
+    pub fn admit<'r, B: Body>(&self, request: &'r Request<B>) -> Result<AdmittedRequest<'r>, Answer> {
         let host = self.host(request).ok_or(Answer::Refused(StatusCode::FORBIDDEN))?;
         let post = request.method() == Method::POST;
         if !is_from_here(request, host, post) {
@@ -124,7 +124,7 @@ impl Gate {
         if !request.body().is_end_stream() {
             return Err(Answer::Refused(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        Ok(Asked { post, path, query: request.uri().query().unwrap_or_default() })
+        Ok(AdmittedRequest { post, path, query: request.uri().query().unwrap_or_default() })
     }
 
     /// The host as it was asked for, where it is this one.
@@ -169,7 +169,7 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Answers until it is dropped; all connections end with it.
-pub async fn serve(listener: &TcpListener, gate: &Gate, answer: &dyn Fn(&Asked<'_>) -> Answer) {
+pub async fn serve(listener: &TcpListener, gate: &Gate, answer: &dyn Fn(&AdmittedRequest<'_>) -> Answer) {
     let mut connections = FuturesUnordered::new();
     // Where the system can open no more files, one has to be closed first.
     let mut full = false;
@@ -184,7 +184,7 @@ pub async fn serve(listener: &TcpListener, gate: &Gate, answer: &dyn Fn(&Asked<'
     }
 }
 
-async fn connection(stream: TcpStream, gate: &Gate, answer: &dyn Fn(&Asked<'_>) -> Answer) {
+async fn connection(stream: TcpStream, gate: &Gate, answer: &dyn Fn(&AdmittedRequest<'_>) -> Answer) {
     let service = service_fn(|request: Request<Incoming>| {
         let answered = gate.admit(&request).map_or_else(|refused| refused, |asked| answer(&asked));
         std::future::ready(Ok::<_, Infallible>(answered.response()))
@@ -196,20 +196,24 @@ async fn connection(stream: TcpStream, gate: &Gate, answer: &dyn Fn(&Asked<'_>) 
 }
 
 impl Answer {
-    fn response(self) -> Response<Sent> {
-        let whole = |text: String| Sent::Whole(Some(text.into()));
+    fn response(self) -> Response<ResponseBody> {
+        let whole = |text: String| ResponseBody::Whole(Some(text.into()));
         let (status, header, sent) = match self {
             Answer::Text(kind, text) => (StatusCode::OK, Some((header::CONTENT_TYPE, kind.to_owned())), whole(text)),
-            Answer::Events(events) => {
-                (StatusCode::OK, Some((header::CONTENT_TYPE, "text/event-stream".to_owned())), Sent::Told(events))
+            Answer::Events(events) => (
+                StatusCode::OK,
+                Some((header::CONTENT_TYPE, "text/event-stream".to_owned())),
+                ResponseBody::Told(events),
+            ),
+            Answer::At(address) => {
+                (StatusCode::SEE_OTHER, Some((header::LOCATION, address)), ResponseBody::Whole(None))
             }
-            Answer::At(address) => (StatusCode::SEE_OTHER, Some((header::LOCATION, address)), Sent::Whole(None)),
             Answer::Nothing => (
                 StatusCode::NOT_FOUND,
                 Some((header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned())),
                 whole(NOTHING.to_owned()),
             ),
-            Answer::Refused(status) => (status, None, Sent::Whole(None)),
+            Answer::Refused(status) => (status, None, ResponseBody::Whole(None)),
         };
         let mut response = Response::new(sent);
         *response.status_mut() = status;
@@ -221,33 +225,33 @@ impl Answer {
 }
 
 /// The body of an answer.
-enum Sent {
+enum ResponseBody {
     /// All of it, until it is sent.
     Whole(Option<Bytes>),
     /// What is told, when it is.
     Told(Receiver<String>),
 }
 
-impl Body for Sent {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let data = match self.get_mut() {
-            Sent::Whole(text) => Poll::Ready(text.take()),
-            Sent::Told(events) => events.poll_recv(context).map(|event| event.map(Bytes::from)),
+            ResponseBody::Whole(text) => Poll::Ready(text.take()),
+            ResponseBody::Told(events) => events.poll_recv(context).map(|event| event.map(Bytes::from)),
         };
         data.map(|data| data.map(|data| Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Sent::Whole(None))
+        matches!(self, ResponseBody::Whole(None))
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Sent::Whole(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
-            Sent::Told(_) => SizeHint::default(),
+            ResponseBody::Whole(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
+            ResponseBody::Told(_) => SizeHint::default(),
         }
     }
 }

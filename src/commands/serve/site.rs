@@ -8,8 +8,8 @@ use super::page_state::{LastVerify, PageState, VerifyProgress};
 use super::parts;
 use crate::cli::Chosen;
 use crate::error::Result;
-use crate::serve::http::{Answer, Asked};
-use crate::serve::{Address, Page, Part, SCRIPT, STYLE, Templates};
+use crate::serve::http::{AdmittedRequest, Answer};
+use crate::serve::{PageAddress, PagePart, SCRIPT, STYLE, Templates, WholePage};
 
 /// Who does not take in so many events is not told any more, and has to come again.
 const MOST_EVENTS: usize = 64;
@@ -35,17 +35,17 @@ impl Site {
         match news {
             News::Begins { saved } => {
                 self.state.progress = VerifyProgress::default();
-                let files: &[Part] = if saved { &[Part::Files, Part::Solution] } else { &[] };
-                self.tell("changed", &[&[Part::Status, Part::Verdict], files].concat());
+                let files: &[PagePart] = if saved { &[PagePart::Files, PagePart::Solution] } else { &[] };
+                self.tell("changed", &[&[PagePart::Status, PagePart::Verdict], files].concat());
             }
             News::Doing(what) => {
                 self.state.progress.doing = what;
-                self.tell("changed", &[Part::Status]);
+                self.tell("changed", &[PagePart::Status]);
             }
             News::RunOver { done, total, failed } => {
                 let failed = self.state.progress.failed + usize::from(failed.is_some());
                 self.state.progress = VerifyProgress { done, total, failed, ..VerifyProgress::default() };
-                self.tell("changed", &[Part::Status]);
+                self.tell("changed", &[PagePart::Status]);
             }
             News::NotBuilt(output) => self.over(LastVerify::NotBuilt(output)),
             News::Over(outcome) => self.over(LastVerify::Verdict(outcome)),
@@ -56,21 +56,24 @@ impl Site {
     fn over(&mut self, last: LastVerify) {
         self.state.last = last;
         self.state.progress.over = true;
-        self.tell("over", &[Part::Status, Part::Progress, Part::Verdict, Part::Files, Part::Solution]);
+        self.tell(
+            "over",
+            &[PagePart::Status, PagePart::Progress, PagePart::Verdict, PagePart::Files, PagePart::Solution],
+        );
     }
 
-    fn tell(&mut self, event: &str, parts: &[Part]) {
+    fn tell(&mut self, event: &str, parts: &[PagePart]) {
         let told = event_of(event, parts);
         self.looking.retain(|one| one.try_send(told.clone()).is_ok());
     }
 
     /// Answers somebody who may ask.
-    pub(super) fn answer(&mut self, asked: &Asked<'_>) -> Answer {
-        let address = Address::parse(asked.query);
+    pub(super) fn answer(&mut self, asked: &AdmittedRequest<'_>) -> Answer {
+        let address = PageAddress::parse(asked.query);
         let words: Vec<&str> = asked.path.split('/').collect();
         match (asked.post, words.as_slice()) {
             (false, [""]) => Answer::Text("text/html; charset=utf-8", self.page(&address)),
-            (false, ["part", name]) => match Part::named(name) {
+            (false, ["part", name]) => match PagePart::named(name) {
                 Some(part) => Answer::Text("text/html; charset=utf-8", self.part(part, &address)),
                 None => Answer::Nothing,
             },
@@ -101,7 +104,7 @@ impl Site {
             _ if stage != self.state.stage => Ok(()),
             "hint" => {
                 hints::one_more(&workspace, &workspace.catalog.stage(stage)?)?;
-                self.tell("changed", &[Part::Hints]);
+                self.tell("changed", &[PagePart::Hints]);
                 Ok(())
             }
             "again" => self.worker.verify(&self.state.chosen, stage),
@@ -109,7 +112,7 @@ impl Site {
             "next" | "skip" => match learn::move_on(&workspace, stage)? {
                 Some(next) => self.go_to(&next),
                 None => {
-                    self.tell("changed", &[Part::Progress]);
+                    self.tell("changed", &[PagePart::Progress]);
                     Ok(())
                 }
             },
@@ -129,21 +132,21 @@ impl Site {
     fn events(&mut self) -> Answer {
         let (sender, events) = channel(MOST_EVENTS);
         // Something may have changed since the page was made.
-        let _ = sender.try_send(event_of("all", &Part::ALL));
+        let _ = sender.try_send(event_of("all", &PagePart::ALL));
         self.looking.retain(|one| !one.is_closed());
         self.looking.push(sender);
         Answer::Events(events)
     }
 
-    fn page(&self, address: &Address) -> String {
+    fn page(&self, address: &PageAddress) -> String {
         let course = self.state.workspace().map(|workspace| workspace.catalog.course.title).unwrap_or_default();
-        let parts = Part::ALL.map(|part| (part.name(), self.part(part, address))).into_iter().collect();
-        let page = Page { course, stage: self.state.stage.clone(), parts };
+        let parts = PagePart::ALL.map(|part| (part.name(), self.part(part, address))).into_iter().collect();
+        let page = WholePage { course, stage: self.state.stage.clone(), parts };
         self.templates.page(&page).unwrap_or_else(|error| trouble(&error))
     }
 
     /// A part; what keeps it from being made stands in its place.
-    fn part(&self, part: Part, address: &Address) -> String {
+    fn part(&self, part: PagePart, address: &PageAddress) -> String {
         parts::made(&self.state, &self.templates, part, address).unwrap_or_else(|error| trouble(&error))
     }
 }
@@ -154,7 +157,7 @@ fn trouble(error: &crate::error::Error) -> String {
 }
 
 /// An event, as a browser reads it.
-fn event_of(event: &str, parts: &[Part]) -> String {
+fn event_of(event: &str, parts: &[PagePart]) -> String {
     let names: Vec<&str> = parts.iter().map(|part| part.name()).collect();
     format!("event: {event}\ndata: {}\n\n", names.join(" "))
 }

@@ -16,16 +16,16 @@ const VERSION: u32 = 1;
 /// An event of `workshop verify --format json`, or of a command of `workshop author` with that option: one a line.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "events"))]
-pub struct Line<'e> {
+pub struct JsonLine<'e> {
     /// The version of the format.
     version: u32,
     #[serde(flatten)]
     event: EventLine<'e>,
 }
 
-impl<'e> From<EventLine<'e>> for Line<'e> {
-    fn from(event: EventLine<'e>) -> Line<'e> {
-        Line { version: VERSION, event }
+impl<'e> From<EventLine<'e>> for JsonLine<'e> {
+    fn from(event: EventLine<'e>) -> JsonLine<'e> {
+        JsonLine { version: VERSION, event }
     }
 }
 

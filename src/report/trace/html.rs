@@ -16,7 +16,7 @@ pub const STYLE: &str = concat!(include_str!("style.css"), include_str!("run.css
 
 /// What a page shows of a run.
 #[derive(Serialize)]
-pub struct Shown<'r> {
+pub struct RunView<'r> {
     number: usize,
     title: String,
     about: &'r str,
@@ -24,23 +24,23 @@ pub struct Shown<'r> {
     took: String,
     reason: String,
     say: String,
-    transcript: Vec<Line<'r>>,
+    transcript: Vec<TranscriptLine<'r>>,
     picture: String,
-    moments: Vec<Moment>,
+    moments: Vec<MomentRow>,
     stderr: Vec<Stderr<'r>>,
     left_out: usize,
 }
 
 /// A line of the transcript.
 #[derive(Serialize)]
-struct Line<'r> {
+struct TranscriptLine<'r> {
     text: &'r str,
     awaited: bool,
 }
 
 /// A moment, in words.
 #[derive(Serialize)]
-struct Moment {
+struct MomentRow {
     at: String,
     text: String,
     wrong: bool,
@@ -59,7 +59,7 @@ struct Stderr<'r> {
 /// The page's template is not one.
 pub fn page(stage: &str, title: &str, seed: u64, runs: &[Trace]) -> Result<String> {
     let failed = runs.iter().filter(|run| !run.passed()).count();
-    let shown: Vec<Shown<'_>> = runs.iter().enumerate().map(|(index, run)| show(index + 1, run)).collect();
+    let shown: Vec<RunView<'_>> = runs.iter().enumerate().map(|(index, run)| show(index + 1, run)).collect();
     let values = upon::to_value(&shown).map(|shown| {
         Value::from([
             ("stage", Value::from(stage)),
@@ -80,7 +80,7 @@ pub fn page(stage: &str, title: &str, seed: u64, runs: &[Trace]) -> Result<Strin
     page.map_err(|error| Error::new("the page can't be made").because(error))
 }
 
-/// What makes pages of templates. The template `run` is one run, of a [`Shown`] as its values.
+/// What makes pages of templates. The template `run` is one run, of a [`RunView`] as its values.
 ///
 /// # Errors
 /// The template is not one.
@@ -105,9 +105,9 @@ fn html(out: &mut fmt::Formatter<'_>, value: &Value) -> fmt::Result {
 }
 
 /// A run of this number, as a page shows it.
-pub fn show(number: usize, run: &Trace) -> Shown<'_> {
+pub fn show(number: usize, run: &Trace) -> RunView<'_> {
     let (reason, say) = run.reason.as_ref().map(|reason| (reason.id.clone(), reason.say.clone())).unwrap_or_default();
-    Shown {
+    RunView {
         number,
         title: run.title(),
         about: &run.about,
@@ -119,13 +119,13 @@ pub fn show(number: usize, run: &Trace) -> Shown<'_> {
             .transcript
             .iter()
             .enumerate()
-            .map(|(index, text)| Line { text, awaited: run.awaited.contains(&index) })
+            .map(|(index, text)| TranscriptLine { text, awaited: run.awaited.contains(&index) })
             .collect(),
         picture: picture(run),
         moments: run
             .events
             .iter()
-            .map(|event| Moment {
+            .map(|event| MomentRow {
                 at: format!("{:.3} s", event.at.as_secs_f64()),
                 text: told(run, event),
                 wrong: event.wrong,
