@@ -8,7 +8,7 @@ mod wire;
 
 use std::time::Duration;
 
-pub use wire::Wire;
+pub use wire::WireReader;
 
 use serde::Serialize;
 
@@ -169,8 +169,8 @@ pub struct Connection {
     pub to_listener: Flow,
     /// From the listener to the dialer.
     pub to_dialer: Flow,
-    /// What happened, in order; the first [`MAX_MOMENTS`].
-    pub moments: Vec<Moment>,
+    /// What happened, in order; the first [`MAX_WIRE_EVENTS`].
+    pub events: Vec<WireEvent>,
     /// How and when the runner broke it off.
     pub broken: Option<(Break, Duration)>,
 }
@@ -189,7 +189,7 @@ pub const MAX_PRINTED_LINES: usize = 10_000;
 pub const MAX_KEPT: usize = 160 * 1024;
 
 /// At most so many moments of a connection are kept.
-pub const MAX_MOMENTS: usize = 400;
+pub const MAX_WIRE_EVENTS: usize = 400;
 
 /// At most so many bytes of a moment are kept for display.
 pub const MAX_SAMPLE: usize = 64;
@@ -206,7 +206,7 @@ pub struct Flow {
     /// The last byte that came, if any did.
     pub last: Option<u8>,
     /// What the delivered bytes tell of themselves.
-    pub wire: Wire,
+    pub wire: WireReader,
     /// When the sender said that it has said all (FIN).
     pub fin: Option<Duration>,
     /// When the receiver was told so.
@@ -246,19 +246,19 @@ impl Evidence {
 
 /// Something that happened on a connection.
 #[derive(Debug, Clone)]
-pub struct Moment {
+pub struct WireEvent {
     /// When.
     pub at: Duration,
     /// In which direction.
     pub direction: Direction,
     /// What.
-    pub what: Happened,
+    pub what: WireEventKind,
 }
 
 /// What can happen on a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Happened {
+pub enum WireEventKind {
     /// The dialer's connection was accepted and the listener reached.
     Opened,
     /// Nobody listened (any more).
@@ -287,10 +287,10 @@ pub enum Happened {
 
 impl Connection {
     /// Adds a moment; data that follows data in the same direction joins it.
-    pub fn note(&mut self, at: Duration, direction: Direction, what: Happened) {
-        if let (Some(last), Happened::Data { bytes, pieces, sample, sealed }) = (self.moments.last_mut(), &what)
+    pub fn note(&mut self, at: Duration, direction: Direction, what: WireEventKind) {
+        if let (Some(last), WireEventKind::Data { bytes, pieces, sample, sealed }) = (self.events.last_mut(), &what)
             && last.direction == direction
-            && let Happened::Data { bytes: all, pieces: count, sample: kept, sealed: before } = &mut last.what
+            && let WireEventKind::Data { bytes: all, pieces: count, sample: kept, sealed: before } = &mut last.what
             && before == sealed
         {
             *all += bytes;
@@ -299,8 +299,8 @@ impl Connection {
             kept.extend(sample.iter().take(room));
             return;
         }
-        if self.moments.len() < MAX_MOMENTS {
-            self.moments.push(Moment { at, direction, what });
+        if self.events.len() < MAX_WIRE_EVENTS {
+            self.events.push(WireEvent { at, direction, what });
         }
     }
 
@@ -313,7 +313,7 @@ impl Connection {
         for (part, sealed) in [(plain, false), (encrypted, true)] {
             if !part.is_empty() {
                 let sample = if sealed { Vec::new() } else { part[..part.len().min(MAX_SAMPLE)].to_vec() };
-                self.note(at, direction, Happened::Data { bytes: part.len() as u64, pieces: 1, sample, sealed });
+                self.note(at, direction, WireEventKind::Data { bytes: part.len() as u64, pieces: 1, sample, sealed });
             }
         }
     }

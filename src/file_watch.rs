@@ -1,4 +1,4 @@
-//! FileWatch: who is told when a file has other content than before.
+//! Saves: who is told when a file has other content than before.
 //!
 //! The system says that something has happened in a folder, and not what it means: an editor may
 //! write a file twice, or write another one and rename it into place; a folder may be moved away

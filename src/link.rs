@@ -33,7 +33,7 @@ use tokio::time::Instant;
 
 use self::carrier::{ConnectionEnd, carry};
 use crate::course::Condition;
-use crate::evidence::{Connection, Direction, Happened, LinkEvidence};
+use crate::evidence::{Connection, Direction, LinkEvidence, WireEventKind};
 use crate::fault::Fault;
 use crate::machine::{files, shortage};
 use crate::quiescence::{LinkMembership, Queues, SocketTable};
@@ -61,7 +61,7 @@ struct Shared {
     target: SocketAddr,
     sockets: Option<Arc<SocketTable>>,
     start: Instant,
-    /// LinkMembership whatever happens, so that the runner notices.
+    /// Counts whatever happens, so that the runner notices.
     ticks: Arc<AtomicU64>,
     seed: u64,
 }
@@ -521,7 +521,7 @@ async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, w
     }
     let Ok(listener) = reached else {
         let mut connection = Connection::default();
-        connection.note(now, Direction::ToListener, Happened::Refused);
+        connection.note(now, Direction::ToListener, WireEventKind::Refused);
         let mut state = shared.lock();
         state.dialing -= 1;
         state.evidence.connections.push(connection);
@@ -544,7 +544,7 @@ async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, w
         state.dialing -= 1;
         let Some((at_dialer, at_listener)) = legs else { return };
         let mut connection = Connection::default();
-        connection.note(now, Direction::ToListener, Happened::Opened);
+        connection.note(now, Direction::ToListener, WireEventKind::Opened);
         state.evidence.connections.push(connection);
         state.legs.push(Legs::new(at_dialer, at_listener, true));
         state.legs.len() - 1
@@ -557,7 +557,11 @@ async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, w
         state.broken = Some(how);
         let connection = &mut state.evidence.connections[id];
         connection.broken = Some((how, now));
-        connection.note(now, Direction::ToListener, if how == Break::Cut { Happened::Cut } else { Happened::Ended });
+        connection.note(
+            now,
+            Direction::ToListener,
+            if how == Break::Cut { WireEventKind::Cut } else { WireEventKind::Ended },
+        );
     }
     match how {
         ConnectionEnd::Finished => {}

@@ -40,7 +40,7 @@ pub struct Starter {
 pub struct About {
     /// The roles of a stage when none are named.
     pub roles: Vec<String>,
-    /// StageNames that a stage can't have in this language.
+    /// Names that a stage can't have in this language.
     #[serde(default)]
     pub taken: Vec<String>,
     /// Where a stage is made known in files beside the packages.

@@ -1,7 +1,7 @@
 //! What went from one role to another: bytes count, whoever failed first.
 
 use super::Case;
-use crate::evidence::{Connection, Direction, Evidence, Flow, Happened, Moment, Typed};
+use crate::evidence::{Connection, Direction, Evidence, Flow, Typed, WireEvent, WireEventKind};
 use crate::transcript::{Action, LinkFault, RoleId};
 
 /// So many bytes are the beginning of a certain line, and not there by chance.
@@ -67,7 +67,7 @@ impl<'e> Channel<'e> {
 
     /// The whole lines that went there, and what follows the last of them, as far as their bytes are kept.
     pub(super) fn lines(&self) -> Vec<(String, bool)> {
-        let all = self.flows.iter().flat_map(|(connection, direction)| lines(&connection.moments, *direction));
+        let all = self.flows.iter().flat_map(|(connection, direction)| lines(&connection.events, *direction));
         all.collect()
     }
 
@@ -85,10 +85,10 @@ impl<'e> Channel<'e> {
 }
 
 /// The lines of one direction; false for the last, if no newline is behind it.
-fn lines(moments: &[Moment], direction: Direction) -> Vec<(String, bool)> {
+fn lines(events: &[WireEvent], direction: Direction) -> Vec<(String, bool)> {
     let mut bytes = Vec::new();
-    for moment in moments.iter().filter(|moment| moment.direction == direction) {
-        if let Happened::Data { bytes: all, sample, .. } = &moment.what {
+    for event in events.iter().filter(|event| event.direction == direction) {
+        if let WireEventKind::Data { bytes: all, sample, .. } = &event.what {
             bytes.extend_from_slice(sample);
             // What follows is not what follows on the wire.
             if *all > sample.len() as u64 {

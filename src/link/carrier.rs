@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{DELAY, Held, Shared, WriterState, addresses};
 use crate::course::Condition;
-use crate::evidence::{Direction, Happened};
+use crate::evidence::{Direction, WireEventKind};
 use crate::transcript::Break;
 
 /// What comes over a fragmented link in one read goes on byte by byte up to this size: it is a message, or
@@ -166,11 +166,11 @@ impl Carrier<'_> {
                 let what = match end {
                     StreamEnd::Fin => {
                         flow.fin = Some(now);
-                        Happened::Finished
+                        WireEventKind::Finished
                     }
                     StreamEnd::Reset => {
                         flow.reset = Some(now);
-                        Happened::Reset
+                        WireEventKind::Reset
                     }
                 };
                 connection.note(now, self.direction, what);

@@ -38,7 +38,7 @@ impl Position {
 pub(super) struct Value {
     line: Arc<str>,
     at: Range<usize>,
-    /// Of the text. Candidates are compared with each other at every line, and a value may be 64 KiB.
+    /// Of the text. Ways are compared with each other at every line, and a value may be 64 KiB.
     hash: u64,
 }
 
@@ -155,7 +155,7 @@ impl<'t> Candidates<'t> {
     }
 }
 
-/// Candidates that are found, each once, in the order in which they are.
+/// Ways that are found, each once, in the order in which they are.
 #[derive(Default)]
 struct Successors<'t> {
     candidates: Vec<Arc<Candidate<'t>>>,

@@ -244,16 +244,16 @@ fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -
         ));
     }
     for connection in &link.connections {
-        let count = if verbose { connection.moments.len() } else { MAX_LINES };
-        for moment in connection.moments.iter().take(count) {
-            let (from, to) = moment.direction.ends(link.dialer, link.listener);
+        let count = if verbose { connection.events.len() } else { MAX_LINES };
+        for event in connection.events.iter().take(count) {
+            let (from, to) = event.direction.ends(link.dialer, link.listener);
             let arrow = format!("{} → {}", name(from), name(to));
-            let what = happened(&moment.what);
-            let line = format!("{:7.3} s  {arrow}  {what}", moment.at.as_secs_f64());
+            let what = happened(&event.what);
+            let line = format!("{:7.3} s  {arrow}  {what}", event.at.as_secs_f64());
             out.push_str(&format!("    {}\n", shorten(&line, width.saturating_sub(4)).dimmed()));
         }
-        if connection.moments.len() > count {
-            out.push_str(&format!("    {}\n", format!("… {} more", connection.moments.len() - count).dimmed()));
+        if connection.events.len() > count {
+            out.push_str(&format!("    {}\n", format!("… {} more", connection.events.len() - count).dimmed()));
         }
     }
     out

@@ -12,7 +12,7 @@ pub use svg::{escape, svg};
 
 use super::wrap;
 use crate::pattern::{cut, shorten};
-use crate::trace::{Event, Trace, What};
+use crate::trace::{Trace, TraceEvent, TraceEventKind};
 
 /// All runs, a line each, with their numbers.
 pub fn list(runs: &[Trace], width: usize) -> String {
@@ -52,17 +52,17 @@ fn fit(text: &str, room: usize) -> String {
 }
 
 /// A moment in a line of text, for those who see no columns.
-fn told(run: &Trace, event: &Event) -> String {
+fn told(run: &Trace, event: &TraceEvent) -> String {
     let role = |role: usize| run.lanes.get(role).map_or("?", |lane| lane.role.as_str());
     match &event.what {
-        What::Started(lane) => format!("{} starts", role(*lane)),
-        What::Typed(lane, text) => format!("{} < {text}", role(*lane)),
-        What::EndOfInput(lane) => format!("{} < ^D", role(*lane)),
-        What::Printed(lane, text) => format!("{} | {text}", role(*lane)),
-        What::Missing(lane, text) => format!("{} - {text} (was expected, and did not come)", role(*lane)),
-        What::Ended(lane, how) => format!("{} = {how}", role(*lane)),
-        What::Killed(lane) => format!("! kill {}", role(*lane)),
-        What::Fault(what) => format!("! {what}"),
-        What::Wire { from, to, text, .. } => format!("{} → {}  {text}", role(*from), role(*to)),
+        TraceEventKind::Started(lane) => format!("{} starts", role(*lane)),
+        TraceEventKind::Typed(lane, text) => format!("{} < {text}", role(*lane)),
+        TraceEventKind::EndOfInput(lane) => format!("{} < ^D", role(*lane)),
+        TraceEventKind::Printed(lane, text) => format!("{} | {text}", role(*lane)),
+        TraceEventKind::Missing(lane, text) => format!("{} - {text} (was expected, and did not come)", role(*lane)),
+        TraceEventKind::Ended(lane, how) => format!("{} = {how}", role(*lane)),
+        TraceEventKind::Killed(lane) => format!("! kill {}", role(*lane)),
+        TraceEventKind::Fault(what) => format!("! {what}"),
+        TraceEventKind::Wire { from, to, text, .. } => format!("{} → {}  {text}", role(*from), role(*to)),
     }
 }

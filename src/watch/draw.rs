@@ -11,7 +11,7 @@ use super::text::lines;
 use super::{Page, Status, View};
 use crate::pattern::cut;
 use crate::report::{showable, trace, unicode, wrap};
-use crate::trace::{Trace, What};
+use crate::trace::{Trace, TraceEventKind};
 
 /// From this width on a page and a run stand beside each other.
 const WIDE: u16 = 130;
@@ -162,7 +162,10 @@ fn run(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
 /// The line of a run's picture that shows first what did not fit.
 fn wrong_line(run: &Trace) -> Option<usize> {
     // Above it is the line with the names.
-    run.events.iter().position(|event| event.wrong && !matches!(event.what, What::Missing(..))).map(|line| line + 1)
+    run.events
+        .iter()
+        .position(|event| event.wrong && !matches!(event.what, TraceEventKind::Missing(..)))
+        .map(|line| line + 1)
 }
 
 fn not_built() -> String {

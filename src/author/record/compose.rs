@@ -337,7 +337,7 @@ impl<'s> Composer<'s> {
     }
 }
 
-/// CaptureNames that the actions use.
+/// Names that the actions use.
 pub(super) fn used_names(stage: &Stage, scenario: &Scenario) -> BTreeSet<String> {
     let texts = scenario.transcript.actions().flat_map(|(_, action)| match action {
         Action::Start(role, own) => scenario.args(*role, own.as_ref(), &stage.roles),

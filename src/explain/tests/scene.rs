@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use crate::course::{Condition, Course, Party, Stage};
 use crate::evidence::{
-    Connection, Direction, Evidence, Flow, Happened, Lane, LinkEvidence, MAX_SAMPLE, Moment, Printed, Typed,
+    Connection, Direction, Evidence, Flow, Lane, LinkEvidence, MAX_SAMPLE, Printed, Typed, WireEvent, WireEventKind,
 };
 use crate::explain::{Case, Fact, explain};
 use crate::matcher::{Captures, Ending, Matcher};
@@ -306,8 +306,8 @@ fn flow(connection: &mut Connection, at: Duration, direction: Direction, what: &
             let count: u64 = count.parse().expect("a number");
             (flow.came, flow.delivered, flow.last) = (flow.came + count, flow.delivered + count, Some(b'x'));
             let sample = vec![b'x'; MAX_SAMPLE];
-            let what = Happened::Data { bytes: count, pieces: 1, sample, sealed: false };
-            connection.moments.push(Moment { at, direction, what });
+            let what = WireEventKind::Data { bytes: count, pieces: 1, sample, sealed: false };
+            connection.events.push(WireEvent { at, direction, what });
         }
         ["sealed", count] => {
             let mut bytes = b"\x13/multistream/1.0.0\n\x07/noise\n".to_vec();

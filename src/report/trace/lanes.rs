@@ -5,7 +5,7 @@ use colored::{ColoredString, Colorize};
 use super::{fit, told, verdict};
 use crate::pattern::{cut, shorten};
 use crate::report::wrap;
-use crate::trace::{Event, Trace, What, Wire};
+use crate::trace::{Trace, TraceEvent, TraceEventKind, WireKind};
 
 /// Columns for the time.
 const TIME: usize = 11;
@@ -56,15 +56,15 @@ fn brief(text: &str, room: usize) -> String {
 }
 
 /// The colour of a moment.
-fn paint(event: &Event, text: String) -> ColoredString {
+fn paint(event: &TraceEvent, text: String) -> ColoredString {
     match &event.what {
         _ if event.wrong => text.red().bold(),
-        What::Typed(..) | What::EndOfInput(_) => text.cyan(),
-        What::Printed(..) | What::Missing(..) => text.normal(),
-        What::Started(_) | What::Ended(..) => text.dimmed(),
-        What::Killed(_) | What::Fault(_) => text.magenta(),
-        What::Wire { kind: Wire::Break, .. } => text.magenta(),
-        What::Wire { .. } => text.blue(),
+        TraceEventKind::Typed(..) | TraceEventKind::EndOfInput(_) => text.cyan(),
+        TraceEventKind::Printed(..) | TraceEventKind::Missing(..) => text.normal(),
+        TraceEventKind::Started(_) | TraceEventKind::Ended(..) => text.dimmed(),
+        TraceEventKind::Killed(_) | TraceEventKind::Fault(_) => text.magenta(),
+        TraceEventKind::Wire { kind: WireKind::Break, .. } => text.magenta(),
+        TraceEventKind::Wire { .. } => text.blue(),
     }
 }
 
@@ -91,23 +91,23 @@ impl<'r> Lanes<'r> {
     }
 
     /// A moment: beside the columns of those who are up, what one of them does, or an arrow.
-    fn line(&self, event: &Event, up: &mut [bool]) -> String {
+    fn line(&self, event: &TraceEvent, up: &mut [bool]) -> String {
         let room = self.column - 3;
         let (lane, mark, text) = match &event.what {
-            What::Wire { from, to, text, .. } => return self.arrow(event, (*from, *to), text, up),
-            What::Fault(what) => return paint(event, format!("! {what}")).to_string(),
-            What::Started(lane) => (*lane, '┌', "starts".to_owned()),
-            What::Ended(lane, how) => (*lane, '└', how.clone()),
-            What::Killed(lane) => (*lane, '└', "killed".to_owned()),
-            What::Typed(lane, text) => (*lane, '│', format!("< {}", brief(text, room.saturating_sub(2)))),
-            What::EndOfInput(lane) => (*lane, '│', "< ^D".to_owned()),
-            What::Printed(lane, text) if event.wrong => {
+            TraceEventKind::Wire { from, to, text, .. } => return self.arrow(event, (*from, *to), text, up),
+            TraceEventKind::Fault(what) => return paint(event, format!("! {what}")).to_string(),
+            TraceEventKind::Started(lane) => (*lane, '┌', "starts".to_owned()),
+            TraceEventKind::Ended(lane, how) => (*lane, '└', how.clone()),
+            TraceEventKind::Killed(lane) => (*lane, '└', "killed".to_owned()),
+            TraceEventKind::Typed(lane, text) => (*lane, '│', format!("< {}", brief(text, room.saturating_sub(2)))),
+            TraceEventKind::EndOfInput(lane) => (*lane, '│', "< ^D".to_owned()),
+            TraceEventKind::Printed(lane, text) if event.wrong => {
                 (*lane, '│', format!("✗ {}", brief(text, room.saturating_sub(2))))
             }
-            What::Printed(lane, text) => (*lane, '│', brief(text, room)),
-            What::Missing(lane, text) => (*lane, '│', format!("- {}", brief(text, room.saturating_sub(2)))),
+            TraceEventKind::Printed(lane, text) => (*lane, '│', brief(text, room)),
+            TraceEventKind::Missing(lane, text) => (*lane, '│', format!("- {}", brief(text, room.saturating_sub(2)))),
         };
-        up[lane] |= matches!(event.what, What::Started(_));
+        up[lane] |= matches!(event.what, TraceEventKind::Started(_));
         let mut out = String::new();
         for (index, is_up) in up.iter().enumerate() {
             if index == lane {
@@ -117,7 +117,7 @@ impl<'r> Lanes<'r> {
                 out.push_str(&self.blank(*is_up));
             }
         }
-        up[lane] &= !matches!(event.what, What::Ended(..) | What::Killed(_));
+        up[lane] &= !matches!(event.what, TraceEventKind::Ended(..) | TraceEventKind::Killed(_));
         out
     }
 
@@ -127,15 +127,15 @@ impl<'r> Lanes<'r> {
     }
 
     /// From the column of one to that of another, with the text on it.
-    fn arrow(&self, event: &Event, (from, to): (usize, usize), text: &str, up: &[bool]) -> String {
+    fn arrow(&self, event: &TraceEvent, (from, to): (usize, usize), text: &str, up: &[bool]) -> String {
         let (left, right) = (from.min(to), from.max(to));
         let room = (right - left) * self.column - 1;
         let text = fit(text, room.saturating_sub(6));
         let lines = room - text.chars().count() - 2;
         let (before, after) = ("─".repeat(lines / 2), "─".repeat(lines - lines / 2));
         let (start, end) = match (from < to, &event.what) {
-            (true, What::Wire { kind: Wire::Break, .. }) => ("├", "✗"),
-            (false, What::Wire { kind: Wire::Break, .. }) => ("✗", "┤"),
+            (true, TraceEventKind::Wire { kind: WireKind::Break, .. }) => ("├", "✗"),
+            (false, TraceEventKind::Wire { kind: WireKind::Break, .. }) => ("✗", "┤"),
             (true, _) => ("├", "▶"),
             (false, _) => ("◀", "┤"),
         };

@@ -2,7 +2,7 @@
 
 use super::{fit, told};
 use crate::pattern::shorten;
-use crate::trace::{Event, Trace, What, Wire};
+use crate::trace::{Trace, TraceEvent, TraceEventKind, WireKind};
 
 /// The height of a moment, in pixels.
 const ROW: usize = 24;
@@ -78,8 +78,8 @@ fn lives(run: &Trace) -> Vec<(usize, usize, usize)> {
     let mut up = vec![None; run.lanes.len()];
     for (index, event) in run.events.iter().enumerate() {
         match &event.what {
-            What::Started(lane) => up[*lane] = Some(index),
-            What::Ended(lane, _) | What::Killed(lane) => {
+            TraceEventKind::Started(lane) => up[*lane] = Some(index),
+            TraceEventKind::Ended(lane, _) | TraceEventKind::Killed(lane) => {
                 lives.extend(up[*lane].take().map(|from| (*lane, from, index)))
             }
             _ => {}
@@ -90,38 +90,38 @@ fn lives(run: &Trace) -> Vec<(usize, usize, usize)> {
     lives
 }
 
-fn class(event: &Event) -> String {
+fn class(event: &TraceEvent) -> String {
     let kind = match &event.what {
-        What::Started(_) | What::Ended(..) => "edge",
-        What::Typed(..) | What::EndOfInput(_) => "typed",
-        What::Printed(..) => "printed",
-        What::Missing(..) => "missing",
-        What::Killed(_) | What::Fault(_) => "fault",
-        What::Wire { kind: Wire::Break, .. } => "wire fault",
-        What::Wire { kind: Wire::Sealed, .. } => "wire sealed",
-        What::Wire { .. } => "wire",
+        TraceEventKind::Started(_) | TraceEventKind::Ended(..) => "edge",
+        TraceEventKind::Typed(..) | TraceEventKind::EndOfInput(_) => "typed",
+        TraceEventKind::Printed(..) => "printed",
+        TraceEventKind::Missing(..) => "missing",
+        TraceEventKind::Killed(_) | TraceEventKind::Fault(_) => "fault",
+        TraceEventKind::Wire { kind: WireKind::Break, .. } => "wire fault",
+        TraceEventKind::Wire { kind: WireKind::Sealed, .. } => "wire sealed",
+        TraceEventKind::Wire { .. } => "wire",
     };
     if event.wrong { format!("{kind} wrong") } else { kind.to_owned() }
 }
 
 /// What is drawn at a moment's place.
-fn moment(event: &Event) -> String {
+fn moment(event: &TraceEvent) -> String {
     let beside = |lane: usize, text: &str| {
         let room = (COLUMN as f64 / CHARACTER) as usize - 3;
         let dot = format!("<circle cx=\"{}\" r=\"3\"/>", x(lane));
         format!("{dot}<text x=\"{}\" y=\"4\">{}</text>", x(lane) + 10, escape(&shorten(text, room)))
     };
     match &event.what {
-        What::Started(lane) => beside(*lane, "starts"),
-        What::Ended(lane, how) => beside(*lane, how),
-        What::Killed(lane) => beside(*lane, "killed"),
-        What::Typed(lane, text) => beside(*lane, &format!("< {text}")),
-        What::EndOfInput(lane) => beside(*lane, "< ^D"),
-        What::Printed(lane, text) if event.wrong => beside(*lane, &format!("✗ {text}")),
-        What::Printed(lane, text) => beside(*lane, text),
-        What::Missing(lane, text) => beside(*lane, &format!("- {text}")),
-        What::Fault(what) => format!("<text x=\"{}\" y=\"4\">! {}</text>", TIME + 10, escape(what)),
-        What::Wire { from, to, text, .. } => arrow(*from, *to, text),
+        TraceEventKind::Started(lane) => beside(*lane, "starts"),
+        TraceEventKind::Ended(lane, how) => beside(*lane, how),
+        TraceEventKind::Killed(lane) => beside(*lane, "killed"),
+        TraceEventKind::Typed(lane, text) => beside(*lane, &format!("< {text}")),
+        TraceEventKind::EndOfInput(lane) => beside(*lane, "< ^D"),
+        TraceEventKind::Printed(lane, text) if event.wrong => beside(*lane, &format!("✗ {text}")),
+        TraceEventKind::Printed(lane, text) => beside(*lane, text),
+        TraceEventKind::Missing(lane, text) => beside(*lane, &format!("- {text}")),
+        TraceEventKind::Fault(what) => format!("<text x=\"{}\" y=\"4\">! {}</text>", TIME + 10, escape(what)),
+        TraceEventKind::Wire { from, to, text, .. } => arrow(*from, *to, text),
     }
 }
 
