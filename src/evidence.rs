@@ -20,7 +20,7 @@ use crate::transcript::{Break, RoleId};
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     /// One for each role of the transcript, in its order.
-    pub lanes: Vec<Lane>,
+    pub outputs: Vec<RoleOutput>,
     /// One for each link that was made.
     pub links: Vec<LinkEvidence>,
     /// The lines that the runner typed.
@@ -36,7 +36,7 @@ pub struct Evidence {
 
 /// What one role showed.
 #[derive(Debug, Clone)]
-pub struct Lane {
+pub struct RoleOutput {
     /// Its name in the transcript.
     pub role: String,
     /// Who played it.
@@ -64,10 +64,10 @@ pub struct Lane {
     pub computed: Duration,
 }
 
-impl Lane {
+impl RoleOutput {
     /// Of a role that has shown nothing yet.
-    pub fn new(role: &str, party: Party) -> Lane {
-        Lane {
+    pub fn new(role: &str, party: Party) -> RoleOutput {
+        RoleOutput {
             role: role.to_owned(),
             party,
             lines: Vec::new(),
@@ -233,13 +233,13 @@ impl Evidence {
 
     /// Forgets lines beyond [`MAX_KEPT`] of each role, so that many failed runs fit in memory.
     pub fn shorten(&mut self) {
-        for lane in &mut self.lanes {
+        for output in &mut self.outputs {
             let mut kept = 0;
-            lane.lines.retain(|line| {
+            output.lines.retain(|line| {
                 kept += line.bytes.len() + 1;
                 kept <= MAX_KEPT
             });
-            lane.lines.shrink_to_fit();
+            output.lines.shrink_to_fit();
         }
     }
 }
@@ -350,7 +350,7 @@ impl Evidence {
     pub fn sent_by(&self, role: RoleId) -> Vec<u64> {
         let to =
             |to: RoleId| self.flows().filter(|flow| (flow.0, flow.1) == (role, to)).map(|(.., flow)| flow.came).sum();
-        (0..self.lanes.len()).map(to).collect()
+        (0..self.outputs.len()).map(to).collect()
     }
 
     /// Every flow with its sender and its receiver.

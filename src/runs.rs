@@ -44,7 +44,7 @@ use self::scratch::Scratch;
 use self::settle::Until;
 use self::watchdog::{Assessment, Watchdog};
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, SCRATCH, Scenario, Stage};
-use crate::evidence::{Direction, Evidence, Lane, Printed, Typed};
+use crate::evidence::{Direction, Evidence, Printed, RoleOutput, Typed};
 use crate::link::Link;
 use crate::machine::could_not;
 use crate::machine::room::Before;
@@ -188,7 +188,7 @@ struct ActiveRun<'c, F> {
     links: Vec<Link>,
     /// What has befallen links so far.
     faults: Vec<(LinkFault, Option<LinkName>)>,
-    lanes: Vec<Lane>,
+    outputs: Vec<RoleOutput>,
     typed: Vec<Typed>,
     acted: Vec<Duration>,
     events: EventChannel,
@@ -216,7 +216,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
     ) -> Self {
         let transcript = &plan.scenario.transcript;
         let party = |role: usize| plan.id.pairing.0[plan.scenario.cast[role]].unwrap_or(Party::Reference);
-        let lane = |(id, role): (usize, &String)| Lane::new(role, party(id));
+        let output = |(id, role): (usize, &String)| RoleOutput::new(role, party(id));
         ActiveRun {
             plan,
             programs,
@@ -227,7 +227,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             peers: transcript.roles.iter().map(|_| None).collect(),
             links: Vec::new(),
             faults: Vec::new(),
-            lanes: transcript.roles.iter().enumerate().map(lane).collect(),
+            outputs: transcript.roles.iter().enumerate().map(output).collect(),
             typed: Vec::new(),
             acted: Vec::new(),
             events: EventChannel::new(),
@@ -301,9 +301,9 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         match event {
             PeerEvent::Line { bytes, whole } => {
                 let line = Printed { bytes, at: self.start.elapsed(), whole };
-                let index = self.lanes[role].lines.len();
-                self.lanes[role].lines.push(line);
-                let line = &self.lanes[role].lines[index];
+                let index = self.outputs[role].lines.len();
+                self.outputs[role].lines.push(line);
+                let line = &self.outputs[role].lines[index];
                 let result = match line.text().filter(|_| line.whole) {
                     Some(text) if !self.aftermath => self.follower.line(role, text),
                     _ => Err(Refused::Unexpected),
@@ -314,14 +314,14 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
                 })
             }
             PeerEvent::Unended(bytes) => {
-                self.lanes[role].unended = bytes;
+                self.outputs[role].unended = bytes;
                 Ok(())
             }
             PeerEvent::Flood => Err(Failure::Flood(role)),
             PeerEvent::Ended { ending, stderr, leaked } => {
-                self.lanes[role].ending = Some(ending);
-                self.lanes[role].endings.push((self.start.elapsed(), ending));
-                self.lanes[role].stderr.extend(stderr);
+                self.outputs[role].ending = Some(ending);
+                self.outputs[role].endings.push((self.start.elapsed(), ending));
+                self.outputs[role].stderr.extend(stderr);
                 self.peers[role] = None;
                 if leaked {
                     return Err(Failure::Leaked(role));
@@ -354,7 +354,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
                 Ok(())
             }
             Action::EndInput(role) => {
-                self.lanes[*role].input_ended = true;
+                self.outputs[*role].input_ended = true;
                 if let Some((peer, _)) = &mut self.peers[*role] {
                     peer.end_input();
                 }
@@ -367,10 +367,9 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
                 Ok(())
             }
             Action::Pause(role) => match &self.peers[*role] {
-                Some((peer, _)) => peer
-                    .pause()
-                    .await
-                    .map_err(|error| Failure::Machine(could_not(&format!("pause {}", self.lanes[*role].role), &error))),
+                Some((peer, _)) => peer.pause().await.map_err(|error| {
+                    Failure::Machine(could_not(&format!("pause {}", self.outputs[*role].role), &error))
+                }),
                 None => Ok(()),
             },
             Action::Resume(role) => {
@@ -387,15 +386,15 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
 
     fn spawn(&mut self, role: RoleId, args: &[String]) -> Result<(), Failure> {
         let name = &self.plan.stage.roles[self.plan.scenario.cast[role]].name;
-        let mut command = self.programs.command(self.lanes[role].party, name);
+        let mut command = self.programs.command(self.outputs[role].party, name);
         command.env.insert(orphans::MARK.to_owned(), orphans::mark());
         command.memory = self.plan.scenario.memory;
         let peer = Peer::spawn(&command, args, role, self.events.sender.clone())
             .map_err(|error| machine_failure::not_started(&command, role, &error))?;
         let probe = ProcessProbe::new(peer.id);
         self.limit.watch(peer.id);
-        let lane = &mut self.lanes[role];
-        (lane.started, lane.ending, lane.input_ended) = (Some(self.start.elapsed()), None, false);
+        let output = &mut self.outputs[role];
+        (output.started, output.ending, output.input_ended) = (Some(self.start.elapsed()), None, false);
         self.peers[role] = Some((peer, probe));
         Ok(())
     }
@@ -410,7 +409,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
 
     /// Bytes that have come from a role to each role.
     fn sent_by(&self, role: RoleId) -> Vec<u64> {
-        let mut sent = vec![0; self.lanes.len()];
+        let mut sent = vec![0; self.outputs.len()];
         for link in &self.links {
             if link.name.dialer == role {
                 sent[link.name.listener] += link.came(Direction::ToListener);

@@ -40,8 +40,9 @@ pub struct Trace {
     pub transcript: Vec<String>,
     /// The lines of it that were awaited when it failed, counted from 0.
     pub awaited: Vec<usize>,
-    /// The roles, as columns.
-    pub lanes: Vec<Lane>,
+    /// A column for each role.
+    #[serde(rename = "lanes")]
+    pub columns: Vec<Column>,
     /// What happened, in the order of time.
     pub events: Vec<TraceEvent>,
     /// So many moments are left out at the end.
@@ -52,9 +53,9 @@ pub struct Trace {
     pub reason: Option<Explanation>,
 }
 
-/// A column: a role.
+/// A column of the picture: a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lane {
+pub struct Column {
     /// Its name in the transcript.
     pub role: String,
     /// Who played it.
@@ -135,10 +136,10 @@ impl Trace {
         let left_out = events.len().saturating_sub(MAX_EVENTS);
         events.truncate(MAX_EVENTS);
         events.extend(run.failure().iter().flat_map(|failed| missing(run, failed, scenario)));
-        let lanes = evidence.lanes.iter().map(|lane| Lane {
-            role: lane.role.clone(),
-            party: lane.party,
-            stderr: last_lines(&lane.stderr),
+        let columns = evidence.outputs.iter().map(|output| Column {
+            role: output.role.clone(),
+            party: output.party,
+            stderr: last_lines(&output.stderr),
         });
         Trace {
             scenario: scenario.name.clone(),
@@ -154,7 +155,7 @@ impl Trace {
                 .flat_map(|failed| &failed.awaited)
                 .map(|step| steps[*step].line)
                 .collect(),
-            lanes: lanes.collect(),
+            columns: columns.collect(),
             events,
             left_out,
             took: evidence.took,
@@ -225,17 +226,17 @@ fn fault_name(fault: LinkFault, roles: &[String]) -> String {
 fn shown(evidence: &Evidence, failed: Option<&Failed>) -> Vec<TraceEvent> {
     let how = failed.map(|failed| &failed.how);
     let mut events = Vec::new();
-    for (role, lane) in evidence.lanes.iter().enumerate() {
-        for (index, line) in lane.lines.iter().enumerate() {
+    for (role, output) in evidence.outputs.iter().enumerate() {
+        for (index, line) in output.lines.iter().enumerate() {
             let what = TraceEventKind::Printed(role, visible_end(text(&line.bytes)));
             events.push(TraceEvent { at: line.at, what, wrong: how == Some(&Failure::Line(role, index)) });
         }
-        if !lane.unended.is_empty() {
-            let what = TraceEventKind::Printed(role, format!("{} (without a newline)", text(&lane.unended)));
+        if !output.unended.is_empty() {
+            let what = TraceEventKind::Printed(role, format!("{} (without a newline)", text(&output.unended)));
             events.push(TraceEvent { at: evidence.took, what, wrong: false });
         }
-        for (count, (at, ending)) in lane.endings.iter().enumerate() {
-            let last = count + 1 == lane.endings.len();
+        for (count, (at, ending)) in output.endings.iter().enumerate() {
+            let last = count + 1 == output.endings.len();
             let wrong = last && matches!(how, Some(Failure::Ended(wrong, _)) if *wrong == role);
             events.push(TraceEvent { at: *at, what: TraceEventKind::Ended(role, told(*ending)), wrong });
         }

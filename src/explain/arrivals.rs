@@ -27,7 +27,7 @@ impl Case<'_> {
     /// It was printed, or its beginning, and no newline.
     fn unended_line(&self, awaited: &Expected<'_>) -> Option<Fact> {
         let role = awaited.role;
-        let unended = std::str::from_utf8(&self.evidence.lanes[role].unended).ok().filter(|text| !text.is_empty())?;
+        let unended = std::str::from_utf8(&self.evidence.outputs[role].unended).ok().filter(|text| !text.is_empty())?;
         let whole = self.is_line(role, awaited.pattern, unended.trim_end());
         if !self.yours(role) || !(whole || awaited.text.starts_with(unended)) {
             return None;
@@ -167,7 +167,7 @@ impl Case<'_> {
 
     /// All has come and was read. What was printed of it before says where it is most likely to be.
     fn lost(&self, awaited: &Expected<'_>, channel: &Channel<'_>) -> Fact {
-        let lines = &self.evidence.lanes[channel.to].lines;
+        let lines = &self.evidence.outputs[channel.to].lines;
         let came: Vec<String> =
             channel.lines().into_iter().filter(|(line, whole)| *whole && !line.is_empty()).map(|line| line.0).collect();
         let some = lines.iter().filter_map(|line| line.text()).any(|text| came.iter().any(|line| text.ends_with(line)));
@@ -211,7 +211,7 @@ impl Case<'_> {
     /// Why what has come is not read: a program that has read before may have stopped at the line that it printed
     /// last.
     fn why_unread(&self, channel: &Channel<'_>, unread: u32) -> String {
-        let last = self.evidence.lanes[channel.to].lines.last().and_then(Printed::text).unwrap_or_default();
+        let last = self.evidence.outputs[channel.to].lines.last().and_then(Printed::text).unwrap_or_default();
         let is_last = |line: &str| !line.is_empty() && last.ends_with(line);
         let has_read = channel.delivered() > u64::from(unread);
         if has_read && channel.lines().iter().any(|(line, whole)| *whole && is_last(line)) {
@@ -226,8 +226,8 @@ impl Case<'_> {
 
     /// Bytes that were typed and not read.
     fn unread_input(&self, facts: &mut Vec<Fact>) {
-        for (role, lane) in self.evidence.lanes.iter().enumerate() {
-            if let Some(unread @ 1..) = lane.unread_input.filter(|_| self.yours(role)) {
+        for (role, output) in self.evidence.outputs.iter().enumerate() {
+            if let Some(unread @ 1..) = output.unread_input.filter(|_| self.yours(role)) {
                 let say = format!(
                     "{} typed into {} {} not read: it is waiting for something else. Reading the input and reading the \
                      connection must not wait for each other.",

@@ -9,7 +9,7 @@ impl Case<'_> {
     pub(super) fn connections(&self, facts: &mut Vec<Fact>) {
         for link in &self.evidence.links {
             let (dialer, listener) = (self.subject(link.dialer), self.who(link.listener));
-            let alive = self.evidence.lanes[link.dialer].ending.is_none();
+            let alive = self.evidence.outputs[link.dialer].ending.is_none();
             if link.connections.is_empty() && alive && self.yours(link.dialer) {
                 let say = format!("{dialer} has never connected to the address of {listener}.");
                 facts.push(Fact::new("no-connection", say));

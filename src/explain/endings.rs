@@ -44,7 +44,7 @@ impl Case<'_> {
                 && channel.fin_delivered()
                 && !channel.is_broken()
                 && self.yours(channel.from)
-                && !self.evidence.lanes[channel.from].input_ended
+                && !self.evidence.outputs[channel.from].input_ended
         })?;
         Some(format!(
             "It had been told that nothing more will come: {} closed its sending half, although its input has not ended.",
@@ -57,7 +57,7 @@ impl Case<'_> {
         if self.was_cut() {
             return "The connection was lost. A loss is no good end: say so, and end with another exit code.";
         }
-        match (self.evidence.lanes[role].input_ended, self.told_of_end(role)) {
+        match (self.evidence.outputs[role].input_ended, self.told_of_end(role)) {
             (false, true) => {
                 "The other side has finished, and its own typed input has not ended: it may still have something to say. \
                  It is over when both have ended."
@@ -88,7 +88,7 @@ impl Case<'_> {
             return;
         }
         let who = self.subject(role);
-        let input = if self.evidence.lanes[role].input_ended { " although its input has" } else { "" };
+        let input = if self.evidence.outputs[role].input_ended { " although its input has" } else { "" };
         let how = match self.failure {
             Failure::Stuck => ": it waits for something that nobody will do".to_owned(),
             Failure::Restless => ", and nothing comes of what it wakes for".to_owned(),
@@ -123,8 +123,8 @@ impl Case<'_> {
     fn never_closed(&self, role: RoleId, facts: &mut Vec<Fact>) {
         let channels = self.evidence.channels();
         for channel in channels.iter().filter(|channel| channel.from == role || channel.to == role) {
-            let lane = &self.evidence.lanes[channel.from];
-            let owes = lane.input_ended && lane.ending.is_none() && self.yours(channel.from);
+            let output = &self.evidence.outputs[channel.from];
+            let owes = output.input_ended && output.ending.is_none() && self.yours(channel.from);
             if owes && channel.is_open() && !channel.is_sealed() {
                 let say = format!(
                     "The input of {} has ended, but its sending half is still open: {} can't know that nothing more will \

@@ -13,7 +13,7 @@ impl Case<'_> {
     pub(super) fn misspelt(&self, refused: &RefusedLine<'_>, expected: &[Expected<'_>]) -> Option<Fact> {
         let RefusedLine { role, text, .. } = *refused;
         // What is another's line, or was typed, is no word written wrongly.
-        let others = (0..self.evidence.lanes.len()).filter(|other| *other != role);
+        let others = (0..self.evidence.outputs.len()).filter(|other| *other != role);
         let mut of_others = others.flat_map(|other| self.lines_of(other, |_| true));
         let meant = |typed: &str| refused.awaited.as_ref().is_some_and(|due| is_end(typed, &due.text));
         let typed = self.evidence.typed.iter().any(|typed| is_end(&typed.text, text) && !meant(&typed.text));

@@ -123,7 +123,7 @@ impl Case<'_> {
         let say = format!(
             "{who} has computed for {:.1} s without a pause, and nothing came of it, while everybody else was waiting. A \
              loop that asks again and again for what is not there keeps a processor busy for nothing: wait for it instead.",
-            self.evidence.lanes[role].computed.as_secs_f64()
+            self.evidence.outputs[role].computed.as_secs_f64()
         );
         told.into_iter().chain([Fact::new("spinning", say)]).collect()
     }
@@ -142,7 +142,7 @@ impl Case<'_> {
         if self.told_of_end(role) {
             return "Does a loop go on after the end of the stream? A read of 0 bytes is the end.".to_owned();
         }
-        let lines = &self.evidence.lanes[role].lines;
+        let lines = &self.evidence.outputs[role].lines;
         let printed: usize = lines.iter().map(|line| line.bytes.len() + 1).sum();
         // What came after the last newline is not kept of a flood.
         let printed = if lines.len() < MAX_PRINTED_LINES { printed.max(MAX_PRINTED) } else { printed } as u64;
@@ -164,12 +164,12 @@ impl Case<'_> {
             return String::new();
         }
         let mut said = String::new();
-        for (role, lane) in self.evidence.lanes.iter().enumerate() {
+        for (role, output) in self.evidence.outputs.iter().enumerate() {
             let who = self.subject(role);
-            if lane.naps > 0 {
+            if output.naps > 0 {
                 said += &format!(" {who} woke by itself and slept again, over and over.");
-            } else if lane.computed >= COMPUTED {
-                said += &format!(" {who} computed for {:.1} s.", lane.computed.as_secs_f64());
+            } else if output.computed >= COMPUTED {
+                said += &format!(" {who} computed for {:.1} s.", output.computed.as_secs_f64());
             }
         }
         said

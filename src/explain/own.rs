@@ -48,9 +48,9 @@ fn says(case: &Case<'_>, own: &StageExplanation, facts: &[Fact]) -> Option<Strin
         subjects.push(None);
     }
     let mut meant = subjects.into_iter().filter(|subject| {
-        let lane = subject.map(|role| &case.evidence.lanes[role]);
-        (seen.roles.is_empty() || lane.is_some_and(|lane| seen.roles.contains(&lane.role)))
-            && (seen.by.is_empty() || lane.is_some_and(|lane| seen.by.contains(&lane.party)))
+        let output = subject.map(|role| &case.evidence.outputs[role]);
+        (seen.roles.is_empty() || output.is_some_and(|output| seen.roles.contains(&output.role)))
+            && (seen.by.is_empty() || output.is_some_and(|output| seen.by.contains(&output.party)))
     });
     meant.find_map(|subject| Search { case, subject, read: Cell::new(0) }.says(own))
 }
@@ -166,7 +166,7 @@ impl<'c> Search<'c> {
         match source {
             LineSource::Refused => {
                 let Failure::Line(role, index) = *case.failure else { return Box::new(std::iter::empty()) };
-                let line = case.evidence.lanes[role].lines.get(index).and_then(Printed::text);
+                let line = case.evidence.outputs[role].lines.get(index).and_then(Printed::text);
                 Box::new(line.into_iter().map(move |text| seen(role, text)))
             }
             LineSource::Awaited => {
@@ -181,8 +181,8 @@ impl<'c> Search<'c> {
                 Box::new(lines.into_iter().map(awaited))
             }
             LineSource::Printed => {
-                let lanes = case.evidence.lanes.iter().enumerate();
-                let lines = lanes.flat_map(|(role, lane)| lane.lines.iter().map(move |line| (role, line)));
+                let outputs = case.evidence.outputs.iter().enumerate();
+                let lines = outputs.flat_map(|(role, output)| output.lines.iter().map(move |line| (role, line)));
                 Box::new(lines.filter_map(move |(role, line)| Some(seen(role, line.text()?))))
             }
             LineSource::Typed => Box::new(case.evidence.typed.iter().map(move |typed| seen(typed.role, &typed.text))),
@@ -244,8 +244,8 @@ fn has_same_words(one: &Pattern, other: &Pattern) -> bool {
 impl Case<'_> {
     fn has_ended(&self, wanted: &EndSeen) -> bool {
         let fits = |ending: Ending| wanted.code.is_none_or(|code| ending == Ending::Exit(code));
-        let lanes = self.evidence.lanes.iter().filter(|lane| lane.role == wanted.role);
-        lanes.flat_map(|lane| &lane.endings).any(|(_, ending)| fits(*ending))
+        let outputs = self.evidence.outputs.iter().filter(|output| output.role == wanted.role);
+        outputs.flat_map(|output| &output.endings).any(|(_, ending)| fits(*ending))
     }
 
     /// Is what went from one role to another as it is wanted?

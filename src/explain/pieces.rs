@@ -34,7 +34,7 @@ impl Case<'_> {
             );
             facts.push(Fact::new("half-line", say));
         }
-        let next = self.evidence.lanes[role].lines.get(index + 1).and_then(|next| next.text());
+        let next = self.evidence.outputs[role].lines.get(index + 1).and_then(|next| next.text());
         let expected: Vec<String> = self.lines_of(role, |_| true).into_iter().map(|line| line.text).collect();
         let whole: Vec<&str> = expected.iter().map(String::as_str).chain(typed).collect();
         for (at, line) in whole.iter().enumerate() {

@@ -12,8 +12,9 @@ use crate::transcript::RoleId;
 impl Case<'_> {
     /// What the programs themselves say on standard error.
     pub(super) fn crashes(&self, facts: &mut Vec<Fact>) {
-        for (role, lane) in self.evidence.lanes.iter().enumerate().filter(|(_, lane)| lane.party == Party::You) {
-            let stderr = String::from_utf8_lossy(&lane.stderr);
+        for (role, output) in self.evidence.outputs.iter().enumerate().filter(|(_, output)| output.party == Party::You)
+        {
+            let stderr = String::from_utf8_lossy(&output.stderr);
             let regex = |source: &Option<String>| source.as_deref().and_then(|source| Regex::new(source).ok());
             let crash = regex(&self.track.crash).and_then(|regex| {
                 let found = regex.captures(&stderr)?;
@@ -37,7 +38,7 @@ impl Case<'_> {
                     escape(hole.as_bytes())
                 );
                 facts.push(Fact { id: "unfinished", say, place: place.clone() });
-            } else if port_taken(&stderr) || lane.lines.iter().filter_map(|line| line.text()).any(port_taken) {
+            } else if port_taken(&stderr) || output.lines.iter().filter_map(|line| line.text()).any(port_taken) {
                 facts.push(Fact {
                     id: "address-in-use",
                     say: format!("{} wanted a port that is already taken{at}. A fixed port works once; let the system choose a free one (port 0), and print which it was.", capitalize(&self.who(role))),
@@ -65,7 +66,7 @@ impl Case<'_> {
     }
 
     fn on_stderr(&self, role: RoleId, stderr: &str, facts: &mut Vec<Fact>) {
-        let printed: Vec<_> = self.evidence.lanes[role].lines.iter().filter_map(|line| line.text()).collect();
+        let printed: Vec<_> = self.evidence.outputs[role].lines.iter().filter_map(|line| line.text()).collect();
         let misplaced = self.lines_of(role, |_| true).into_iter().map(|line| line.text).find(|expected| {
             !expected.is_empty() && !printed.contains(&expected.as_str()) && stderr.lines().any(|line| line == expected)
         });

@@ -19,7 +19,7 @@ impl<'c> Case<'c> {
     /// What the refused line looks like, if one was refused.
     pub(super) fn refused_line(&self, facts: &mut Vec<Fact>) {
         let Failure::Line(role, index) = *self.failure else { return };
-        let line = &self.evidence.lanes[role].lines[index];
+        let line = &self.evidence.outputs[role].lines[index];
         let who = self.subject(role);
         if !line.whole {
             let say = format!(
@@ -65,7 +65,7 @@ impl<'c> Case<'c> {
         }) else {
             return;
         };
-        let after = self.evidence.lanes[role].lines[index + 1..].iter().filter_map(|line| line.text());
+        let after = self.evidence.outputs[role].lines[index + 1..].iter().filter_map(|line| line.text());
         let (said, late) = (shown(text), shown(&missed.quoted));
         if after.into_iter().any(|line| self.is_line(role, missed.pattern, line)) {
             let say = format!("{} printed «{said}» before «{late}», which was to come first.", self.subject(role));
@@ -85,7 +85,7 @@ impl<'c> Case<'c> {
         let RefusedLine { role, index, text, .. } = *refused;
         let expected = self.lines_of(role, |step| step.phase <= self.phase);
         let times = expected.iter().filter(|line| self.is_line(role, line.pattern, text)).count();
-        let before = self.evidence.lanes[role].lines[..index].iter().filter(|line| line.text() == Some(text)).count();
+        let before = self.evidence.outputs[role].lines[..index].iter().filter(|line| line.text() == Some(text)).count();
         times > 0 && before >= times
     }
 

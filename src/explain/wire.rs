@@ -152,7 +152,7 @@ impl Case<'_> {
 
     /// Was it told so by an end of the stream (FIN)?
     pub(super) fn told_of_end(&self, role: RoleId) -> bool {
-        let begun = self.evidence.lanes[role].started.unwrap_or_default();
+        let begun = self.evidence.outputs[role].started.unwrap_or_default();
         self.evidence.flows().any(|(_, to, flow)| to == role && flow.fin_delivered.is_some_and(|at| at >= begun))
     }
 }

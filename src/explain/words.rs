@@ -2,7 +2,7 @@
 
 use super::Case;
 use crate::course::Party;
-use crate::evidence::Lane;
+use crate::evidence::RoleOutput;
 use crate::matcher::Ending;
 use crate::pattern::{around_difference, escape, shorten};
 use crate::transcript::RoleId;
@@ -15,20 +15,20 @@ const PART: usize = 60;
 
 impl Case<'_> {
     pub(super) fn name(&self, role: RoleId) -> &str {
-        &self.evidence.lanes[role].role
+        &self.evidence.outputs[role].role
     }
 
     pub(super) fn yours(&self, role: RoleId) -> bool {
-        self.evidence.lanes[role].party == Party::You
+        self.evidence.outputs[role].party == Party::You
     }
 
     /// The name of a role, and whose program played it.
     pub(super) fn who(&self, role: RoleId) -> String {
-        let lane = &self.evidence.lanes[role];
-        match lane.party {
-            Party::You => format!("your {}", lane.role),
-            Party::Reference => format!("the reference's {}", lane.role),
-            Party::Stage => format!("the stage's {}", lane.role),
+        let output = &self.evidence.outputs[role];
+        match output.party {
+            Party::You => format!("your {}", output.role),
+            Party::Reference => format!("the reference's {}", output.role),
+            Party::Stage => format!("the stage's {}", output.role),
         }
     }
 
@@ -47,8 +47,8 @@ pub fn told(ending: Ending) -> String {
 }
 
 /// The text of a lane's standard error, for display.
-pub fn stderr_lines(lane: &Lane) -> Vec<String> {
-    lane.stderr.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(escape).collect()
+pub fn stderr_lines(output: &RoleOutput) -> Vec<String> {
+    output.stderr.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(escape).collect()
 }
 
 /// So many bytes, in words.

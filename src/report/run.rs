@@ -4,7 +4,7 @@ use colored::{ColoredString, Colorize};
 use similar::{Algorithm, ChangeTag, capture_diff_slices};
 
 use crate::course::Scenario;
-use crate::evidence::{Evidence, Lane, LinkEvidence};
+use crate::evidence::{Evidence, LinkEvidence, RoleOutput};
 use crate::explain::{stderr_lines, told};
 use crate::matcher::{Captures, Ending, accepts};
 use crate::pattern::{Pattern, around_difference, escape, shorten};
@@ -24,12 +24,12 @@ const MAX_ROWS: usize = 3;
 /// What a failed run looked like, as indented text.
 pub fn show(run: &Run, failed: &Failed, scenario: &Scenario, width: usize, verbose: bool) -> String {
     let mut out = String::new();
-    let started = (0..run.evidence.lanes.len()).filter(|role| run.evidence.lanes[*role].started.is_some());
+    let started = (0..run.evidence.outputs.len()).filter(|role| run.evidence.outputs[*role].started.is_some());
     let compared: Vec<Compared<'_>> = started.map(|role| Compared::new(run, failed, scenario, role)).collect();
     // What the marks mean is said once.
     let first = compared.iter().position(Compared::differs);
     for (index, compared) in compared.iter().enumerate() {
-        out.push_str(&lane(run, compared, Some(index) == first, width, verbose));
+        out.push_str(&output(run, compared, Some(index) == first, width, verbose));
     }
     for link in &run.evidence.links {
         out.push_str(&wire(&run.evidence, link, width, verbose));
@@ -50,10 +50,10 @@ struct Compared<'s> {
 
 impl<'s> Compared<'s> {
     fn new(run: &Run, failed: &Failed, scenario: &'s Scenario, role: RoleId) -> Self {
-        let lane = &run.evidence.lanes[role];
+        let output = &run.evidence.outputs[role];
         let expected = expected(failed, scenario, role, &run.captures[role]);
         let accepts = accepts(&scenario.transcript, &run.captures[role]);
-        let mut printed: Vec<ComparedLine> = lane
+        let mut printed: Vec<ComparedLine> = output
             .lines
             .iter()
             .map(|line| match line.whole {
@@ -61,13 +61,13 @@ impl<'s> Compared<'s> {
                 false => ComparedLine(unended(&line.bytes)),
             })
             .collect();
-        if !lane.unended.is_empty() {
-            printed.push(ComparedLine(unended(&lane.unended)));
+        if !output.unended.is_empty() {
+            printed.push(ComparedLine(unended(&output.unended)));
         }
-        if lane.ending.is_none() && is_to_end(failed, scenario, role) {
+        if output.ending.is_none() && is_to_end(failed, scenario, role) {
             printed.push(ComparedLine("(still running)".to_owned()));
         }
-        if let Some(ending) = lane.ending {
+        if let Some(ending) = output.ending {
             printed.push(ComparedLine(match ending {
                 Ending::Exit(code) => format!("(exit {code})"),
                 Ending::Signal(_) => format!("({})", told(ending)),
@@ -95,13 +95,13 @@ impl<'s> Compared<'s> {
     }
 }
 
-fn lane(run: &Run, compared: &Compared<'_>, legend: bool, width: usize, verbose: bool) -> String {
-    let lane = &run.evidence.lanes[compared.role];
+fn output(run: &Run, compared: &Compared<'_>, legend: bool, width: usize, verbose: bool) -> String {
+    let output = &run.evidence.outputs[compared.role];
     let marks = if legend { compared.marks(&run.captures[compared.role]) } else { "" };
-    let party = format!("({}){marks}", lane.party.name());
-    let mut out = format!("  {} {}\n", lane.role.bold(), party.dimmed());
+    let party = format!("({}){marks}", output.party.name());
+    let mut out = format!("  {} {}\n", output.role.bold(), party.dimmed());
     out.push_str(&difference(&compared.wanted(), &compared.printed, width, verbose));
-    let stderr = stderr_lines(lane);
+    let stderr = stderr_lines(output);
     if !stderr.is_empty() {
         out.push_str(&format!("    {}\n", "standard error:".dimmed()));
         out.push_str(&tail(&stderr, width, verbose));
@@ -233,8 +233,8 @@ fn tail(lines: &[String], width: usize, verbose: bool) -> String {
 
 /// What went over a link.
 fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -> String {
-    let lanes = &evidence.lanes;
-    let name = |role: RoleId| lanes.get(role).map_or("?", |lane: &Lane| lane.role.as_str());
+    let outputs = &evidence.outputs;
+    let name = |role: RoleId| outputs.get(role).map_or("?", |output: &RoleOutput| output.role.as_str());
     let title = format!("the wire, {}", link.condition.name());
     let mut out = format!("  {}\n", title.bold());
     if link.connections.is_empty() {

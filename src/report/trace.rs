@@ -1,13 +1,13 @@
 //! A run as a picture: a column for each role, an arrow for what goes over the wire.
 
+mod columns;
 mod html;
-mod lanes;
 mod svg;
 
 use colored::Colorize;
 
+pub use columns::{draw, picture};
 pub use html::{RunView, STYLE, engine, page, show};
-pub use lanes::{draw, picture};
 pub use svg::{escape, svg};
 
 use super::wrap;
@@ -53,15 +53,15 @@ fn fit(text: &str, room: usize) -> String {
 
 /// A moment in a line of text, for those who see no columns.
 fn told(run: &Trace, event: &TraceEvent) -> String {
-    let role = |role: usize| run.lanes.get(role).map_or("?", |lane| lane.role.as_str());
+    let role = |role: usize| run.columns.get(role).map_or("?", |column| column.role.as_str());
     match &event.what {
-        TraceEventKind::Started(lane) => format!("{} starts", role(*lane)),
-        TraceEventKind::Typed(lane, text) => format!("{} < {text}", role(*lane)),
-        TraceEventKind::EndOfInput(lane) => format!("{} < ^D", role(*lane)),
-        TraceEventKind::Printed(lane, text) => format!("{} | {text}", role(*lane)),
-        TraceEventKind::Missing(lane, text) => format!("{} - {text} (was expected, and did not come)", role(*lane)),
-        TraceEventKind::Ended(lane, how) => format!("{} = {how}", role(*lane)),
-        TraceEventKind::Killed(lane) => format!("! kill {}", role(*lane)),
+        TraceEventKind::Started(column) => format!("{} starts", role(*column)),
+        TraceEventKind::Typed(column, text) => format!("{} < {text}", role(*column)),
+        TraceEventKind::EndOfInput(column) => format!("{} < ^D", role(*column)),
+        TraceEventKind::Printed(column, text) => format!("{} | {text}", role(*column)),
+        TraceEventKind::Missing(column, text) => format!("{} - {text} (was expected, and did not come)", role(*column)),
+        TraceEventKind::Ended(column, how) => format!("{} = {how}", role(*column)),
+        TraceEventKind::Killed(column) => format!("! kill {}", role(*column)),
         TraceEventKind::Fault(what) => format!("! {what}"),
         TraceEventKind::Wire { from, to, text, .. } => format!("{} → {}  {text}", role(*from), role(*to)),
     }

@@ -56,15 +56,15 @@ pub(super) fn reason(
         return Some(machine_failure(Fault::Ports, "A program may get no port here.".to_owned()));
     }
     let temporary = std::env::temp_dir();
-    executed.evidence.lanes.iter().enumerate().find_map(|(role, lane)| {
-        let who = &lane.role;
+    executed.evidence.outputs.iter().enumerate().find_map(|(role, output)| {
+        let who = &output.role;
         let name = &plan.stage.roles[plan.scenario.cast[role]].name;
-        let dir: PathBuf = programs.command(lane.party, name).dir;
-        let stderr = String::from_utf8_lossy(&lane.stderr);
+        let dir: PathBuf = programs.command(output.party, name).dir;
+        let stderr = String::from_utf8_lossy(&output.stderr);
         // Where the scenario itself gives little memory, running out of it is the program's.
         let lacked = before.lacked(&stderr, plan.scenario.memory.is_some(), &[&dir, &temporary]);
         let killed = || {
-            let is = lane.ending == Some(Ending::Signal(KILL)) && before.has_killed() && room::is_short_of_memory();
+            let is = output.ending == Some(Ending::Signal(KILL)) && before.has_killed() && room::is_short_of_memory();
             is.then(|| machine_failure(Fault::Memory, "The system has ended it: there was no memory left.".to_owned()))
         };
         let failure = lacked.or_else(killed)?;

@@ -84,7 +84,7 @@ impl<F: Follower> ActiveRun<'_, F> {
     /// Gathers what is still to come after a difference, then ends all peers.
     pub(super) async fn finish(mut self, failure: Option<Failure>) -> ExecutedRun {
         let (awaited, phase) = (self.follower.awaited(), self.follower.phase());
-        let captures = (0..self.lanes.len()).map(|role| self.follower.captures_of(role)).collect();
+        let captures = (0..self.outputs.len()).map(|role| self.follower.captures_of(role)).collect();
         if matches!(failure, Some(Failure::Line(..) | Failure::Ended(..) | Failure::NotStarted(..))) {
             self.gather().await;
         }
@@ -96,29 +96,29 @@ impl<F: Follower> ActiveRun<'_, F> {
             denied: failure.as_ref().map_or(Duration::ZERO, |_| self.limit.denied()),
             ..Evidence::default()
         };
-        let endings: Vec<_> = self.lanes.iter().map(|lane| (lane.ending, lane.endings.len())).collect();
-        for (lane, history) in self.lanes.iter_mut().zip(self.watchdog.histories()) {
-            (lane.naps, lane.computed) = (history.naps, history.used.total());
+        let endings: Vec<_> = self.outputs.iter().map(|output| (output.ending, output.endings.len())).collect();
+        for (output, history) in self.outputs.iter_mut().zip(self.watchdog.histories()) {
+            (output.naps, output.computed) = (history.naps, history.used.total());
         }
-        for (lane, peer) in self.lanes.iter_mut().zip(&mut self.peers) {
+        for (output, peer) in self.outputs.iter_mut().zip(&mut self.peers) {
             if let Some((peer, _)) = peer {
-                lane.unread_input = peer.unread_input();
+                output.unread_input = peer.unread_input();
                 peer.stop();
             }
         }
         // What the peers print from here on, they print because they are ended.
         self.aftermath = true;
-        let lines: Vec<_> = self.lanes.iter().map(|lane| lane.lines.len()).collect();
+        let lines: Vec<_> = self.outputs.iter().map(|output| output.lines.len()).collect();
         while self.peers.iter().any(Option::is_some) {
             let Some((role, event)) = self.events.receiver.recv().await else { break };
             let _ = self.take(role, event);
         }
-        for ((lane, count), ending) in self.lanes.iter_mut().zip(lines).zip(endings) {
-            lane.lines.truncate(count);
-            lane.ending = ending.0;
-            lane.endings.truncate(ending.1);
+        for ((output, count), ending) in self.outputs.iter_mut().zip(lines).zip(endings) {
+            output.lines.truncate(count);
+            output.ending = ending.0;
+            output.endings.truncate(ending.1);
         }
-        evidence.lanes = self.lanes;
+        evidence.outputs = self.outputs;
         ExecutedRun { failure, awaited, phase, evidence, captures }
     }
 
@@ -126,7 +126,7 @@ impl<F: Follower> ActiveRun<'_, F> {
     /// they sleep, or have shown enough.
     async fn gather(&mut self) {
         self.aftermath = true;
-        let shown: Vec<usize> = self.lanes.iter().map(|lane| lane.lines.len()).collect();
+        let shown: Vec<usize> = self.outputs.iter().map(|output| output.lines.len()).collect();
         let mut busy = 0;
         let mut pause = POLL_PAUSE.0;
         while busy < BUSY_POLLS && self.peers.iter().any(Option::is_some) {
@@ -135,7 +135,7 @@ impl<F: Follower> ActiveRun<'_, F> {
                 event = self.events.receiver.recv() => {
                     let Some((role, event)) = event else { return };
                     let over = matches!(self.take(role, event), Err(Failure::Flood(_) | Failure::Leaked(_)));
-                    if over || self.lanes[role].lines.len() > shown[role] + MORE_LINES {
+                    if over || self.outputs[role].lines.len() > shown[role] + MORE_LINES {
                         return;
                     }
                 }

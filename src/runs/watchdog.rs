@@ -313,7 +313,7 @@ impl<F: Follower> ActiveRun<'_, F> {
 
     /// A peer that was told, since it was started, that nothing more will come.
     fn told_of_the_end(&self, role: RoleId) -> bool {
-        let since = self.lanes[role].started.unwrap_or_default();
+        let since = self.outputs[role].started.unwrap_or_default();
         self.links.iter().any(|link| link.told_of_the_end(role, since))
     }
 

@@ -178,7 +178,7 @@ impl<'e> Executor<'e> {
         self.done[index] = Some(done);
         // The first failed runs in the order of the plan keep their evidence.
         let failed = self.done.iter_mut().flatten().filter(|done| !done.run.passed());
-        if let Some(done) = failed.filter(|done| !done.run.evidence.lanes.is_empty()).nth(SHOWN) {
+        if let Some(done) = failed.filter(|done| !done.run.evidence.outputs.is_empty()).nth(SHOWN) {
             done.run.forget();
             done.trace = None;
         }

@@ -8,7 +8,7 @@ use super::compose::{RecordProblem, compose};
 use super::script::ScriptLine;
 use crate::build::Built;
 use crate::course::{Condition, Scenario, Stage};
-use crate::evidence::Lane;
+use crate::evidence::RoleOutput;
 use crate::explain::stderr_lines;
 use crate::machine::files;
 use crate::matcher::Ending;
@@ -95,14 +95,14 @@ impl Rehearsal<'_> {
     fn problem(&self, run: &Recorded, failure: &RecordError) -> RecordProblem {
         let transcript = &self.scenario.transcript;
         let name = |role: usize| &transcript.roles[role];
-        let lane = |role: usize| run.evidence.lanes.get(role);
+        let output = |role: usize| run.evidence.outputs.get(role);
         let (message, help, of) = match failure {
             RecordError::IsUp(role) => {
                 (format!("`{}` is up here already", name(*role)), "say how it ends before it starts again", Some(*role))
             }
             RecordError::NotUp(role) => {
-                let over = lane(*role).filter(|lane| lane.started.is_some());
-                let why = match over.map(|lane| lane.ending) {
+                let over = output(*role).filter(|output| output.started.is_some());
+                let why = match over.map(|output| output.ending) {
                     Some(Some(Ending::Exit(code))) => format!("has ended here, with exit code {code}"),
                     Some(_) => "has been killed above".to_owned(),
                     None => "is not started yet".to_owned(),
@@ -117,14 +117,14 @@ impl Rehearsal<'_> {
             RecordError::Failed(failure) => self.failed(run, failure),
         };
         // The roles that failed by themselves say why.
-        let lanes = run.evidence.lanes.iter().enumerate();
-        let asked =
-            lanes.filter(|(role, lane)| Some(*role) == of || lane.ending.is_some_and(|end| end != Ending::Exit(0)));
+        let outputs = run.evidence.outputs.iter().enumerate();
+        let asked = outputs
+            .filter(|(role, output)| Some(*role) == of || output.ending.is_some_and(|end| end != Ending::Exit(0)));
         RecordProblem {
             line: self.line(run.phase, failure),
             message,
             help: help.to_owned(),
-            causes: asked.flat_map(|(_, lane)| said(lane)).collect(),
+            causes: asked.flat_map(|(_, output)| said(output)).collect(),
         }
     }
 
@@ -132,7 +132,7 @@ impl Rehearsal<'_> {
         let name = |role: usize| &self.scenario.transcript.roles[role];
         match failure {
             Failure::Line(role, index) => {
-                let bytes = run.evidence.lanes.get(*role).and_then(|lane| lane.lines.get(*index));
+                let bytes = run.evidence.outputs.get(*role).and_then(|output| output.lines.get(*index));
                 let shown = bytes.map_or(String::new(), |line| escape(&line.bytes));
                 let shown: String = shown.chars().take(60).collect();
                 (
@@ -203,10 +203,10 @@ impl Rehearsal<'_> {
 }
 
 /// What a role said on standard error at last.
-fn said(lane: &Lane) -> Vec<String> {
-    let lines = stderr_lines(lane);
+fn said(output: &RoleOutput) -> Vec<String> {
+    let lines = stderr_lines(output);
     let from = lines.len().saturating_sub(MAX_STDERR);
-    lines[from..].iter().map(|line| format!("{}: {line}", lane.role)).collect()
+    lines[from..].iter().map(|line| format!("{}: {line}", output.role)).collect()
 }
 
 /// The solution passes what it was recorded with, and yet not always.

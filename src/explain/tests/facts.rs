@@ -260,7 +260,7 @@ fn a_line_has_its_place_elsewhere() {
 fn a_line_without_its_newline() {
     let scene = |printed: &str| {
         let mut scene = talk("b > a hello there\\n\nb > a unread 0\nstuck");
-        scene.evidence.lanes[0].unended = printed.as_bytes().to_vec();
+        scene.evidence.outputs[0].unended = printed.as_bytes().to_vec();
         scene
     };
     is(

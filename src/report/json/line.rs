@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::course::{Condition, Party, Stage};
-use crate::evidence::Lane;
+use crate::evidence::RoleOutput;
 use crate::matcher::Ending;
 use crate::verdict::{Explanation, Kept, MachineFailure, Outcome, Run, StageVerdict};
 
@@ -147,7 +147,7 @@ impl<'e> RunLine<'e> {
             reason: run.failure().map(|failed| &failed.because),
             rules: matches!(run.outcome, Outcome::Failed(_)).then(rules),
             unplayed: run.not_run(),
-            lanes: (!run.passed()).then(|| run.evidence.lanes.iter().map(LaneLine::of).collect()),
+            lanes: (!run.passed()).then(|| run.evidence.outputs.iter().map(LaneLine::of).collect()),
         }
     }
 }
@@ -171,15 +171,15 @@ pub struct LaneLine<'e> {
 }
 
 impl<'e> LaneLine<'e> {
-    fn of(lane: &'e Lane) -> LaneLine<'e> {
+    fn of(output: &'e RoleOutput) -> LaneLine<'e> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         LaneLine {
-            role: &lane.role,
-            party: lane.party,
-            lines: lane.lines.iter().map(|line| text(&line.bytes)).collect(),
-            unended: text(&lane.unended),
-            ending: lane.ending,
-            stderr: text(&lane.stderr),
+            role: &output.role,
+            party: output.party,
+            lines: output.lines.iter().map(|line| text(&line.bytes)).collect(),
+            unended: text(&output.unended),
+            ending: output.ending,
+            stderr: text(&output.stderr),
         }
     }
 }

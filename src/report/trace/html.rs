@@ -132,10 +132,10 @@ pub fn show(number: usize, run: &Trace) -> RunView<'_> {
             })
             .collect(),
         stderr: run
-            .lanes
+            .columns
             .iter()
-            .filter(|lane| !lane.stderr.is_empty())
-            .map(|lane| Stderr { role: &lane.role, text: lane.stderr.join("\n") })
+            .filter(|column| !column.stderr.is_empty())
+            .map(|column| Stderr { role: &column.role, text: column.stderr.join("\n") })
             .collect(),
         left_out: run.left_out,
     }

@@ -28,22 +28,22 @@ pub fn svg(run: &Trace) -> String {
 
 /// The picture, to be put into a page that has the style.
 pub(super) fn picture(run: &Trace) -> String {
-    let (width, height) = (TIME + run.lanes.len() * COLUMN, (run.events.len() + 2) * ROW);
+    let (width, height) = (TIME + run.columns.len() * COLUMN, (run.events.len() + 2) * ROW);
     let title = escape(&run.title());
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"trace\" role=\"img\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\" data-row=\"{ROW}\" data-took=\"{}\"><title>{title}</title>",
         run.took.as_micros()
     );
-    for (lane, about) in run.lanes.iter().enumerate() {
+    for (column, about) in run.columns.iter().enumerate() {
         let name = format!("{} ({})", about.role, about.party.name());
-        out.push_str(&format!("<text class=\"role\" x=\"{}\" y=\"16\">{}</text>", x(lane) - 4, escape(&name)));
+        out.push_str(&format!("<text class=\"role\" x=\"{}\" y=\"16\">{}</text>", x(column) - 4, escape(&name)));
     }
-    for (lane, from, to) in lives(run) {
+    for (column, from, to) in lives(run) {
         let (y1, y2) = (y(from), y(to));
         out.push_str(&format!(
             "<line class=\"life\" x1=\"{0}\" x2=\"{0}\" y1=\"{y1}\" y2=\"{y2}\" data-from=\"{from}\" data-to=\"{to}\"/>",
-            x(lane)
+            x(column)
         ));
     }
     for (index, event) in run.events.iter().enumerate() {
@@ -63,8 +63,8 @@ pub(super) fn picture(run: &Trace) -> String {
 }
 
 /// Where the line of a role is.
-fn x(lane: usize) -> usize {
-    TIME + lane * COLUMN
+fn x(column: usize) -> usize {
+    TIME + column * COLUMN
 }
 
 /// Where a moment is.
@@ -75,18 +75,18 @@ fn y(index: usize) -> usize {
 /// From which moment to which each role is up; it may be started again.
 fn lives(run: &Trace) -> Vec<(usize, usize, usize)> {
     let mut lives = Vec::new();
-    let mut up = vec![None; run.lanes.len()];
+    let mut up = vec![None; run.columns.len()];
     for (index, event) in run.events.iter().enumerate() {
         match &event.what {
-            TraceEventKind::Started(lane) => up[*lane] = Some(index),
-            TraceEventKind::Ended(lane, _) | TraceEventKind::Killed(lane) => {
-                lives.extend(up[*lane].take().map(|from| (*lane, from, index)))
+            TraceEventKind::Started(column) => up[*column] = Some(index),
+            TraceEventKind::Ended(column, _) | TraceEventKind::Killed(column) => {
+                lives.extend(up[*column].take().map(|from| (*column, from, index)))
             }
             _ => {}
         }
     }
     let last = run.events.len().saturating_sub(1);
-    lives.extend(up.iter().enumerate().filter_map(|(lane, from)| from.map(|from| (lane, from, last))));
+    lives.extend(up.iter().enumerate().filter_map(|(column, from)| from.map(|from| (column, from, last))));
     lives
 }
 
@@ -106,20 +106,20 @@ fn class(event: &TraceEvent) -> String {
 
 /// What is drawn at a moment's place.
 fn moment(event: &TraceEvent) -> String {
-    let beside = |lane: usize, text: &str| {
+    let beside = |column: usize, text: &str| {
         let room = (COLUMN as f64 / CHARACTER) as usize - 3;
-        let dot = format!("<circle cx=\"{}\" r=\"3\"/>", x(lane));
-        format!("{dot}<text x=\"{}\" y=\"4\">{}</text>", x(lane) + 10, escape(&shorten(text, room)))
+        let dot = format!("<circle cx=\"{}\" r=\"3\"/>", x(column));
+        format!("{dot}<text x=\"{}\" y=\"4\">{}</text>", x(column) + 10, escape(&shorten(text, room)))
     };
     match &event.what {
-        TraceEventKind::Started(lane) => beside(*lane, "starts"),
-        TraceEventKind::Ended(lane, how) => beside(*lane, how),
-        TraceEventKind::Killed(lane) => beside(*lane, "killed"),
-        TraceEventKind::Typed(lane, text) => beside(*lane, &format!("< {text}")),
-        TraceEventKind::EndOfInput(lane) => beside(*lane, "< ^D"),
-        TraceEventKind::Printed(lane, text) if event.wrong => beside(*lane, &format!("✗ {text}")),
-        TraceEventKind::Printed(lane, text) => beside(*lane, text),
-        TraceEventKind::Missing(lane, text) => beside(*lane, &format!("- {text}")),
+        TraceEventKind::Started(column) => beside(*column, "starts"),
+        TraceEventKind::Ended(column, how) => beside(*column, how),
+        TraceEventKind::Killed(column) => beside(*column, "killed"),
+        TraceEventKind::Typed(column, text) => beside(*column, &format!("< {text}")),
+        TraceEventKind::EndOfInput(column) => beside(*column, "< ^D"),
+        TraceEventKind::Printed(column, text) if event.wrong => beside(*column, &format!("✗ {text}")),
+        TraceEventKind::Printed(column, text) => beside(*column, text),
+        TraceEventKind::Missing(column, text) => beside(*column, &format!("- {text}")),
         TraceEventKind::Fault(what) => format!("<text x=\"{}\" y=\"4\">! {}</text>", TIME + 10, escape(what)),
         TraceEventKind::Wire { from, to, text, .. } => arrow(*from, *to, text),
     }

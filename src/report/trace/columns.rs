@@ -22,15 +22,15 @@ pub fn draw(run: &Trace, width: usize) -> String {
 /// Draws only what happened.
 pub fn picture(run: &Trace, width: usize) -> String {
     let mut out = String::new();
-    let lanes = Lanes::new(run, width);
-    match &lanes {
-        Some(lanes) => out.push_str(&lanes.head()),
-        None => out.push_str(&format!("  {}\n", run.lanes.iter().map(title).collect::<Vec<_>>().join(", ").bold())),
+    let columns = Columns::new(run, width);
+    match &columns {
+        Some(columns) => out.push_str(&columns.head()),
+        None => out.push_str(&format!("  {}\n", run.columns.iter().map(title).collect::<Vec<_>>().join(", ").bold())),
     }
-    let mut up = vec![false; run.lanes.len()];
+    let mut up = vec![false; run.columns.len()];
     for event in &run.events {
-        let line = match &lanes {
-            Some(lanes) => lanes.line(event, &mut up),
+        let line = match &columns {
+            Some(columns) => columns.line(event, &mut up),
             None => paint(event, brief(&told(run, event), width.saturating_sub(TIME))).to_string(),
         };
         out.push_str(&format!("{}  {}\n", format!("{:7.3} s", event.at.as_secs_f64()).dimmed(), line.trim_end()));
@@ -38,15 +38,15 @@ pub fn picture(run: &Trace, width: usize) -> String {
     if run.left_out > 0 {
         out.push_str(&format!("{}\n", format!("  … {} more", run.left_out).dimmed()));
     }
-    for lane in run.lanes.iter().filter(|lane| !lane.stderr.is_empty()) {
-        out.push_str(&format!("{}\n", format!("  standard error of {}:", lane.role).dimmed()));
-        lane.stderr.iter().for_each(|line| out.push_str(&wrap(line, width, "    ").dimmed().to_string()));
+    for column in run.columns.iter().filter(|column| !column.stderr.is_empty()) {
+        out.push_str(&format!("{}\n", format!("  standard error of {}:", column.role).dimmed()));
+        column.stderr.iter().for_each(|line| out.push_str(&wrap(line, width, "    ").dimmed().to_string()));
     }
     out
 }
 
-fn title(lane: &crate::trace::Lane) -> String {
-    format!("{} ({})", lane.role, lane.party.name())
+fn title(column: &crate::trace::Column) -> String {
+    format!("{} ({})", column.role, column.party.name())
 }
 
 /// As much of a text as there is room for: of a long one its beginning and its end, where that leaves
@@ -69,67 +69,69 @@ fn paint(event: &TraceEvent, text: String) -> ColoredString {
 }
 
 /// The columns.
-struct Lanes<'r> {
+struct Columns<'r> {
     run: &'r Trace,
     /// The width of each.
-    column: usize,
+    column_width: usize,
 }
 
-impl<'r> Lanes<'r> {
+impl<'r> Columns<'r> {
     /// Columns for all roles, where there is room for them.
-    fn new(run: &'r Trace, width: usize) -> Option<Lanes<'r>> {
-        let column = width.saturating_sub(TIME) / run.lanes.len().max(1);
-        (column >= NARROW).then_some(Lanes { run, column })
+    fn new(run: &'r Trace, width: usize) -> Option<Columns<'r>> {
+        let column_width = width.saturating_sub(TIME) / run.columns.len().max(1);
+        (column_width >= NARROW).then_some(Columns { run, column_width })
     }
 
     fn head(&self) -> String {
-        let titles = self.run.lanes.iter().map(|lane| {
-            let title = brief(&title(lane), self.column - 1);
-            format!("{title:<width$}", width = self.column)
+        let titles = self.run.columns.iter().map(|column| {
+            let title = brief(&title(column), self.column_width - 1);
+            format!("{title:<width$}", width = self.column_width)
         });
         format!("{}{}\n", " ".repeat(TIME), titles.collect::<String>().trim_end().bold())
     }
 
     /// A moment: beside the columns of those who are up, what one of them does, or an arrow.
     fn line(&self, event: &TraceEvent, up: &mut [bool]) -> String {
-        let room = self.column - 3;
-        let (lane, mark, text) = match &event.what {
+        let room = self.column_width - 3;
+        let (column, mark, text) = match &event.what {
             TraceEventKind::Wire { from, to, text, .. } => return self.arrow(event, (*from, *to), text, up),
             TraceEventKind::Fault(what) => return paint(event, format!("! {what}")).to_string(),
-            TraceEventKind::Started(lane) => (*lane, '┌', "starts".to_owned()),
-            TraceEventKind::Ended(lane, how) => (*lane, '└', how.clone()),
-            TraceEventKind::Killed(lane) => (*lane, '└', "killed".to_owned()),
-            TraceEventKind::Typed(lane, text) => (*lane, '│', format!("< {}", brief(text, room.saturating_sub(2)))),
-            TraceEventKind::EndOfInput(lane) => (*lane, '│', "< ^D".to_owned()),
-            TraceEventKind::Printed(lane, text) if event.wrong => {
-                (*lane, '│', format!("✗ {}", brief(text, room.saturating_sub(2))))
+            TraceEventKind::Started(column) => (*column, '┌', "starts".to_owned()),
+            TraceEventKind::Ended(column, how) => (*column, '└', how.clone()),
+            TraceEventKind::Killed(column) => (*column, '└', "killed".to_owned()),
+            TraceEventKind::Typed(column, text) => (*column, '│', format!("< {}", brief(text, room.saturating_sub(2)))),
+            TraceEventKind::EndOfInput(column) => (*column, '│', "< ^D".to_owned()),
+            TraceEventKind::Printed(column, text) if event.wrong => {
+                (*column, '│', format!("✗ {}", brief(text, room.saturating_sub(2))))
             }
-            TraceEventKind::Printed(lane, text) => (*lane, '│', brief(text, room)),
-            TraceEventKind::Missing(lane, text) => (*lane, '│', format!("- {}", brief(text, room.saturating_sub(2)))),
+            TraceEventKind::Printed(column, text) => (*column, '│', brief(text, room)),
+            TraceEventKind::Missing(column, text) => {
+                (*column, '│', format!("- {}", brief(text, room.saturating_sub(2))))
+            }
         };
-        up[lane] |= matches!(event.what, TraceEventKind::Started(_));
+        up[column] |= matches!(event.what, TraceEventKind::Started(_));
         let mut out = String::new();
         for (index, is_up) in up.iter().enumerate() {
-            if index == lane {
+            if index == column {
                 let padded = format!("{text:<width$}", width = room + 1);
                 out.push_str(&format!("{mark} {}", paint(event, padded)));
             } else {
                 out.push_str(&self.blank(*is_up));
             }
         }
-        up[lane] &= !matches!(event.what, TraceEventKind::Ended(..) | TraceEventKind::Killed(_));
+        up[column] &= !matches!(event.what, TraceEventKind::Ended(..) | TraceEventKind::Killed(_));
         out
     }
 
     /// A column in which nothing happens.
     fn blank(&self, is_up: bool) -> String {
-        format!("{}{}", if is_up { '│' } else { ' ' }, " ".repeat(self.column - 1))
+        format!("{}{}", if is_up { '│' } else { ' ' }, " ".repeat(self.column_width - 1))
     }
 
     /// From the column of one to that of another, with the text on it.
     fn arrow(&self, event: &TraceEvent, (from, to): (usize, usize), text: &str, up: &[bool]) -> String {
         let (left, right) = (from.min(to), from.max(to));
-        let room = (right - left) * self.column - 1;
+        let room = (right - left) * self.column_width - 1;
         let text = fit(text, room.saturating_sub(6));
         let lines = room - text.chars().count() - 2;
         let (before, after) = ("─".repeat(lines / 2), "─".repeat(lines - lines / 2));
@@ -140,8 +142,8 @@ impl<'r> Lanes<'r> {
             (false, _) => ("◀", "┤"),
         };
         let arrow = paint(event, format!("{start}{before} {text} {after}{end}"));
-        let beside = |lanes: &[bool]| lanes.iter().map(|is_up| self.blank(*is_up)).collect::<String>();
+        let beside = |columns: &[bool]| columns.iter().map(|is_up| self.blank(*is_up)).collect::<String>();
         let rest = up.get(right + 1..).unwrap_or(&[]);
-        format!("{}{arrow}{}{}", beside(&up[..left]), " ".repeat(self.column - 1), beside(rest))
+        format!("{}{arrow}{}{}", beside(&up[..left]), " ".repeat(self.column_width - 1), beside(rest))
     }
 }
