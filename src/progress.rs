@@ -19,7 +19,7 @@ const STATE: &str = "state.json";
 
 /// The state of a workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
+pub struct WorkspaceState {
     /// The version of the format.
     pub format: u32,
     /// The course's name.
@@ -32,7 +32,7 @@ pub struct State {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub course_url: Option<String>,
     /// What the learner has agreed to have run, as a mark of the course's commands; see
-    /// [`State::accepts`].
+    /// [`WorkspaceState::accepts`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
     /// The language that was asked for last, when one was.
@@ -100,10 +100,10 @@ pub enum Standing {
     Open,
 }
 
-impl State {
+impl WorkspaceState {
     /// A fresh one.
-    pub fn new(course: &str, course_path: Option<PathBuf>, track: &str, current: &str) -> State {
-        State {
+    pub fn new(course: &str, course_path: Option<PathBuf>, track: &str, current: &str) -> WorkspaceState {
+        WorkspaceState {
             format: FORMAT,
             course: course.to_owned(),
             course_path,
@@ -170,7 +170,7 @@ impl State {
     ///
     /// # Errors
     /// It can't be read, or a newer runner wrote it.
-    pub fn load(dir: &Path) -> Result<State> {
+    pub fn load(dir: &Path) -> Result<WorkspaceState> {
         let path = dir.join(STATE);
         let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
         let damaged = |cause: &dyn std::fmt::Display| {
@@ -204,9 +204,9 @@ impl State {
     ///
     /// # Errors
     /// It can't be read or written.
-    pub fn update(dir: &Path, change: impl FnOnce(&mut State)) -> Result<State> {
+    pub fn update(dir: &Path, change: impl FnOnce(&mut WorkspaceState)) -> Result<WorkspaceState> {
         let _lock = Lock::take(dir, "state.lock", || {})?;
-        let mut state = State::load(dir)?;
+        let mut state = WorkspaceState::load(dir)?;
         let before = state.clone();
         change(&mut state);
         if state != before {

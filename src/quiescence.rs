@@ -232,11 +232,11 @@ pub struct OpenSocket {
 /// What is known of sockets from looks before. A connection stays what it is, and to find one by its inode alone
 /// takes a walk through the table of all sockets.
 #[derive(Debug, Default)]
-pub struct KnownSockets(HashMap<u32, Known>);
+pub struct KnownSockets(HashMap<u32, KnownSocket>);
 
 /// What a socket is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum KnownSocket {
     /// Connected: its own address, and its peer's.
     Connected(SocketAddr, SocketAddr),
     /// One that listens, or is none of TCP.

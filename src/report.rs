@@ -29,13 +29,13 @@ use crate::event::Reporter;
 
 pub use ascii::{showable, unicode};
 pub use diff::diff;
-pub use json::{EventLine, Json, JsonLine, OverLine, RuleLine, json_line, millis};
-pub use junit::Junit;
+pub use json::{EventLine, JsonLine, JsonReporter, OverLine, RuleLine, json_line, millis};
+pub use junit::JunitReporter;
 pub use markdown::{laid_out, leads_to_the_web, parser};
 pub use paths::{link, relative};
 pub use plain::plain;
 pub use spinner::Spinner;
-pub use text::{Text, progress_line, whose};
+pub use text::{TextReporter, progress_line, whose};
 
 /// How a verdict is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -53,9 +53,9 @@ impl Format {
     /// The reporter of this format.
     pub fn reporter(self, verbose: bool) -> Box<dyn Reporter> {
         match self {
-            Format::Text => Box::new(Text::new(verbose)),
-            Format::Json => Box::new(Json),
-            Format::Junit => Box::new(Junit::default()),
+            Format::Text => Box::new(TextReporter::new(verbose)),
+            Format::Json => Box::new(JsonReporter),
+            Format::Junit => Box::new(JunitReporter::default()),
         }
     }
 }

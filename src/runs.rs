@@ -35,7 +35,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use self::address::{Address, ClosedPort};
+use self::address::{ClosedPort, PrintedAddress};
 use self::follower::Follower;
 use self::limit::TimeLimit;
 use self::livelock::LivelockMeter;
@@ -434,14 +434,14 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
 
     /// Does whoever listens at this address listen on every interface? The system says so, or else the
     /// address itself.
-    fn is_open_to_all(&self, address: &Address<'_>) -> bool {
+    fn is_open_to_all(&self, address: &PrintedAddress<'_>) -> bool {
         let bound = self.sockets.as_ref().and_then(|sockets| sockets.listens(address.socket));
         bound.unwrap_or(address.printed).is_unspecified()
     }
 
     /// The address of a link, in the form of the address that it leads to.
     async fn link_to(&mut self, name: LinkName, value: &str) -> Result<String, Failure> {
-        let address = Address::read(value)
+        let address = PrintedAddress::read(value)
             .ok_or_else(|| Failure::NotStarted(name.dialer, format!("`{value}` has no TCP port on loopback")))?;
         if let Some(link) = self.links.iter().find(|link| link.name == name && link.target() == address.socket) {
             return Ok(address.with_port(link.address.port()));

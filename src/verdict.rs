@@ -211,9 +211,9 @@ pub struct StageVerdict {
 
 /// What became of a rule of the stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Kept"))]
 #[serde(rename_all = "kebab-case")]
-pub enum Kept {
+pub enum RuleState {
     /// Every run of every scenario that is there for it passed.
     Kept,
     /// One of them failed.
@@ -222,13 +222,13 @@ pub enum Kept {
     Untried,
 }
 
-impl Kept {
+impl RuleState {
     /// Its name in JSON and JUnit.
     pub fn name(self) -> &'static str {
         match self {
-            Kept::Kept => "kept",
-            Kept::Broken => "broken",
-            Kept::Untried => "untried",
+            RuleState::Kept => "kept",
+            RuleState::Broken => "broken",
+            RuleState::Untried => "untried",
         }
     }
 }
@@ -279,28 +279,28 @@ impl StageVerdict {
     }
 
     /// The rules of its stage, each with what became of it.
-    pub fn rules<'s>(&self, stage: &'s Stage) -> Vec<(&'s Rule, Kept)> {
+    pub fn rules<'s>(&self, stage: &'s Stage) -> Vec<(&'s Rule, RuleState)> {
         let repeats = self.runs.iter().map(|run| run.id.repeat).max().map_or(1, |last| last as usize + 1);
         let of = |scenario: &Scenario| {
             let runs: Vec<&Run> = self.runs.iter().filter(|run| run.id.scenario == scenario.name).collect();
             let passed = runs.iter().filter(|run| run.passed()).count();
             if runs.iter().any(|run| run.failure().is_some()) {
-                Kept::Broken
+                RuleState::Broken
             } else if passed < scenario.runs() * repeats {
-                Kept::Untried
+                RuleState::Untried
             } else {
-                Kept::Kept
+                RuleState::Kept
             }
         };
-        let of_scenarios: Vec<(&Scenario, Kept)> = stage.scenarios.iter().map(|s| (s, of(s))).collect();
+        let of_scenarios: Vec<(&Scenario, RuleState)> = stage.scenarios.iter().map(|s| (s, of(s))).collect();
         let of_rule = |rule: &Rule| {
             let there = || of_scenarios.iter().filter(|(scenario, _)| scenario.rules.contains(&rule.id));
             let any = |kept| there().any(|(_, other)| *other == kept);
             let tested = there().next().is_some();
-            match (any(Kept::Broken), any(Kept::Untried) || !tested) {
-                (true, _) => Kept::Broken,
-                (false, true) => Kept::Untried,
-                (false, false) => Kept::Kept,
+            match (any(RuleState::Broken), any(RuleState::Untried) || !tested) {
+                (true, _) => RuleState::Broken,
+                (false, true) => RuleState::Untried,
+                (false, false) => RuleState::Kept,
             }
         };
         stage.rules.iter().map(|rule| (rule, of_rule(rule))).collect()

@@ -1,7 +1,7 @@
 //! One stage, from its packages to its verdict.
 
-mod crowd;
 mod executor;
+mod throttle;
 
 use crate::build::{BuildOutcome, Built, Package};
 use crate::course::{Condition, Pairing, Party, Scenario, Stage, Track};

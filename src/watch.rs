@@ -11,12 +11,12 @@ mod text;
 use crate::trace::Trace;
 
 pub use draw::{draw, page_width};
-pub use keys::{Ask, ask, help};
+pub use keys::{KeyAction, ask, help};
 pub use screen::{Screen, keys, suspend};
 
 /// What one looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
+pub enum ViewPage {
     /// A run of the last verify, and the verdict.
     Run,
     /// The lesson.
@@ -37,7 +37,7 @@ pub enum Page {
 
 /// How far the verify is.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Status {
+pub enum VerifyStatus {
     /// What is being done.
     Working(String),
     /// All runs are over: so many, so many of them failed, so many were left out; in seconds.
@@ -62,9 +62,9 @@ pub struct View {
     /// The stage's name, its number, and how many stages there are.
     pub stage: (String, usize, usize),
     /// How far the verify is.
-    status: Status,
+    status: VerifyStatus,
     /// What one looks at. On a wide screen a run stands beside it.
-    pub page: Page,
+    pub page: ViewPage,
     /// The text of the page, unless it is a run: with the colours of a terminal.
     pub text: String,
     /// The line of the stage that would be chosen.
@@ -88,10 +88,10 @@ pub struct View {
 
 impl View {
     /// A view of a stage of which nothing is known yet.
-    pub fn new(stage: (String, usize, usize), page: Page) -> View {
+    pub fn new(stage: (String, usize, usize), page: ViewPage) -> View {
         View {
             stage,
-            status: Status::Working("starting".to_owned()),
+            status: VerifyStatus::Working("starting".to_owned()),
             page,
             text: String::new(),
             chosen: 0,
@@ -108,14 +108,14 @@ impl View {
     }
 
     /// Looks at another page, from its top.
-    pub fn turn_to(&mut self, page: Page) {
+    pub fn turn_to(&mut self, page: ViewPage) {
         self.page = page;
         self.page_top = 0;
     }
 
     /// Shows how far the verify is; what it says it says from the top.
-    pub fn tell(&mut self, status: Status) {
-        if matches!(status, Status::NotBuilt(_) | Status::Trouble(_)) {
+    pub fn tell(&mut self, status: VerifyStatus) {
+        if matches!(status, VerifyStatus::NotBuilt(_) | VerifyStatus::Trouble(_)) {
             self.run_top = None;
         }
         self.status = status;
@@ -145,7 +145,7 @@ impl View {
             self.studied = Some(self.runs[self.at].title());
             self.run_top = None;
         }
-        self.turn_to(Page::Run);
+        self.turn_to(ViewPage::Run);
     }
 
     /// Only the failed runs, or all again.
@@ -159,12 +159,12 @@ impl View {
             self.at = self.runs.iter().position(|run| !run.passed()).unwrap_or(0);
             self.run_top = None;
         }
-        self.turn_to(Page::Run);
+        self.turn_to(ViewPage::Run);
     }
 
     /// Scrolls what one looks at by so many lines; where the text ends is known when it is drawn.
     pub fn scroll(&mut self, by: isize) {
-        let top = if self.page == Page::Run { self.run_top.get_or_insert(0) } else { &mut self.page_top };
+        let top = if self.page == ViewPage::Run { self.run_top.get_or_insert(0) } else { &mut self.page_top };
         *top = top.saturating_add_signed(by);
     }
 

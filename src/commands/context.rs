@@ -8,7 +8,7 @@ use crate::cli::Chosen;
 use crate::course::{Party, Stage};
 use crate::error::{Error, Result};
 use crate::pattern::escape;
-use crate::progress::State;
+use crate::progress::WorkspaceState;
 use crate::workspace::{DOT, Workspace};
 
 pub(super) fn current_dir() -> Result<PathBuf> {
@@ -62,7 +62,7 @@ pub(super) fn speak(catalog: &mut Catalog, chosen: &Chosen, before: Option<&str>
 /// The language that was asked for is the workspace's from now on.
 pub(super) fn remember(workspace: &Workspace, chosen: &Chosen) -> Result<()> {
     if chosen.lang.is_some() && workspace.state.language != chosen.lang {
-        State::update(&workspace.dot(), |state| state.language.clone_from(&chosen.lang))?;
+        WorkspaceState::update(&workspace.dot(), |state| state.language.clone_from(&chosen.lang))?;
     }
     Ok(())
 }
@@ -77,7 +77,7 @@ fn locale() -> Option<String> {
 pub(super) fn accept(workspace: &Workspace) -> Result<()> {
     let commands = workspace.catalog.course.commands();
     if !workspace.state.accepts(&commands) {
-        State::update(&workspace.dot(), |state| state.accepted = Some(commands))?;
+        WorkspaceState::update(&workspace.dot(), |state| state.accepted = Some(commands))?;
     }
     Ok(())
 }

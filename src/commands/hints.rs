@@ -6,7 +6,7 @@ use super::context;
 use crate::cli::{Chosen, HintArgs};
 use crate::course::Stage;
 use crate::error::Result;
-use crate::progress::State;
+use crate::progress::WorkspaceState;
 use crate::report::{print, width, wrap};
 use crate::workspace::Workspace;
 
@@ -64,7 +64,7 @@ pub(super) fn given(workspace: &Workspace, stage: &Stage) -> Vec<Hint> {
 pub(super) fn one_more(workspace: &Workspace, stage: &Stage) -> Result<Hint> {
     let mut hint = Hint::none("This stage has no hints.".to_owned());
     let all = 0..stage.hints.len();
-    State::update(&workspace.dot(), |state| {
+    WorkspaceState::update(&workspace.dot(), |state| {
         let progress = state.stage(&stage.name);
         let fresh = |index: &usize| !progress.hints.contains(index);
         let fits =

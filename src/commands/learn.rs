@@ -10,7 +10,7 @@ use crate::cli::{Chosen, NextArgs, SolutionArgs};
 use crate::course::Stage;
 use crate::error::{Error, Result};
 use crate::pattern::visible;
-use crate::progress::{Standing, State};
+use crate::progress::{Standing, WorkspaceState};
 use crate::report::{self, print, width, wrap};
 use crate::workspace::{DOT, Workspace};
 
@@ -28,7 +28,7 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
                 format!("{current} is not verified yet: here it is again (`workshop next --skip` moves on)").yellow()
             ));
         }
-        State::update(&workspace.dot(), |state| state.stage(&current).shown = true)?;
+        WorkspaceState::update(&workspace.dot(), |state| state.stage(&current).shown = true)?;
         start_ahead(&workspace, args.no_prefetch);
         return show(&workspace, &current);
     }
@@ -81,7 +81,7 @@ pub(super) fn following<'w>(workspace: &'w Workspace, from: &str) -> Option<&'w 
 /// stage that is not verified is skipped.
 pub(super) fn move_on(workspace: &Workspace, from: &str) -> Result<Option<String>> {
     let following = following(workspace, from).cloned();
-    State::update(&workspace.dot(), |state| {
+    WorkspaceState::update(&workspace.dot(), |state| {
         if !state.verified(from) {
             state.stage(from).skipped = true;
         }
@@ -95,7 +95,7 @@ pub(super) fn move_on(workspace: &Workspace, from: &str) -> Result<Option<String
 
 /// The learner works on this stage from now on: it is what other commands are about.
 pub(super) fn take_up(workspace: &Workspace, stage: &str) -> Result<()> {
-    State::update(&workspace.dot(), |state| {
+    WorkspaceState::update(&workspace.dot(), |state| {
         stage.clone_into(&mut state.current);
         state.stage(stage).shown = true;
     })
@@ -184,7 +184,7 @@ pub(super) fn list_text(workspace: &Workspace, width: usize) -> Result<String> {
 }
 
 /// How much of a stage that is not verified yet is done, as its last verify found.
-fn rules_kept(state: &State, stage: &Stage) -> Option<String> {
+fn rules_kept(state: &WorkspaceState, stage: &Stage) -> Option<String> {
     let progress = state.stages.get(&stage.name).filter(|progress| progress.verified.is_none())?;
     let kept = stage.rules.iter().filter(|rule| progress.kept.contains(&rule.id)).count();
     (kept > 0).then(|| format!("{kept} of {} rules kept", stage.rules.len()))

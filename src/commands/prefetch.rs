@@ -78,7 +78,7 @@ fn build_ahead(workspace: &Workspace, stage: &str) -> Result<Option<bool>> {
     let want = Lock::take(&dot, WANT, || {})?;
     let _lock = Lock::take(&dot, BUILD, || {})?;
     let built = context::built(workspace, &workspace.catalog.stage(stage)?, false)?;
-    let mut status = Status { path: &dot.join(STATUS), stage };
+    let mut status = StatusFile { path: &dot.join(STATUS), stage };
     runtime::block_on(async {
         let bell = Bell::hang(&dot);
         drop(want);
@@ -116,12 +116,12 @@ pub async fn told_lock(dot: &Path, name: &'static str, why: &str, reporter: &mut
 }
 
 /// Writes what is being built where those who ask can read it.
-struct Status<'p> {
+struct StatusFile<'p> {
     path: &'p Path,
     stage: &'p str,
 }
 
-impl Reporter for Status<'_> {
+impl Reporter for StatusFile<'_> {
     fn tell(&mut self, event: &Event<'_>) {
         if let Event::BuildLine(line) = event {
             let _ = fs::write(self.path, format!("{}: {}", self.stage, line.trim()));

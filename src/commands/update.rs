@@ -10,10 +10,10 @@ use crate::cli::{Chosen, UpdateArgs};
 use crate::error::{Error, Result};
 use crate::files::Lock;
 use crate::pattern::escape;
-use crate::progress::State;
+use crate::progress::WorkspaceState;
 use crate::report::{self, print, say, width, wrap};
 use crate::runtime;
-use crate::workspace::{Action, DOT, Step, Updated, Workspace};
+use crate::workspace::{Action, DOT, FileStep, Updated, Workspace};
 
 /// Brings it, and says what became of every file that is not what it was.
 pub fn update(chosen: &Chosen, args: &UpdateArgs) -> Result<bool> {
@@ -48,7 +48,13 @@ pub fn update(chosen: &Chosen, args: &UpdateArgs) -> Result<bool> {
 
 /// The newest version of a course from git. It is read as a whole before a file of the old one is
 /// changed: a course that this runner can't play leaves the one that it can.
-fn fetch(url: &str, copy: &Path, dot: &Path, state: &State, dry: bool) -> Result<(Option<tempfile::TempDir>, Catalog)> {
+fn fetch(
+    url: &str,
+    copy: &Path,
+    dot: &Path,
+    state: &WorkspaceState,
+    dry: bool,
+) -> Result<(Option<tempfile::TempDir>, Catalog)> {
     say(&format!("looking for what is new at {}", crate::assets::shown_url(url)));
     let dir = tempfile::Builder::new().prefix("course-new-").tempdir_in(dot);
     let dir = dir.map_err(|error| Error::io("write into", dot, &error))?;
@@ -102,7 +108,7 @@ fn show(workspace: &Workspace, updated: &Updated, dry: bool) {
 }
 
 /// One file: what became of it, and its name.
-fn line(step: &Step, file: &str) -> String {
+fn line(step: &FileStep, file: &str) -> String {
     let (word, more) = match &step.action {
         Action::Left => return String::new(),
         Action::Added => ("new", String::new()),

@@ -9,11 +9,11 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
 use crate::files::Lock;
 use crate::last::Last;
-use crate::progress::State;
+use crate::progress::WorkspaceState;
 use crate::report;
 use crate::runtime;
 use crate::trace::Trace;
-use crate::verdict::{Kept, StageVerdict};
+use crate::verdict::{RuleState, StageVerdict};
 use crate::verify::{Selection, Verified, new_seed, verify as verify_stage};
 use crate::workspace::Workspace;
 
@@ -43,8 +43,8 @@ pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
         if stages.len() > 1 {
             reporter.tell(&Event::Turn { number: index + 1, of: stages.len() });
         }
-        let judging = Judging { workspace: &workspace, stage, solution: args.solution, selection: &selection };
-        let (good, trouble_here) = verify_one(&judging, args, reporter.as_mut())?;
+        let stage_verify = StageVerify { workspace: &workspace, stage, solution: args.solution, selection: &selection };
+        let (good, trouble_here) = verify_one(&stage_verify, args, reporter.as_mut())?;
         passed &= good;
         trouble = trouble.or(trouble_here);
     }
@@ -77,7 +77,7 @@ fn selection(args: &VerifyArgs) -> Selection {
 }
 
 /// What is verified, and how.
-pub struct Judging<'j> {
+pub struct StageVerify<'j> {
     /// The workspace.
     pub workspace: &'j Workspace,
     /// The stage.
@@ -88,10 +88,10 @@ pub struct Judging<'j> {
     pub selection: &'j Selection,
 }
 
-impl Judging<'_> {
+impl StageVerify<'_> {
     /// Builds and plays, and records what came of it: the verdict, and the runs as stories. `None` when
     /// the learner's package can't be built.
-    pub async fn judge(&self, reporter: &mut dyn Reporter) -> Result<Option<(StageVerdict, Last)>> {
+    pub async fn run(&self, reporter: &mut dyn Reporter) -> Result<Option<(StageVerdict, Last)>> {
         let _lock = super::prefetch::build_lock(self.workspace, reporter).await?;
         let built = context::built(self.workspace, self.stage, self.solution)?;
         match verify_stage(self.stage, &built, self.selection, reporter).await? {
@@ -122,9 +122,9 @@ impl Judging<'_> {
         }
         let shown = verdict.shown().map(|(_, failed)| failed.because.id.clone());
         let whole = self.whole();
-        let rules = verdict.rules(stage).into_iter().filter(|(_, kept)| *kept == Kept::Kept);
+        let rules = verdict.rules(stage).into_iter().filter(|(_, kept)| *kept == RuleState::Kept);
         let kept: Vec<String> = rules.map(|(rule, _)| rule.id.clone()).collect();
-        State::update(&dot, |state| {
+        WorkspaceState::update(&dot, |state| {
             let progress = state.stage(&stage.name);
             // Of runs that could not be played nothing is known, and nothing is recorded.
             if shown.is_some() || (whole && verdict.trouble().is_none()) {
@@ -142,9 +142,13 @@ impl Judging<'_> {
 }
 
 /// Did the stage pass? And what kept runs of it from being played, if something did.
-fn verify_one(judging: &Judging<'_>, args: &VerifyArgs, reporter: &mut dyn Reporter) -> Result<(bool, Option<Error>)> {
-    let (workspace, stage) = (judging.workspace, judging.stage);
-    let Some((verdict, last)) = runtime::block_on(judging.judge(reporter))? else {
+fn verify_one(
+    stage_verify: &StageVerify<'_>,
+    args: &VerifyArgs,
+    reporter: &mut dyn Reporter,
+) -> Result<(bool, Option<Error>)> {
+    let (workspace, stage) = (stage_verify.workspace, stage_verify.stage);
+    let Some((verdict, last)) = runtime::block_on(stage_verify.run(reporter))? else {
         if args.format == report::Format::Text {
             report::print("  mend the first error above, then `workshop verify`\n");
         }
@@ -153,7 +157,7 @@ fn verify_one(judging: &Judging<'_>, args: &VerifyArgs, reporter: &mut dyn Repor
     if let Some(path) = &args.html {
         super::trace::write_page(&last, path)?;
     }
-    let whole = judging.whole();
+    let whole = stage_verify.whole();
     let shown = verdict.shown().map(|(_, failed)| failed.because.clone());
     let trouble = verdict.trouble();
     // What to do about the machine comes first, and is said at the end.

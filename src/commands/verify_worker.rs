@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use super::context;
-use super::verify::{Judging, VERIFY, has_package, place_from_here};
+use super::verify::{StageVerify, VERIFY, has_package, place_from_here};
 use crate::cli::Chosen;
 use crate::course::Party;
 use crate::error::{Error, Result};
@@ -226,8 +226,8 @@ async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News>
     has_package(&workspace, &stage)?;
     context::accept(&workspace)?;
     let selection = Selection { repeat: 1, seed: new_seed(), ..Selection::default() };
-    let judging = Judging { workspace: &workspace, stage: &stage, solution: false, selection: &selection };
-    Ok(match judging.judge(&mut teller).await? {
+    let stage_verify = StageVerify { workspace: &workspace, stage: &stage, solution: false, selection: &selection };
+    Ok(match stage_verify.run(&mut teller).await? {
         None => News::NotBuilt(teller.not_built),
         Some((verdict, last)) => match verdict.trouble() {
             // What failed was told run by run; with runs that could not be played there is no verdict.

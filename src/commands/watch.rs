@@ -10,10 +10,10 @@ use super::verify_worker::{News, VerifyWorker};
 use crate::cli::{Chosen, WatchArgs};
 use crate::error::{Error, Result};
 use crate::pattern::visible;
-use crate::progress::State;
+use crate::progress::WorkspaceState;
 use crate::report;
 use crate::runtime;
-use crate::watch::{Ask, Page, Screen, Status, View, ask, help, keys, page_width, suspend};
+use crate::watch::{KeyAction, Screen, VerifyStatus, View, ViewPage, ask, help, keys, page_width, suspend};
 use crate::workspace::Workspace;
 
 /// Shows the stage that is worked on, and verifies it at each save, until somebody leaves.
@@ -58,8 +58,8 @@ async fn session(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &m
                 None => return Ok(Exit::ForGood),
                 Some(None) => screen.clear()?,
                 Some(Some(key)) => match ask(key) {
-                    Some(Ask::Quit) => return Ok(Exit::ForGood),
-                    Some(Ask::Suspend) => return Ok(Exit::ForNow),
+                    Some(KeyAction::Quit) => return Ok(Exit::ForGood),
+                    Some(KeyAction::Suspend) => return Ok(Exit::ForNow),
                     Some(asked) => {
                         controller.answer(asked);
                         stage.clone_from(&controller.stage);
@@ -88,7 +88,7 @@ struct Controller<'c> {
     /// The one that was given last, until the hints are asked for again.
     hint: Option<Hint>,
     /// What the view's text was made for; another text is made when it is something else.
-    filled: Option<(Page, usize)>,
+    filled: Option<(ViewPage, usize)>,
     /// How many runs of the verify that is at work have failed.
     failed: usize,
 }
@@ -97,15 +97,15 @@ impl<'c> Controller<'c> {
     fn new(chosen: &'c Chosen, worker: VerifyWorker, stage: &str) -> Result<Controller<'c>> {
         let workspace = context::open_quietly(chosen)?;
         let seen = workspace.state.stages.get(stage).is_some_and(|progress| progress.shown);
-        let page = if seen { Page::Run } else { Page::Lesson };
-        State::update(&workspace.dot(), |state| state.stage(stage).shown = true)?;
+        let page = if seen { ViewPage::Run } else { ViewPage::Lesson };
+        WorkspaceState::update(&workspace.dot(), |state| state.stage(stage).shown = true)?;
         let view = View::new(place(&workspace, stage), page);
         Ok(Controller { chosen, worker, stage: stage.to_owned(), view, hint: None, filled: None, failed: 0 })
     }
 
     /// Makes the text of the page, if it is not there.
     fn fill(&mut self, width: usize) {
-        let page = if self.view.page == Page::Run { Page::Lesson } else { self.view.page };
+        let page = if self.view.page == ViewPage::Run { ViewPage::Lesson } else { self.view.page };
         if self.filled != Some((page, width)) {
             self.view.text =
                 self.text(page, width).unwrap_or_else(|error| report::render_error(&error, report::colour()));
@@ -113,25 +113,25 @@ impl<'c> Controller<'c> {
         }
     }
 
-    fn text(&self, page: Page, width: usize) -> Result<String> {
+    fn text(&self, page: ViewPage, width: usize) -> Result<String> {
         let workspace = context::open_quietly(self.chosen)?;
         Ok(match page {
-            Page::Run | Page::Lesson => {
+            ViewPage::Run | ViewPage::Lesson => {
                 let lesson = visible(&workspace.catalog.lesson(&self.stage)?);
                 let files = workspace.editable(&self.stage)?;
                 let files = files.iter().map(|file| format!("  {}\n", report::relative(&workspace.root.join(file))));
                 let title = "Edit and save".bold();
                 format!("{}\n{title}\n{}", report::laid_out(&lesson, width), files.collect::<String>())
             }
-            Page::Hint => {
+            ViewPage::Hint => {
                 let given = hints::given(&workspace, &workspace.catalog.stage(&self.stage)?);
                 hints::page(self.hint.as_ref(), &given, width)
             }
-            Page::Diff => learn::diff_text(&workspace, &self.stage)?,
-            Page::Solution => learn::solution_text(&workspace, &self.stage)?,
-            Page::Stages => learn::list_text(&workspace, width)?,
-            Page::Ending => learn::ending_text(&workspace, width),
-            Page::Help => help(width),
+            ViewPage::Diff => learn::diff_text(&workspace, &self.stage)?,
+            ViewPage::Solution => learn::solution_text(&workspace, &self.stage)?,
+            ViewPage::Stages => learn::list_text(&workspace, width)?,
+            ViewPage::Ending => learn::ending_text(&workspace, width),
+            ViewPage::Help => help(width),
         })
     }
 
@@ -140,13 +140,13 @@ impl<'c> Controller<'c> {
         match news {
             News::Begins { saved } => {
                 self.failed = 0;
-                view.tell(Status::Working(if saved { "saved" } else { "starting" }.to_owned()));
+                view.tell(VerifyStatus::Working(if saved { "saved" } else { "starting" }.to_owned()));
                 // Who saves wants to see what has become of it.
                 if saved {
-                    view.turn_to(Page::Run);
+                    view.turn_to(ViewPage::Run);
                 }
             }
-            News::Doing(what) => view.tell(Status::Working(what)),
+            News::Doing(what) => view.tell(VerifyStatus::Working(what)),
             News::RunOver { done, total, failed } => {
                 if let Some(run) = failed {
                     if self.failed == 0 {
@@ -154,12 +154,12 @@ impl<'c> Controller<'c> {
                     }
                     self.failed += 1;
                 }
-                view.tell(Status::Working(format!("{done} of {total} runs, {} failed", self.failed)));
+                view.tell(VerifyStatus::Working(format!("{done} of {total} runs, {} failed", self.failed)));
             }
-            News::NotBuilt(output) => view.tell(Status::NotBuilt(output)),
-            News::Trouble(error) => view.tell(Status::Trouble(report::render_error(&error, report::colour()))),
+            News::NotBuilt(output) => view.tell(VerifyStatus::NotBuilt(output)),
+            News::Trouble(error) => view.tell(VerifyStatus::Trouble(report::render_error(&error, report::colour()))),
             News::Over(outcome) => {
-                view.tell(Status::Over {
+                view.tell(VerifyStatus::Over {
                     runs: outcome.runs,
                     failed: outcome.failed,
                     left_out: outcome.left_out,
@@ -174,7 +174,7 @@ impl<'c> Controller<'c> {
     }
 
     /// Does what was asked for; what is in the way is said.
-    fn answer(&mut self, asked: Ask) {
+    fn answer(&mut self, asked: KeyAction) {
         self.view.message = None;
         if let Err(error) = self.act(asked) {
             let help = error.help.map(|help| format!(": {help}")).unwrap_or_default();
@@ -182,65 +182,65 @@ impl<'c> Controller<'c> {
         }
     }
 
-    fn act(&mut self, asked: Ask) -> Result<()> {
+    fn act(&mut self, asked: KeyAction) -> Result<()> {
         let view = &mut self.view;
         match asked {
-            Ask::Again => self.worker.verify(self.chosen, &self.stage)?,
-            Ask::Next { skip } => self.next(skip)?,
-            Ask::Hint => {
+            KeyAction::Again => self.worker.verify(self.chosen, &self.stage)?,
+            KeyAction::Next { skip } => self.next(skip)?,
+            KeyAction::Hint => {
                 let workspace = context::open_quietly(self.chosen)?;
                 self.hint = Some(hints::one_more(&workspace, &workspace.catalog.stage(&self.stage)?)?);
-                self.turn_to(Page::Hint);
+                self.turn_to(ViewPage::Hint);
             }
-            Ask::Hints => {
+            KeyAction::Hints => {
                 let workspace = context::open_quietly(self.chosen)?;
                 if hints::given(&workspace, &workspace.catalog.stage(&self.stage)?).is_empty() {
                     view.message = Some("no hint was given yet; h gives one".to_owned());
                 } else {
                     self.hint = None;
-                    self.turn_to(Page::Hint);
+                    self.turn_to(ViewPage::Hint);
                 }
             }
-            Ask::Lesson => self.turn_to(Page::Lesson),
-            Ask::Solution { spoil } => self.solution(spoil)?,
-            Ask::Help => self.turn_to(Page::Help),
-            Ask::Stages => {
+            KeyAction::Lesson => self.turn_to(ViewPage::Lesson),
+            KeyAction::Solution { spoil } => self.solution(spoil)?,
+            KeyAction::Help => self.turn_to(ViewPage::Help),
+            KeyAction::Stages => {
                 let (_, number, _) = view.stage;
                 view.chosen = number - 1;
-                self.turn_to(Page::Stages);
+                self.turn_to(ViewPage::Stages);
             }
-            Ask::Back => view.turn_to(Page::Run),
-            Ask::Filter => view.filter(),
-            Ask::Step(by) => view.step(by),
-            Ask::Scroll(by) if view.page == Page::Stages => {
+            KeyAction::Back => view.turn_to(ViewPage::Run),
+            KeyAction::Filter => view.filter(),
+            KeyAction::Step(by) => view.step(by),
+            KeyAction::Scroll(by) if view.page == ViewPage::Stages => {
                 let (_, _, of) = view.stage;
                 view.chosen = view.chosen.saturating_add_signed(by).min(of - 1);
             }
-            Ask::Choose if view.page == Page::Stages => {
+            KeyAction::Choose if view.page == ViewPage::Stages => {
                 let workspace = context::open_quietly(self.chosen)?;
                 if let Some(stage) = workspace.catalog.course.stages.get(self.view.chosen) {
                     learn::take_up(&workspace, stage)?;
-                    self.go(&workspace, stage, Page::Run)?;
+                    self.go(&workspace, stage, ViewPage::Run)?;
                 }
             }
-            Ask::Choose => {}
-            Ask::Scroll(by) => view.scroll(by),
-            Ask::Leaf(by) => view.leaf(by),
-            Ask::Top => view.scroll(isize::MIN),
-            Ask::Bottom => view.scroll(isize::MAX),
+            KeyAction::Choose => {}
+            KeyAction::Scroll(by) => view.scroll(by),
+            KeyAction::Leaf(by) => view.leaf(by),
+            KeyAction::Top => view.scroll(isize::MIN),
+            KeyAction::Bottom => view.scroll(isize::MAX),
             // These leave the view.
-            Ask::Quit | Ask::Suspend => {}
+            KeyAction::Quit | KeyAction::Suspend => {}
         }
         Ok(())
     }
 
-    fn turn_to(&mut self, page: Page) {
+    fn turn_to(&mut self, page: ViewPage) {
         self.filled = None;
         self.view.turn_to(page);
     }
 
     /// Another stage.
-    fn go(&mut self, workspace: &Workspace, stage: &str, page: Page) -> Result<()> {
+    fn go(&mut self, workspace: &Workspace, stage: &str, page: ViewPage) -> Result<()> {
         self.worker.verify(self.chosen, stage)?;
         stage.clone_into(&mut self.stage);
         self.view = View::new(place(workspace, stage), page);
@@ -256,8 +256,8 @@ impl<'c> Controller<'c> {
             return Ok(());
         }
         match learn::move_on(&workspace, &self.stage)? {
-            Some(next) => self.go(&workspace, &next, Page::Lesson)?,
-            None => self.turn_to(Page::Ending),
+            Some(next) => self.go(&workspace, &next, ViewPage::Lesson)?,
+            None => self.turn_to(ViewPage::Ending),
         }
         Ok(())
     }
@@ -269,7 +269,7 @@ impl<'c> Controller<'c> {
             self.view.message = Some(format!("{} is not verified yet; D shows it all the same", self.stage));
             return Ok(());
         }
-        self.turn_to(if self.view.page == Page::Diff { Page::Solution } else { Page::Diff });
+        self.turn_to(if self.view.page == ViewPage::Diff { ViewPage::Solution } else { ViewPage::Diff });
         Ok(())
     }
 }

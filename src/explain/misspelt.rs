@@ -29,14 +29,14 @@ impl Case<'_> {
         let (said, meant) = shown_both(text, &line.text);
         let deed = self.deed(role, &self.origin(role, text, &line.text), &said, &meant);
         Some(match slip {
-            Slip::Letter(what) => Fact::new("misspelt", format!("{deed}: one letter differs, {what}.")),
-            Slip::Word(what) => Fact::new("one-word-differs", format!("{deed}: {what}.")),
+            WordSlip::Letter(what) => Fact::new("misspelt", format!("{deed}: one letter differs, {what}.")),
+            WordSlip::Word(what) => Fact::new("one-word-differs", format!("{deed}: {what}.")),
         })
     }
 }
 
 /// How a line differs in one word, in words.
-enum Slip {
+enum WordSlip {
     /// Nearly the same word.
     Letter(String),
     /// Another word, one too many, or one that is missing.
@@ -119,7 +119,7 @@ fn all_match(expected: &[Word<'_>], printed: &[&str]) -> bool {
 
 /// The one word in which a line differs from an expected one; `None` where it is more than one word, or a
 /// value.
-fn one_word(expected: &[Word<'_>], text: &str) -> Option<Slip> {
+fn one_word(expected: &[Word<'_>], text: &str) -> Option<WordSlip> {
     let printed: Vec<&str> = text.split(' ').collect();
     let same = expected.iter().zip(&printed).take_while(|(word, text)| word.is(text)).count();
     let (missing, extra) = (expected.get(same), printed.get(same));
@@ -135,10 +135,10 @@ fn one_word(expected: &[Word<'_>], text: &str) -> Option<Slip> {
     let literals = expected.iter().filter(|word| matches!(word, Word::Literal(text) if is_word(text))).count();
     match (missing, extra) {
         (Some(Word::Literal(word)), _) if !word.is_empty() && literals > 1 && rest(1, 0) => {
-            Some(Slip::Word(format!("«{}» is missing", shown(word))))
+            Some(WordSlip::Word(format!("«{}» is missing", shown(word))))
         }
         (_, Some(other)) if !other.is_empty() && literals > 0 && rest(0, 1) => {
-            Some(Slip::Word(format!("«{}» is too much", shown(other))))
+            Some(WordSlip::Word(format!("«{}» is too much", shown(other))))
         }
         _ => None,
     }
@@ -146,7 +146,7 @@ fn one_word(expected: &[Word<'_>], text: &str) -> Option<Slip> {
 
 /// One word stands for another one. Two numbers are two values; and a line of one word is another line, unless the
 /// two are nearly the same.
-fn other_word(word: &str, other: &str, in_a_line: bool) -> Option<Slip> {
+fn other_word(word: &str, other: &str, in_a_line: bool) -> Option<WordSlip> {
     let numbers = [word, other].iter().all(|text| text.chars().any(|c| c.is_ascii_digit()));
     if word.is_empty() || other.is_empty() || numbers || !(is_word(word) || is_word(other)) {
         return None;
@@ -154,8 +154,8 @@ fn other_word(word: &str, other: &str, in_a_line: bool) -> Option<Slip> {
     let (quoted, meant) = shown_both(other, word);
     let what = format!("«{quoted}» instead of «{meant}»");
     match distance_is_one(word, other) && word.chars().count() > 2 {
-        true => Some(Slip::Letter(what)),
-        false => in_a_line.then(|| Slip::Word(format!("one word differs, {what}"))),
+        true => Some(WordSlip::Letter(what)),
+        false => in_a_line.then(|| WordSlip::Word(format!("one word differs, {what}"))),
     }
 }
 

@@ -20,28 +20,28 @@ const PROMPT: usize = 24;
 const PROMPT_ENDS: [&str; 7] = ["> ", ">", "$ ", "# ", ": ", "? ", "» "];
 
 /// A way to write a line wrongly: its fact, what is to be seen, what to do about it.
-struct Slip {
+struct LineSlip {
     id: &'static str,
     what: &'static str,
     advice: &'static str,
 }
 
-const COLOURS: Slip = Slip {
+const COLOURS: LineSlip = LineSlip {
     id: "colour-codes",
     what: "there are colour codes in it (escape sequences)",
     advice: "Print the text alone: where the output is not a terminal, the codes are part of the line.",
 };
-const CARRIAGE_RETURN: Slip = Slip {
+const CARRIAGE_RETURN: LineSlip = LineSlip {
     id: "carriage-return",
     what: "there is a carriage return (`\\r`) in it",
     advice: "A line ends with a newline (`\\n`) and nothing else.",
 };
-const SPACES: Slip = Slip {
+const SPACES: LineSlip = LineSlip {
     id: "spaces-at-the-ends",
     what: "the spaces at its ends are not the same",
     advice: "Spaces are text like any other: take the newline off, and neither trim the line nor add to it.",
 };
-const LETTER_CASE: Slip = Slip {
+const LETTER_CASE: LineSlip = LineSlip {
     id: "letter-case",
     what: "only the case of letters differs",
     advice: "What is printed is compared letter by letter.",
@@ -80,7 +80,7 @@ impl Case<'_> {
             .or_else(|| Some((&LETTER_CASE, find(&|line| self.is_but_for_case(role, line, text))?)))?;
         let origin = self.origin(role, text, &line.text);
         let (said, meant) = if slip.id == SPACES.id { ends(text, &line.text) } else { shown_both(text, &line.text) };
-        let Slip { id, what, advice } = slip;
+        let LineSlip { id, what, advice } = slip;
         Some(Fact::new(id, format!("{}: {what}. {advice}", self.deed(role, &origin, &said, &meant))))
     }
 
@@ -132,7 +132,7 @@ impl Case<'_> {
     }
 
     /// Who has written a line so that is printed wrongly.
-    pub(super) fn origin(&self, printer: RoleId, wrong: &str, right: &str) -> Origin {
+    pub(super) fn origin(&self, printer: RoleId, wrong: &str, right: &str) -> WrittenBy {
         let channels = self.evidence.channels();
         let mut unknown = None;
         for channel in channels.iter().filter(|channel| channel.to == printer) {
@@ -141,31 +141,31 @@ impl Case<'_> {
             let mut whole =
                 came.iter().filter(|(line, whole)| *whole && !line.is_empty()).map(|(line, _)| line.as_str());
             if whole.clone().any(|line| Some(line) == typed || line == right) {
-                return Origin::Printer;
+                return WrittenBy::Printer;
             }
             if whole.any(|line| wrong.ends_with(line) && line.trim().len() >= typed.unwrap_or(right).trim().len()) {
-                return Origin::Sender(channel.from);
+                return WrittenBy::Sender(channel.from);
             }
             if typed.is_some() {
                 unknown = Some(channel.from);
             }
         }
         match unknown {
-            Some(sender) if self.yours(sender) && self.yours(printer) => Origin::Either(sender),
-            Some(sender) if self.yours(sender) => Origin::Sender(sender),
-            _ => Origin::Printer,
+            Some(sender) if self.yours(sender) && self.yours(printer) => WrittenBy::Either(sender),
+            Some(sender) if self.yours(sender) => WrittenBy::Sender(sender),
+            _ => WrittenBy::Printer,
         }
     }
 
     /// What somebody did, up to the colon behind which is said what is wrong with it.
-    pub(super) fn deed(&self, printer: RoleId, origin: &Origin, said: &str, meant: &str) -> String {
+    pub(super) fn deed(&self, printer: RoleId, origin: &WrittenBy, said: &str, meant: &str) -> String {
         let who = self.who(printer);
         match origin {
-            Origin::Printer => format!("{} printed «{said}» where «{meant}» was meant", capitalize(&who)),
-            Origin::Sender(sender) => {
+            WrittenBy::Printer => format!("{} printed «{said}» where «{meant}» was meant", capitalize(&who)),
+            WrittenBy::Sender(sender) => {
                 format!("{} sent it so that {who} printed «{said}» where «{meant}» was meant", self.subject(*sender))
             }
-            Origin::Either(sender) => format!(
+            WrittenBy::Either(sender) => format!(
                 "«{said}» was printed by {who} where «{meant}» was meant (either {} has sent it so, or {who} has \
                  changed it)",
                 self.who(*sender)
@@ -175,7 +175,7 @@ impl Case<'_> {
 }
 
 /// Who has written a line wrongly.
-pub(super) enum Origin {
+pub(super) enum WrittenBy {
     /// Who has printed it: it came as it should, or from nowhere.
     Printer,
     /// Who has sent it.

@@ -52,11 +52,11 @@ fn says(case: &Case<'_>, own: &StageExplanation, facts: &[Fact]) -> Option<Strin
         (seen.roles.is_empty() || output.is_some_and(|output| seen.roles.contains(&output.role)))
             && (seen.by.is_empty() || output.is_some_and(|output| seen.by.contains(&output.party)))
     });
-    meant.find_map(|subject| Search { case, subject, read: Cell::new(0) }.says(own))
+    meant.find_map(|subject| LineSearch { case, subject, read: Cell::new(0) }.says(own))
 }
 
 /// What the names in braces stand for.
-type Values = BTreeMap<String, String>;
+type NamedValues = BTreeMap<String, String>;
 
 /// A line that is to be seen, or that is not.
 struct Goal<'o> {
@@ -90,7 +90,7 @@ impl FoundLine<'_> {
 }
 
 /// Looks for what an explanation wants to have been seen.
-struct Search<'c> {
+struct LineSearch<'c> {
     case: &'c Case<'c>,
     /// The role that the failure is about.
     subject: Option<RoleId>,
@@ -98,10 +98,10 @@ struct Search<'c> {
     read: Cell<usize>,
 }
 
-impl<'c> Search<'c> {
+impl<'c> LineSearch<'c> {
     /// What an explanation says; `None` when it does not apply.
     fn says(&self, own: &StageExplanation) -> Option<String> {
-        let mut values = self.all(&goals(&own.seen), &Values::new())?;
+        let mut values = self.all(&goals(&own.seen), &NamedValues::new())?;
         let lines = |source| self.candidates(source).next().map(|line| line.quoted());
         values.extend(self.subject.map(|role| ("who".to_owned(), self.case.who(role))));
         values.extend(lines(LineSource::Refused).map(|line| ("line".to_owned(), line)));
@@ -113,7 +113,7 @@ impl<'c> Search<'c> {
 
     /// The values with which all goals are met, if they are. What one line captures the next goals know; where
     /// several lines meet a goal, each is tried.
-    fn all(&self, goals: &[Goal<'_>], values: &Values) -> Option<Values> {
+    fn all(&self, goals: &[Goal<'_>], values: &NamedValues) -> Option<NamedValues> {
         let Some((goal, rest)) = goals.split_first() else { return Some(values.clone()) };
         let lines =
             self.candidates(goal.source).filter(|line| goal.role.is_none_or(|role| role == self.name(line.role)));
@@ -126,7 +126,7 @@ impl<'c> Search<'c> {
 
     /// Holds a line against a pattern: the values with what it captures, if it matches. A name with a type is any
     /// value of it; one without is what a pattern before this one has captured, or the run.
-    fn read(&self, line: &FoundLine<'_>, pattern: &Pattern, values: &Values) -> Option<Values> {
+    fn read(&self, line: &FoundLine<'_>, pattern: &Pattern, values: &NamedValues) -> Option<NamedValues> {
         self.read.set(self.read.get() + 1);
         if self.read.get() > MAX_READ {
             return None;
@@ -190,7 +190,7 @@ impl<'c> Search<'c> {
     }
 
     /// The text, with what was seen; `None` when it names what was not.
-    fn fill(&self, say: &str, values: &Values) -> Option<String> {
+    fn fill(&self, say: &str, values: &NamedValues) -> Option<String> {
         let Ok(pattern) = Pattern::parse(say.trim()) else { return Some(say.trim().to_owned()) };
         let roles = 0..self.case.captures.len();
         let of_run = |name: &str| roles.clone().find_map(|role| self.case.captures[role].get(name).cloned());

@@ -15,7 +15,7 @@ pub fn compare_pairings(runs: &mut [Run]) {
     const LOOKS_LIKE: [&str; 5] = ["waits-in-turn", "lost-bytes", "nothing-sent", "wrong-line", "exited-early"];
     let rank = |id: &str| FACTS.iter().position(|fact| *fact == id).unwrap_or(0);
     let story = |run: &Run| (run.id.scenario.clone(), run.id.repeat);
-    let mut stories: BTreeMap<_, Story> = BTreeMap::new();
+    let mut stories: BTreeMap<_, ScenarioResults> = BTreeMap::new();
     runs.iter().for_each(|run| stories.entry(story(run)).or_default().add(run));
     for run in runs {
         let told = &stories[&story(run)];
@@ -41,7 +41,7 @@ fn yours(pairing: &Pairing) -> BTreeSet<RoleId> {
 
 /// What the runs of one scenario in one repeat have come to, in all pairings and over all links.
 #[derive(Default)]
-struct Story {
+struct ScenarioResults {
     /// Have all runs without the reference passed? `None` where there are none.
     passes_alone: Option<bool>,
     /// The roles of the learner, where all are.
@@ -50,7 +50,7 @@ struct Story {
     gets_on: BTreeMap<RoleId, bool>,
 }
 
-impl Story {
+impl ScenarioResults {
     fn add(&mut self, run: &Run) {
         let yours = yours(&run.id.pairing);
         if !run.id.pairing.0.contains(&Some(Party::Reference)) {

@@ -101,20 +101,20 @@ struct Carrier<'c> {
 
 #[derive(Default)]
 struct Queue {
-    pieces: VecDeque<Piece>,
+    pieces: VecDeque<Chunk>,
     held: usize,
     end: Option<StreamEnd>,
 }
 
 /// What was taken in by one read, or what is left of it.
-struct Piece {
+struct Chunk {
     came: Instant,
     bytes: Vec<u8>,
     /// How many bytes of it have gone on already.
     gone: usize,
 }
 
-impl Piece {
+impl Chunk {
     /// How much of it goes on next over a fragmented link.
     fn fragment(&self, sealed: bool, random: &mut fastrand::Rng) -> usize {
         match self.gone {
@@ -192,7 +192,7 @@ impl Carrier<'_> {
         {
             let mut queue = self.queue();
             queue.held += bytes.len();
-            queue.pieces.push_back(Piece { came: Instant::now(), bytes: bytes.to_vec(), gone: 0 });
+            queue.pieces.push_back(Chunk { came: Instant::now(), bytes: bytes.to_vec(), gone: 0 });
         }
         self.shared.wake(self.id, self.direction);
         self.shared.changed();
@@ -264,7 +264,7 @@ impl Carrier<'_> {
                     let size = piece.fragment(sealed, random);
                     if piece.bytes.len() > size {
                         let rest = piece.bytes.split_off(size);
-                        queue.pieces.push_front(Piece { bytes: rest, gone: piece.gone + size, ..piece });
+                        queue.pieces.push_front(Chunk { bytes: rest, gone: piece.gone + size, ..piece });
                     }
                     Some(piece.bytes)
                 })

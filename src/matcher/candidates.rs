@@ -17,7 +17,7 @@ const MAX_CANDIDATES: usize = 2048;
 pub(super) struct Candidate<'t> {
     /// For each role.
     pub positions: Vec<Position>,
-    pub captures: Arc<BTreeMap<&'t str, Value>>,
+    pub captures: Arc<BTreeMap<&'t str, CapturedValue>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,18 +35,18 @@ impl Position {
 
 /// A captured value: a slice of its line, so that a thousand ways share what a peer printed.
 #[derive(Debug, Clone)]
-pub(super) struct Value {
+pub(super) struct CapturedValue {
     line: Arc<str>,
     at: Range<usize>,
     /// Of the text. Ways are compared with each other at every line, and a value may be 64 KiB.
     hash: u64,
 }
 
-impl Value {
-    pub fn new(line: &Arc<str>, at: Range<usize>) -> Value {
+impl CapturedValue {
+    pub fn new(line: &Arc<str>, at: Range<usize>) -> CapturedValue {
         let mut hasher = DefaultHasher::new();
         line[at.clone()].hash(&mut hasher);
-        Value { line: Arc::clone(line), at, hash: hasher.finish() }
+        CapturedValue { line: Arc::clone(line), at, hash: hasher.finish() }
     }
 
     pub fn text(&self) -> &str {
@@ -54,23 +54,23 @@ impl Value {
     }
 }
 
-impl PartialEq for Value {
-    fn eq(&self, other: &Value) -> bool {
+impl PartialEq for CapturedValue {
+    fn eq(&self, other: &CapturedValue) -> bool {
         let (one, two) = (self.text(), other.text());
         self.hash == other.hash && (std::ptr::eq(one, two) || one == two)
     }
 }
 
-impl Eq for Value {}
+impl Eq for CapturedValue {}
 
-impl Hash for Value {
+impl Hash for CapturedValue {
     fn hash<H: Hasher>(&self, candidate: &mut H) {
         candidate.write_u64(self.hash);
     }
 }
 
 /// The values that a line adds.
-pub(super) type Added<'t> = Arc<[(&'t str, Value)]>;
+pub(super) type Added<'t> = Arc<[(&'t str, CapturedValue)]>;
 
 /// What an event does to one way: where its role is then, and what has been captured.
 #[derive(Debug)]

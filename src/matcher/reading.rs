@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::candidates::{Added, Candidate, Move, Position, Value};
+use super::candidates::{Added, Candidate, CapturedValue, Move, Position};
 use super::expectations::{Expectations, ExpectedLine, Item, open};
 use super::{Captures, Refused};
 use crate::pattern::{Budget, Known, Type};
@@ -26,7 +26,7 @@ impl Bindings<'_> {
     /// The value of a name, as a role knows it.
     pub fn value<'a>(&'a self, role: RoleId, name: &str, candidate: &'a Candidate<'_>) -> Option<&'a str> {
         let alias = self.aliases.get(&role).and_then(|aliases| aliases.get(name)).map(String::as_str);
-        let captured = || candidate.captures.get(name).map(Value::text);
+        let captured = || candidate.captures.get(name).map(CapturedValue::text);
         alias.or_else(captured).or_else(|| self.given.get(name).map(String::as_str))
     }
 }
@@ -38,7 +38,7 @@ pub(super) struct LineReading<'m, 't> {
     role: RoleId,
     line: Arc<str>,
     budget: Budget,
-    answers: HashMap<(usize, Vec<Option<Value>>), Option<Added<'t>>>,
+    answers: HashMap<(usize, Vec<Option<CapturedValue>>), Option<Added<'t>>>,
 }
 
 impl<'m, 't> LineReading<'m, 't> {
@@ -97,7 +97,7 @@ impl<'m, 't> LineReading<'m, 't> {
         let found = line.pattern.captures_within(&self.line, &known, &mut self.budget)?;
         let value = |(name, at): (&'t str, Range<usize>)| {
             self.budget.spend(at.len());
-            (name, Value::new(&self.line, at))
+            (name, CapturedValue::new(&self.line, at))
         };
         Some(found.into_iter().map(value).collect())
     }

@@ -1,7 +1,7 @@
 //! Exact look-ups in the socket table, through `NETLINK_SOCK_DIAG`.
 
 use super::waits::file_of;
-use super::{BypassTraffic, Known, KnownSockets, LinkMembership, MembershipOf, OpenSocket, Queues};
+use super::{BypassTraffic, KnownSocket, KnownSockets, LinkMembership, MembershipOf, OpenSocket, Queues};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -69,7 +69,7 @@ impl DiagSocket {
     ) -> Option<BypassTraffic> {
         let mut all = BypassTraffic { moving: self.learn(open, known)?, traffic: 0 };
         for OpenSocket { inode, .. } in open {
-            let Some(Known::Connected(local, remote)) = known.0.get(inode) else { continue };
+            let Some(KnownSocket::Connected(local, remote)) = known.0.get(inode) else { continue };
             match membership_of(local.port(), remote.port()) {
                 LinkMembership::Yes => continue,
                 LinkMembership::NotYet => all.moving = true,
@@ -99,18 +99,18 @@ impl DiagSocket {
             if domain.is_none_or(|domain| [AddressFamily::INET, AddressFamily::INET6].contains(&domain)) {
                 unknown.insert(socket.inode);
             } else {
-                known.0.insert(socket.inode, Known::Other);
+                known.0.insert(socket.inode, KnownSocket::Other);
             }
         }
         let mut connecting = false;
         for family in [AddressFamily::INET, AddressFamily::INET6].into_iter().filter(|_| !unknown.is_empty()) {
             self.dump(family, |row| {
-                let Some(row) = Row::parse(row).filter(|row| unknown.contains(&row.inode)) else { return };
+                let Some(row) = SocketRow::parse(row).filter(|row| unknown.contains(&row.inode)) else { return };
                 match row.state {
                     // SYN_SENT and SYN_RECV
                     2 | 3 => connecting = true,
-                    LISTEN => drop(known.0.insert(row.inode, Known::Other)),
-                    _ => drop(known.0.insert(row.inode, Known::Connected(row.local, row.remote))),
+                    LISTEN => drop(known.0.insert(row.inode, KnownSocket::Other)),
+                    _ => drop(known.0.insert(row.inode, KnownSocket::Connected(row.local, row.remote))),
                 }
             })?;
         }
@@ -233,15 +233,15 @@ fn parse_listener(message: &[u8]) -> Option<IpAddr> {
 }
 
 /// One socket of a dump.
-struct Row {
+struct SocketRow {
     local: SocketAddr,
     remote: SocketAddr,
     state: u8,
     inode: u32,
 }
 
-impl Row {
-    fn parse(message: &[u8]) -> Option<Row> {
+impl SocketRow {
+    fn parse(message: &[u8]) -> Option<SocketRow> {
         let narrow = i32::from(*message.first()?) == i32::from(AddressFamily::INET.as_raw());
         let address = |at: usize| -> Option<IpAddr> {
             Some(if narrow {
@@ -251,7 +251,7 @@ impl Row {
             })
         };
         let (ours, theirs) = (number(message, 4)?, number(message, 6)?);
-        Some(Row {
+        Some(SocketRow {
             local: SocketAddr::new(address(8)?, u16::from_be_bytes(ours)),
             remote: SocketAddr::new(address(24)?, u16::from_be_bytes(theirs)),
             state: *message.get(1)?,

@@ -9,11 +9,11 @@ use crate::verdict::{Outcome, StageVerdict};
 
 /// Collects verdicts and prints them at the end.
 #[derive(Default)]
-pub struct Junit {
+pub struct JunitReporter {
     suites: Vec<TestSuite>,
 }
 
-impl Reporter for Junit {
+impl Reporter for JunitReporter {
     fn tell(&mut self, event: &Event<'_>) {
         match event {
             Event::StageOver { stage, verdict } => self.suites.push(suite(stage, verdict)),

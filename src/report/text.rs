@@ -9,10 +9,10 @@ use super::{plain, print, run, width, wrap, wrap_hanging};
 use crate::course::{Party, Rule, Scenario, Stage};
 use crate::event::{Event, Reporter};
 use crate::pattern::shorten;
-use crate::verdict::{Failed, Kept, Run, StageVerdict};
+use crate::verdict::{Failed, RuleState, Run, StageVerdict};
 
 /// The reporter for a terminal, or a pipe that a person reads later.
-pub struct Text {
+pub struct TextReporter {
     verbose: bool,
     spinner: Spinner,
     seed: u64,
@@ -22,14 +22,14 @@ pub struct Text {
     stage: String,
 }
 
-impl Text {
+impl TextReporter {
     /// `verbose` shows every failed run, and all of each.
     pub fn new(verbose: bool) -> Self {
-        Text { verbose, spinner: Spinner::default(), seed: 0, turn: String::new(), stage: String::new() }
+        TextReporter { verbose, spinner: Spinner::default(), seed: 0, turn: String::new(), stage: String::new() }
     }
 }
 
-impl Reporter for Text {
+impl Reporter for TextReporter {
     fn tell(&mut self, event: &Event<'_>) {
         match event {
             Event::Turn { number, of } => self.turn = format!("{number} of {of}, "),
@@ -69,7 +69,7 @@ impl Reporter for Text {
     }
 }
 
-impl Text {
+impl TextReporter {
     fn verdict(&self, stage: &Stage, verdict: &StageVerdict) -> String {
         let total = verdict.runs.len();
         let failed = verdict.failed().count();
@@ -145,7 +145,7 @@ fn not_kept(stage: &Stage, scenario: &Scenario, failed: &Failed) -> String {
 fn rules(stage: &Stage, verdict: &StageVerdict) -> String {
     let rules = verdict.rules(stage);
     let of = |kept| rules.iter().filter(|(_, k)| *k == kept).map(|(rule, _)| rule.id.as_str()).collect::<Vec<_>>();
-    let (kept, broken, untried) = (of(Kept::Kept), of(Kept::Broken), of(Kept::Untried));
+    let (kept, broken, untried) = (of(RuleState::Kept), of(RuleState::Broken), of(RuleState::Untried));
     let mut text = match (kept.len(), broken.len()) {
         (0, 0) => return String::new(),
         (0, _) if untried.is_empty() => return format!("  0 of {} rules kept\n", rules.len()),

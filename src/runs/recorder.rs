@@ -6,7 +6,7 @@ use super::follower::Follower;
 use super::recorded::{BoundValue, HandedAddress, Observation, RecordError, RoleEvent};
 use crate::course::Scenario;
 use crate::matcher::{Captures, Ending, Refused, declared_types};
-use crate::pattern::{Known, Pattern, Type, Value, values};
+use crate::pattern::{FoundValue, Known, Pattern, Type, values};
 use crate::transcript::{RoleId, StepKind, Transcript};
 
 /// What has been seen so far, and what the names stand for.
@@ -87,7 +87,7 @@ impl<'c> Recorder<'c> {
         let taken = |value: &str| {
             self.found.values().any(|found| found.value == value) || self.given.values().any(|given| given == value)
         };
-        let offer = |value: Value| {
+        let offer = |value: FoundValue| {
             let text = &line[value.at];
             let is_port = name.contains("port") && Type::Port.accepts(text);
             let ty = if is_port { Type::Port } else { value.ty };

@@ -11,7 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
 use super::Selection;
-use super::crowd::Crowd;
+use super::throttle::Throttle;
 use crate::build::Built;
 use crate::course::{Condition, Stage};
 use crate::error::{Error, Result};
@@ -49,35 +49,35 @@ pub(super) async fn run_all(
     let (start, used) = (Instant::now(), own_and_children());
     let sockets = SocketTable::open().map(Arc::new);
     let repeats: Vec<Repeat> = (0..selection.repeat.max(1)).map(|_| Repeat::default()).collect();
-    let crowd = Crowd::new((cores() / 2).max(1));
+    let throttle = Throttle::new((cores() / 2).max(1));
     let mut running = FuturesUnordered::new();
     loop {
-        while let Some(index) = executor.next(&crowd) {
+        while let Some(index) = executor.next(&throttle) {
             let repeat = &repeats[plans[index].id.repeat as usize];
             if !repeat.wants(index, executor.scenario(index), selection) {
                 continue;
             }
-            crowd.begins(index);
-            let (crowd, beside) = (&crowd, executor.carries);
-            let run = run_one(&plans[index], built, sockets.clone(), crowd);
+            throttle.begins(index);
+            let (throttle, beside) = (&throttle, executor.carries);
+            let run = run_one(&plans[index], built, sockets.clone(), throttle);
             running.push(async move {
                 tokio::select! {
-                    done = run => (index, beside, Over::Done(Box::new(done))),
-                    () = repeat.is_enough_without(index) => (index, beside, Over::LeftOut),
-                    () = crowd.sends_away(index) => (index, beside, Over::Later),
+                    done = run => (index, beside, RunEnd::Done(Box::new(done))),
+                    () = repeat.is_enough_without(index) => (index, beside, RunEnd::LeftOut),
+                    () = throttle.sends_away(index) => (index, beside, RunEnd::Later),
                 }
             });
         }
         let Some((index, beside, over)) = running.next().await else { break };
-        crowd.is_over(index);
+        throttle.is_over(index);
         match over {
-            Over::Done(done) if beside > 1 && done.run.not_run().is_some() => executor.halve(beside, index),
-            Over::Done(done) => {
+            RunEnd::Done(done) if beside > 1 && done.run.not_run().is_some() => executor.halve(beside, index),
+            RunEnd::Done(done) => {
                 repeats[plans[index].id.repeat as usize].over(index, executor.scenario(index), &done.run);
                 executor.finish(index, *done, reporter);
             }
-            Over::LeftOut => {}
-            Over::Later => executor.put_back(index),
+            RunEnd::LeftOut => {}
+            RunEnd::Later => executor.put_back(index),
         }
     }
     let left_out = executor.done.iter().filter(|done| done.is_none()).count();
@@ -100,7 +100,7 @@ struct Done {
 }
 
 /// How a run that was begun is over.
-enum Over {
+enum RunEnd {
     Done(Box<Done>),
     /// It makes no more sense.
     LeftOut,
@@ -148,11 +148,11 @@ impl<'e> Executor<'e> {
     }
 
     /// The next run, if there is room for one.
-    fn next(&mut self, crowd: &Crowd) -> Option<usize> {
-        if !crowd.has_room() || crowd.count(|_| true) >= self.carries {
+    fn next(&mut self, throttle: &Throttle) -> Option<usize> {
+        if !throttle.has_room() || throttle.count(|_| true) >= self.carries {
             return None;
         }
-        let room = |most, delayed| crowd.count(|index| self.is_delayed(index) == delayed) < most;
+        let room = |most, delayed| throttle.count(|index| self.is_delayed(index) == delayed) < most;
         let (for_delayed, for_others) = (room(self.jobs * 2, true), room(self.jobs, false));
         let delayed = for_delayed.then(|| self.delayed.pop()).flatten();
         delayed.or_else(|| for_others.then(|| self.others.pop()).flatten())
@@ -233,9 +233,9 @@ impl Repeat {
     }
 }
 
-async fn run_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketTable>>, crowd: &Crowd) -> Done {
+async fn run_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketTable>>, throttle: &Throttle) -> Done {
     let ExecutedRun { failure, awaited, phase, evidence, captures } =
-        execute(plan, built, sockets, &|| crowd.raise()).await;
+        execute(plan, built, sockets, &|| throttle.raise()).await;
     let explained = |how: Failure| {
         let case = Case {
             stage: plan.stage,

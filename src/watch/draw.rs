@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Scrollbar, ScrollbarOrientation, ScrollbarState};
 
 use super::text::lines;
-use super::{Page, Status, View};
+use super::{VerifyStatus, View, ViewPage};
 use crate::pattern::cut;
 use crate::report::{showable, trace, unicode, wrap};
 use crate::trace::{Trace, TraceEventKind};
@@ -45,7 +45,7 @@ pub fn draw(frame: &mut Frame<'_>, view: &mut View) {
         let rule = "│\n".repeat(usize::from(between.height));
         frame.render_widget(Paragraph::new(lines(&rule.dimmed().to_string(), 1)), between);
         run(frame, view, right);
-    } else if view.page == Page::Run {
+    } else if view.page == ViewPage::Run {
         run(frame, view, body);
     } else {
         page(frame, view, body);
@@ -70,13 +70,15 @@ fn heading(view: &View, width: u16) -> Line<'static> {
     Line::from(Span::styled(line, Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)))
 }
 
-fn status(status: &Status) -> String {
+fn status(status: &VerifyStatus) -> String {
     match status {
-        Status::Working(what) => format!("… {what}"),
-        Status::Over { runs, failed: 0, seconds, .. } => format!("✓ all {runs} runs passed, in {seconds:.2} s"),
-        Status::Over { runs, failed, seconds, .. } => format!("✗ {failed} of {runs} runs failed, in {seconds:.2} s"),
-        Status::NotBuilt(_) => "✗ does not build yet".to_owned(),
-        Status::Trouble(_) => "✗ can't be verified".to_owned(),
+        VerifyStatus::Working(what) => format!("… {what}"),
+        VerifyStatus::Over { runs, failed: 0, seconds, .. } => format!("✓ all {runs} runs passed, in {seconds:.2} s"),
+        VerifyStatus::Over { runs, failed, seconds, .. } => {
+            format!("✗ {failed} of {runs} runs failed, in {seconds:.2} s")
+        }
+        VerifyStatus::NotBuilt(_) => "✗ does not build yet".to_owned(),
+        VerifyStatus::Trouble(_) => "✗ can't be verified".to_owned(),
     }
 }
 
@@ -86,13 +88,13 @@ fn footing(view: &View, width: u16) -> String {
     if let Some(message) = &view.message {
         return format!(" {}", cut(message, width.saturating_sub(2)).bold());
     }
-    let passed = matches!(view.status, Status::Over { failed: 0, .. });
+    let passed = matches!(view.status, VerifyStatus::Over { failed: 0, .. });
     let mut keys = match view.page {
-        Page::Stages => vec![("↑↓", "choose"), ("Enter", "go"), ("Esc", "back")],
-        Page::Run => vec![("←→", "runs")],
+        ViewPage::Stages => vec![("↑↓", "choose"), ("Enter", "go"), ("Esc", "back")],
+        ViewPage::Run => vec![("←→", "runs")],
         _ => vec![("Esc", "run"), ("↑↓", "scroll")],
     };
-    if view.page == Page::Run && view.runs.iter().any(|run| !run.passed()) {
+    if view.page == ViewPage::Run && view.runs.iter().any(|run| !run.passed()) {
         keys.push(("f", if view.only_failed { "all runs" } else { "failed only" }));
     }
     if passed {
@@ -113,14 +115,14 @@ fn footing(view: &View, width: u16) -> String {
 /// A page of text.
 fn page(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
     let mut text = lines(&view.text, page_width(frame.area().width));
-    if view.page == Page::Stages
+    if view.page == ViewPage::Stages
         && let Some(line) = text.get_mut(view.chosen + 1)
     {
         *line = line.clone().patch_style(Style::new().add_modifier(Modifier::REVERSED));
         let height = usize::from(area.height);
         view.page_top = view.page_top.max((view.chosen + 2).saturating_sub(height)).min(view.chosen);
     }
-    if view.page != Page::Run {
+    if view.page != ViewPage::Run {
         view.height = usize::from(area.height);
     }
     view.page_top = scrolled(frame, area, text, view.page_top);
@@ -130,8 +132,8 @@ fn page(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
 fn run(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
     let width = usize::from(area.width.saturating_sub(BESIDE));
     let (top, picture, wrong) = match (&view.status, view.runs.get(view.at)) {
-        (Status::NotBuilt(output), _) => (not_built(), output.clone(), None),
-        (Status::Trouble(error), _) => (String::new(), error.clone(), None),
+        (VerifyStatus::NotBuilt(output), _) => (not_built(), output.clone(), None),
+        (VerifyStatus::Trouble(error), _) => (String::new(), error.clone(), None),
         (_, None) => (
             String::new(),
             "The first verify is on its way; `l` shows the lesson meanwhile.\n".dimmed().to_string(),
@@ -154,7 +156,7 @@ fn run(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
     let seen = wrong.map_or(0, |line| line + 3).saturating_sub(usize::from(below.height));
     let first = scrolled(frame, below, picture, view.run_top.unwrap_or(seen));
     view.run_top = Some(first);
-    if view.page == Page::Run {
+    if view.page == ViewPage::Run {
         view.height = usize::from(below.height);
     }
 }
@@ -175,7 +177,7 @@ fn not_built() -> String {
 /// What stands above a run's picture.
 fn above(view: &View, run: &Trace, width: usize) -> String {
     let mut out = match (&run.reason, &view.status) {
-        (None, Status::Over { failed: 0, .. }) => {
+        (None, VerifyStatus::Over { failed: 0, .. }) => {
             let said = "✓ Passed. `n` goes on to the next stage, `d` compares yours with the solution.";
             painted(&wrap(said, width, ""), |line| line.green().bold())
         }
@@ -184,12 +186,12 @@ fn above(view: &View, run: &Trace, width: usize) -> String {
     if let Some(place) = view.place.as_ref().filter(|_| run.reason.is_some()) {
         out.push_str(&format!("  {}\n", cut(&format!("look at {place}"), width).bold()));
     }
-    if let Status::Over { failed: 1.., .. } = view.status {
+    if let VerifyStatus::Over { failed: 1.., .. } = view.status {
         for said in trace::others(&view.runs) {
             out.push_str(&format!("  {}\n", cut(&said, width.saturating_sub(2)).dimmed()));
         }
     }
-    if let Status::Over { left_out: 1.., .. } = view.status {
+    if let VerifyStatus::Over { left_out: 1.., .. } = view.status {
         let said = "Some runs were left out: the failed ones took long enough.";
         out.push_str(&painted(&wrap(said, width, "  "), |line| line.dimmed()));
     }

@@ -7,7 +7,7 @@ use crate::report::wrap;
 
 /// What somebody asks for with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
+pub enum KeyAction {
     /// To leave.
     Quit,
     /// To leave for now: the shell's job control.
@@ -84,40 +84,40 @@ pub fn help(width: usize) -> String {
 }
 
 /// What a key means.
-pub fn ask(key: KeyEvent) -> Option<Ask> {
+pub fn ask(key: KeyEvent) -> Option<KeyAction> {
     if key.kind == KeyEventKind::Release {
         return None;
     }
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {
-            KeyCode::Char('c') => Some(Ask::Quit),
-            KeyCode::Char('z') => Some(Ask::Suspend),
+            KeyCode::Char('c') => Some(KeyAction::Quit),
+            KeyCode::Char('z') => Some(KeyAction::Suspend),
             _ => None,
         };
     }
     Some(match key.code {
-        KeyCode::Char('q') => Ask::Quit,
-        KeyCode::Char('r') => Ask::Again,
-        KeyCode::Char('n') => Ask::Next { skip: false },
-        KeyCode::Char('N') => Ask::Next { skip: true },
-        KeyCode::Char('h') => Ask::Hint,
-        KeyCode::Char('H') => Ask::Hints,
-        KeyCode::Char('l') => Ask::Lesson,
-        KeyCode::Char('d') => Ask::Solution { spoil: false },
-        KeyCode::Char('D') => Ask::Solution { spoil: true },
-        KeyCode::Char('s') => Ask::Stages,
-        KeyCode::Char('?') | KeyCode::F(1) => Ask::Help,
-        KeyCode::Char('f') => Ask::Filter,
-        KeyCode::Left => Ask::Step(-1),
-        KeyCode::Right => Ask::Step(1),
-        KeyCode::Up | KeyCode::Char('k') => Ask::Scroll(-1),
-        KeyCode::Down | KeyCode::Char('j') => Ask::Scroll(1),
-        KeyCode::PageUp | KeyCode::Char('b') => Ask::Leaf(-1),
-        KeyCode::PageDown | KeyCode::Char(' ') => Ask::Leaf(1),
-        KeyCode::Home | KeyCode::Char('g') => Ask::Top,
-        KeyCode::End | KeyCode::Char('G') => Ask::Bottom,
-        KeyCode::Enter => Ask::Choose,
-        KeyCode::Esc | KeyCode::Backspace => Ask::Back,
+        KeyCode::Char('q') => KeyAction::Quit,
+        KeyCode::Char('r') => KeyAction::Again,
+        KeyCode::Char('n') => KeyAction::Next { skip: false },
+        KeyCode::Char('N') => KeyAction::Next { skip: true },
+        KeyCode::Char('h') => KeyAction::Hint,
+        KeyCode::Char('H') => KeyAction::Hints,
+        KeyCode::Char('l') => KeyAction::Lesson,
+        KeyCode::Char('d') => KeyAction::Solution { spoil: false },
+        KeyCode::Char('D') => KeyAction::Solution { spoil: true },
+        KeyCode::Char('s') => KeyAction::Stages,
+        KeyCode::Char('?') | KeyCode::F(1) => KeyAction::Help,
+        KeyCode::Char('f') => KeyAction::Filter,
+        KeyCode::Left => KeyAction::Step(-1),
+        KeyCode::Right => KeyAction::Step(1),
+        KeyCode::Up | KeyCode::Char('k') => KeyAction::Scroll(-1),
+        KeyCode::Down | KeyCode::Char('j') => KeyAction::Scroll(1),
+        KeyCode::PageUp | KeyCode::Char('b') => KeyAction::Leaf(-1),
+        KeyCode::PageDown | KeyCode::Char(' ') => KeyAction::Leaf(1),
+        KeyCode::Home | KeyCode::Char('g') => KeyAction::Top,
+        KeyCode::End | KeyCode::Char('G') => KeyAction::Bottom,
+        KeyCode::Enter => KeyAction::Choose,
+        KeyCode::Esc | KeyCode::Backspace => KeyAction::Back,
         _ => return None,
     })
 }

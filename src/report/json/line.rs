@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::course::{Condition, Party, Stage};
 use crate::evidence::RoleOutput;
 use crate::matcher::Ending;
-use crate::verdict::{Explanation, Kept, MachineFailure, Outcome, Run, StageVerdict};
+use crate::verdict::{Explanation, MachineFailure, Outcome, RuleState, Run, StageVerdict};
 
 /// The version of the format: raised when something is changed or removed, not when something
 /// is added.
@@ -247,7 +247,7 @@ pub struct KeptLine<'e> {
     /// The heading of the lesson under which it is taught.
     lesson: Option<&'e str>,
     /// What became of it.
-    state: Kept,
+    state: RuleState,
 }
 
 /// Processor time, in milliseconds.

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 /// Programs that compute take the processors from each other: a run that needs to be sure that nothing comes
 /// of it would wait for all of them. So once a peer has computed to no effect for a while, only a few runs are
 /// played at a time; the others are begun again later.
-pub(super) struct Crowd {
+pub(super) struct Throttle {
     /// So many at a time.
     few: usize,
     is_one: Cell<bool>,
@@ -17,9 +17,9 @@ pub(super) struct Crowd {
     changed: Notify,
 }
 
-impl Crowd {
-    pub(super) fn new(few: usize) -> Crowd {
-        Crowd { few, is_one: Cell::new(false), at_work: RefCell::default(), changed: Notify::new() }
+impl Throttle {
+    pub(super) fn new(few: usize) -> Throttle {
+        Throttle { few, is_one: Cell::new(false), at_work: RefCell::default(), changed: Notify::new() }
     }
 
     /// A peer has computed to no effect for a while.
