@@ -1,5 +1,6 @@
 //! What authors do with a course: make stages, check them, record their transcripts.
 
+mod build_folder;
 mod changes;
 mod check;
 mod course_list;
@@ -12,7 +13,7 @@ pub mod new;
 pub mod new_course;
 mod patch;
 mod record;
-mod scratch;
+
 pub mod starter;
 mod strictness;
 mod tables;

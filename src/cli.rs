@@ -10,6 +10,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::course::Condition;
 use crate::report::Format;
 
+/// How often every run can be repeated.
+const REPEATS: std::ops::RangeInclusive<i64> = 1..=100_000;
+
 /// Learn network programming by building peers that are put to the test.
 ///
 /// Begin with `workshop next`: it shows the next exercise, and the files to edit. Then
@@ -166,7 +169,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "NAME")]
     pub condition: Option<ConditionName>,
     /// Every run N times, with a figure of how stable it is
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(REPEATS))]
     pub repeat: u32,
     /// Make the same random choices as an earlier verify
     #[arg(long, value_name = "N")]
@@ -389,7 +392,7 @@ pub struct CheckArgs {
     #[arg(long, conflicts_with = "stages")]
     pub all: bool,
     /// Every run of the solution and of each mistake so many times
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(REPEATS))]
     pub repeat: u32,
     /// So many runs at a time; chosen from the number of cores when left out
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]

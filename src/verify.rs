@@ -38,6 +38,9 @@ impl Selection {
     }
 }
 
+/// The seed of a run has this many bits: as many as every reader of JSON keeps.
+pub const SEED_BITS: u32 = 53;
+
 /// A seed for a verify that was given none: short enough to be typed.
 pub fn new_seed() -> u64 {
     fastrand::u64(1..1_000_000)
@@ -153,6 +156,5 @@ fn nothing_selected(stage: &Stage, selection: &Selection) -> Error {
 
 /// The seed of one run: the same for the same run, whatever else is selected.
 fn seed_of(seed: u64, id: &RunId) -> u64 {
-    // Any reader of JSON keeps 53 bits.
-    stable_hash(&(seed, &id.scenario, &id.pairing, id.condition, id.which, id.repeat)) >> 11
+    stable_hash(&(seed, &id.scenario, &id.pairing, id.condition, id.which, id.repeat)) >> (u64::BITS - SEED_BITS)
 }

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::build_folder::{BuildFolder, ProgressLine, Trees, package, verify_package};
 use super::findings::{CheckItem, Finding};
-use super::scratch::{BuildFolder, ProgressLine, Trees, package, play};
 use super::strictness::Caught;
 use super::tables::Tables;
 use super::{languages, patch};
@@ -179,11 +179,16 @@ impl StageCheck<'_> {
     }
 
     /// Plays `you` against the reference, with the seed that was asked for.
-    async fn play(&mut self, you: &Package, reference: &Package, selection: Selection) -> Result<Option<StageVerdict>> {
+    async fn verify(
+        &mut self,
+        you: &Package,
+        reference: &Package,
+        selection: Selection,
+    ) -> Result<Option<StageVerdict>> {
         let built = Built { track: self.track, you: you.clone(), reference: reference.clone() };
         let seed = self.args.seed.unwrap_or_else(new_seed);
         let selection = Selection { seed, jobs: self.args.jobs, ..selection };
-        play(self.stage, &built, &selection, &mut self.progress_line).await
+        verify_package(self.stage, &built, &selection, &mut self.progress_line).await
     }
 
     /// 5: what is named exists.
@@ -243,7 +248,7 @@ impl StageCheck<'_> {
             BuildOutcome::Built { .. } | BuildOutcome::Fresh => {}
         }
         let start = Instant::now();
-        let Some(verdict) = self.play(&package, reference, Selection::default()).await? else {
+        let Some(verdict) = self.verify(&package, reference, Selection::default()).await? else {
             return Ok(Finding::bad(CheckItem::Template, "does not build".to_owned()));
         };
         Ok(match verdict.shown() {
@@ -264,7 +269,7 @@ impl StageCheck<'_> {
     async fn solution(&mut self, reference: &Package) -> Result<Finding> {
         let start = Instant::now();
         let you = Package { party: Party::You, ..reference.clone() };
-        let Some(verdict) = self.play(&you, reference, times(self.args.repeat)).await? else {
+        let Some(verdict) = self.verify(&you, reference, times(self.args.repeat)).await? else {
             return Ok(Finding::bad(CheckItem::Solution, "does not build".to_owned()));
         };
         let whole = repeats(&verdict).filter(Option::is_none).count();
@@ -301,7 +306,7 @@ impl StageCheck<'_> {
         let start = Instant::now();
         let all = self.args.repeat;
         let until_failed = Selection { until_failed: true, ..times(all) };
-        let Some(verdict) = self.play(&package, reference, until_failed).await? else {
+        let Some(verdict) = self.verify(&package, reference, until_failed).await? else {
             return Ok(Finding::bad(check(), "does not build".to_owned()));
         };
         caught.note(self.stage, mistake, &verdict);
@@ -311,7 +316,7 @@ impl StageCheck<'_> {
         if self.args.mistake.is_none()
             && !scenarios.is_empty()
             && let Some(verdict) =
-                self.play(&package, reference, Selection { scenarios, ..Selection::default() }).await?
+                self.verify(&package, reference, Selection { scenarios, ..Selection::default() }).await?
         {
             caught.note(self.stage, mistake, &verdict);
         }

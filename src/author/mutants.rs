@@ -13,10 +13,10 @@ use std::time::Instant;
 use self::equivalent::Equivalent;
 use self::list::Mutant;
 use self::results::{MutantResult, Results};
+use super::build_folder::{BuildFolder, ProgressLine, Trees, package, verify_package};
 use super::check::said;
 use super::findings::{CheckItem, Finding};
 use super::patch;
-use super::scratch::{BuildFolder, ProgressLine, Trees, package, play};
 use super::tables::Tables;
 use crate::assets::Catalog;
 use crate::build::{Built, Package};
@@ -57,9 +57,9 @@ pub fn mutants(catalog: &Catalog, args: &MutantsArgs) -> Result<bool> {
             tables.begin(&stage.name, Some(name), &checks);
             let whole = mutants.len() == all;
             let mut progress_line = ProgressLine::default();
-            let played = block_on(test.play_all(&mutants, args.jobs, whole, &mut progress_line, &mut tables));
+            let done = block_on(test.run_all(&mutants, args.jobs, whole, &mut progress_line, &mut tables));
             progress_line.spinner.done();
-            played?;
+            done?;
             tables.end(start.elapsed());
         }
     }
@@ -129,7 +129,7 @@ impl<'c> MutantTest<'c> {
         Ok(mutants)
     }
 
-    async fn play_all(
+    async fn run_all(
         mut self,
         mutants: &[Mutant],
         jobs: usize,
@@ -144,7 +144,7 @@ impl<'c> MutantTest<'c> {
             let known = self.results.of(mutant);
             let result = match known.clone() {
                 Some(result) => result,
-                None => self.play(mutant, jobs, progress_line).await?,
+                None => self.run(mutant, jobs, progress_line).await?,
             };
             if known.is_none() {
                 self.results.add(mutant, &result)?;
@@ -159,7 +159,7 @@ impl<'c> MutantTest<'c> {
     }
 
     /// What comes of one mutant.
-    async fn play(&self, mutant: &Mutant, jobs: usize, progress_line: &mut ProgressLine) -> Result<MutantResult> {
+    async fn run(&self, mutant: &Mutant, jobs: usize, progress_line: &mut ProgressLine) -> Result<MutantResult> {
         let Ok(files) = patch::apply(&mutant.patch, &self.stage.name, &self.trees.solution) else {
             return Err(Error::new(format!("the mutant `{}` does not apply to the solution", mutant.name))
                 .help("`mutants` of the track has to list changes of the package as it is"));
@@ -168,7 +168,7 @@ impl<'c> MutantTest<'c> {
         let you = package(&self.dir, self.stage, Party::You, "mutant", &files)?;
         let built = Built { track: self.track, you, reference: self.reference.clone() };
         let selection = Selection { until_failed: true, jobs, seed: new_seed(), ..Selection::default() };
-        let verdict = play(self.stage, &built, &selection, progress_line).await?;
+        let verdict = verify_package(self.stage, &built, &selection, progress_line).await?;
         Ok(verdict.map_or(MutantResult::NotBuilt, |verdict| {
             verdict.shown().map_or(MutantResult::Survived, |(run, failed)| MutantResult::Rejected(said(run, failed)))
         }))

@@ -22,8 +22,8 @@ use colored::Colorize;
 use self::rehearsal::Rehearsal;
 use self::script::ScriptLine;
 use self::splice::splice;
+use super::build_folder::{BuildFolder, package};
 use super::locate::own_course;
-use super::scratch::{BuildFolder, package};
 use crate::assets::Catalog;
 use crate::build::{BuildOutcome, Built, Package};
 use crate::cli::RecordArgs;
@@ -60,7 +60,7 @@ pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
         report::say(&format!("building and playing the solution of {} …", stage.name));
     }
     let recording = Recording { args, file: &file, old: &old, stage: &stage, track };
-    let changes = block_on(recording.play(&solution))?;
+    let changes = block_on(recording.record(&solution))?;
     let name = stage.name.bold();
     if changes.is_empty() {
         let count = args.scenario.as_ref().map_or(stage.scenarios.len(), |_| 1);
@@ -138,7 +138,7 @@ impl Recording<'_> {
         Built { track: self.track, you: Package { party: Party::You, ..solution.clone() }, reference: solution.clone() }
     }
 
-    async fn play(&self, solution: &Package) -> Result<NewTranscripts> {
+    async fn record(&self, solution: &Package) -> Result<NewTranscripts> {
         if let BuildOutcome::Failed(output) = solution.build(self.track, &mut |_| {}).await? {
             return Err(Error::new(format!("the solution of `{}` can't be built", self.stage.name))
                 .because(output.trim_end())

@@ -93,7 +93,7 @@ impl TextReporter {
                 format!("✓ {}: all {total} runs passed, in {seconds:.2} s", stage.name).green().bold()
             ));
             out.push_str(&rules(stage, verdict));
-            out.push_str(&wrap(&what_was_played(verdict), width(), "  "));
+            out.push_str(&wrap(&what_was_run(verdict), width(), "  "));
         }
         // What happened and what to do about it is the error with which the command ends.
         if not_run > 0 {
@@ -215,7 +215,7 @@ fn stability(verdict: &StageVerdict) -> String {
     out
 }
 
-fn what_was_played(verdict: &StageVerdict) -> String {
+fn what_was_run(verdict: &StageVerdict) -> String {
     let distinct = |of: &dyn Fn(&Run) -> String| {
         let mut names: Vec<String> = Vec::new();
         for run in &verdict.runs {

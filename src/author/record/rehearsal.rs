@@ -17,6 +17,7 @@ use crate::quiescence::SocketTable;
 use crate::runs::{Plan, RecordError, Recorded, execute, record};
 use crate::transcript::{Action, Expect, StepKind};
 use crate::verdict::{Failure, RunId};
+use crate::verify::SEED_BITS;
 
 /// So many lines of standard error are shown of a role that failed.
 const MAX_STDERR: usize = 5;
@@ -86,7 +87,7 @@ impl Rehearsal<'_> {
             condition,
             which: (condition == Condition::Interleaved).then_some(repeat),
             repeat,
-            seed: fastrand::u64(..) >> 11,
+            seed: fastrand::u64(..) >> (u64::BITS - SEED_BITS),
         };
         (0..).zip(conditions.copied()).map(|place| Plan { stage, scenario, id: id(place) }).collect()
     }

@@ -125,7 +125,7 @@ impl Reporter for ProgressLine {
 ///
 /// # Errors
 /// Runs could not be played: what was not tried out neither holds nor is broken.
-pub(super) async fn play(
+pub(super) async fn verify_package(
     stage: &Stage,
     built: &Built<'_>,
     selection: &Selection,
