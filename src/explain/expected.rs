@@ -10,14 +10,14 @@ use crate::verdict::Failure;
 pub(super) struct Expected<'c> {
     pub(super) role: RoleId,
     pub(super) pattern: &'c Pattern,
-    /// With `{name}` for what is not known.
+    /// With `{name}` in the place of an unknown value.
     pub(super) text: String,
-    /// For a sentence: with `…` for what is not known, as its names are the scenario's own.
+    /// For a sentence: with `…` in the place of an unknown value, as learners do not know the scenario's names.
     pub(super) quoted: String,
 }
 
 impl<'c> Case<'c> {
-    /// The roles that the failure is about, the first one most of all.
+    /// The roles that the failure is about, the most important one first.
     pub(super) fn subjects(&self) -> Vec<RoleId> {
         match *self.failure {
             Failure::Line(role, _)

@@ -1,4 +1,4 @@
-//! A stage's own explanations: the first one that fits what was seen, with that filled in.
+//! A stage's own explanations: the first one that fits what was seen, with its placeholders filled in.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -13,17 +13,17 @@ use crate::pattern::{Known, Pattern, Piece, Type};
 use crate::transcript::RoleId;
 use crate::verdict::Failure;
 
-/// So many lines are held against patterns for one explanation: one that would have to look at more does not
-/// apply. A role that printed ten thousand lines is looked at ten times over.
+/// At most this many lines are matched for one explanation; one that needs more does not apply. It is enough to go
+/// through a role of ten thousand lines ten times.
 const MAX_READ: usize = 100_000;
 
-/// The first explanation of the stage's own that applies: its id and what it says.
+/// The first of the stage's explanations that applies: its id and its text.
 pub(super) fn first(case: &Case<'_>, facts: &[Fact]) -> Option<(String, String)> {
     let has = |id: &str| facts.iter().any(|fact| fact.id == id);
     let (unfinished, miswritten) = (has("unfinished"), MISWRITTEN.into_iter().any(has));
     let asks = |own: &&StageExplanation| {
         let names = |id: &str| own.when.iter().any(|named| named == id);
-        // A hole that was reached explains whatever came of it; and how a line is written wrongly says more of it
+        // A hole that was reached explains everything after it. And a fact about how the line is written says more
         // than an explanation that has not looked at the line.
         (!unfinished || names("unfinished"))
             && (!miswritten || own.seen.line.is_some() || MISWRITTEN.into_iter().any(names))
@@ -39,7 +39,7 @@ fn says(case: &Case<'_>, own: &StageExplanation, facts: &[Fact]) -> Option<Strin
     let seen = &own.seen;
     let ended = seen.ended.iter().all(|end| case.has_ended(end));
     let went = seen.links.iter().all(|link| case.went(link));
-    // Lines come last: to look for them takes the longest.
+    // Lines come last: searching them takes the longest.
     if !(here && found && ended && went) {
         return None;
     }
@@ -58,7 +58,7 @@ fn says(case: &Case<'_>, own: &StageExplanation, facts: &[Fact]) -> Option<Strin
 /// What the names in braces stand for.
 type NamedValues = BTreeMap<String, String>;
 
-/// A line that is to be seen, or that is not.
+/// A line that must, or must not, have been seen.
 struct Goal<'o> {
     source: LineSource,
     role: Option<&'o str>,
@@ -79,7 +79,7 @@ enum LineSource {
 struct FoundLine<'c> {
     role: RoleId,
     text: String,
-    /// What it would have been, where nobody has printed it yet, and how a sentence quotes it.
+    /// For an awaited line, which has not been printed: its pattern, and how a sentence quotes it.
     expected: Option<(&'c Pattern, String)>,
 }
 
@@ -89,12 +89,12 @@ impl FoundLine<'_> {
     }
 }
 
-/// Looks for what an explanation wants to have been seen.
+/// Searches for what an explanation requires to have been seen.
 struct LineSearch<'c> {
     case: &'c Case<'c>,
     /// The role that the failure is about.
     subject: Option<RoleId>,
-    /// How many lines were held against a pattern.
+    /// How many lines were matched so far.
     read: Cell<usize>,
 }
 
@@ -111,7 +111,7 @@ impl<'c> LineSearch<'c> {
         self.fill(&own.say, &values)
     }
 
-    /// The values with which all goals are met, if they are. What one line captures the next goals know; where
+    /// The values with which all goals are met, if they are. Later goals know what earlier ones captured; where
     /// several lines meet a goal, each is tried.
     fn all(&self, goals: &[Goal<'_>], values: &NamedValues) -> Option<NamedValues> {
         let Some((goal, rest)) = goals.split_first() else { return Some(values.clone()) };
@@ -124,8 +124,8 @@ impl<'c> LineSearch<'c> {
         met.find_map(|values| self.all(rest, &values))
     }
 
-    /// Holds a line against a pattern: the values with what it captures, if it matches. A name with a type is any
-    /// value of it; one without is what a pattern before this one has captured, or the run.
+    /// Matches a line: the values, with what it captures, if it matches. A name with a type accepts any value of that
+    /// type; one without stands for what an earlier pattern, or the run, has captured.
     fn read(&self, line: &FoundLine<'_>, pattern: &Pattern, values: &NamedValues) -> Option<NamedValues> {
         self.read.set(self.read.get() + 1);
         if self.read.get() > MAX_READ {
@@ -144,12 +144,12 @@ impl<'c> LineSearch<'c> {
             Some(captured) => {
                 read.extend(captured.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())))
             }
-            // A line that nobody has printed yet has no values: it is the same line when it has the same words.
+            // An awaited line has no values yet: it is the same line when it has the same words.
             None if line.expected.as_ref().is_some_and(|(expected, _)| has_same_words(expected, pattern)) => {}
             None => return None,
         }
         if line.expected.is_some() {
-            // The awaited line that was meant is the one that `say` quotes.
+            // `say` quotes the awaited line that matched.
             read.entry("awaited".to_owned()).or_insert_with(|| line.quoted());
         }
         Some(read)
@@ -159,7 +159,7 @@ impl<'c> LineSearch<'c> {
         self.case.name(role)
     }
 
-    /// The lines that are found in a place.
+    /// The lines of a source.
     fn candidates(&self, source: LineSource) -> Box<dyn Iterator<Item = FoundLine<'c>> + 'c> {
         let (case, subject) = (self.case, self.subject);
         let seen = |role, text: &str| FoundLine { role, text: text.to_owned(), expected: None };
@@ -171,7 +171,7 @@ impl<'c> LineSearch<'c> {
             }
             LineSource::Awaited => {
                 let mut lines = case.awaited_lines();
-                // Those of the role that the failure is about come first.
+                // The role that the failure is about comes first.
                 lines.sort_by_key(|line| Some(line.role) != subject);
                 let awaited = |line: Expected<'c>| FoundLine {
                     role: line.role,
@@ -189,7 +189,7 @@ impl<'c> LineSearch<'c> {
         }
     }
 
-    /// The text, with what was seen; `None` when it names what was not.
+    /// The text with its placeholders filled in; `None` when it names something that was not seen.
     fn fill(&self, say: &str, values: &NamedValues) -> Option<String> {
         let Ok(pattern) = Pattern::parse(say.trim()) else { return Some(say.trim().to_owned()) };
         let roles = 0..self.case.captures.len();
@@ -209,7 +209,7 @@ impl<'c> LineSearch<'c> {
     }
 }
 
-/// The lines to look for: those that must be there come first, and what they capture the others know.
+/// The lines to look for. Those that must be there come first, as the others use what they capture.
 fn goals(seen: &Seen) -> Vec<Goal<'_>> {
     let refused =
         seen.line.iter().map(|pattern| Goal { source: LineSource::Refused, role: None, pattern, absent: false });
@@ -248,7 +248,7 @@ impl Case<'_> {
         outputs.flat_map(|output| &output.endings).any(|(_, ending)| fits(*ending))
     }
 
-    /// Is what went from one role to another as it is wanted?
+    /// Does what went from one role to another fit?
     fn went(&self, wanted: &LinkSeen) -> bool {
         let is = |role: RoleId, name: &str| self.name(role) == name;
         let flows: Vec<_> = self

@@ -33,7 +33,7 @@ impl Case<'_> {
             {
                 let hole = stderr[found..].lines().next().unwrap_or("").trim_start_matches(':').trim();
                 let say = format!(
-                    "{} has reached a part that is not written yet{at}: {}",
+                    "{} reached a part that is not written yet{at}: {}",
                     capitalize(&self.who(role)),
                     escape(hole.as_bytes())
                 );
@@ -41,7 +41,11 @@ impl Case<'_> {
             } else if port_taken(&stderr) || output.lines.iter().filter_map(|line| line.text()).any(port_taken) {
                 facts.push(Fact {
                     id: "address-in-use",
-                    say: format!("{} wanted a port that is already taken{at}. A fixed port works once; let the system choose a free one (port 0), and print which it was.", capitalize(&self.who(role))),
+                    say: format!(
+                        "{} asked for a port that is already in use{at}. A fixed port works only once: let \
+                        the system choose a free one (port 0), and print it.",
+                        capitalize(&self.who(role))
+                    ),
                     place: place.clone(),
                 });
             } else if let Some((place, message)) = crash {
@@ -55,7 +59,8 @@ impl Case<'_> {
             }
             if self.scenario.memory.is_some() && Fault::Memory.is_said(&stderr) {
                 let say = format!(
-                    "{} needs more memory than the {} MiB that a peer has here. Does it keep something that has no end, such as all that is still to be sent?",
+                    "{} needs more memory than the {} MiB that a peer has here. Does it keep something without a \
+                     bound, such as everything that is still to be sent?",
                     capitalize(&self.who(role)),
                     self.scenario.memory.unwrap_or_default()
                 );
@@ -72,7 +77,8 @@ impl Case<'_> {
         });
         if let Some(line) = misplaced {
             let say = format!(
-                "{} wrote «{}» to standard error. What the user is to see goes to standard output; standard error is for what went wrong.",
+                "{} wrote «{}» to standard error. Output for the user goes to standard output; standard error is for \
+                 what went wrong.",
                 capitalize(&self.who(role)),
                 shown(&line)
             );
@@ -81,7 +87,7 @@ impl Case<'_> {
     }
 }
 
-/// Do these words say that a port is somebody else's?
+/// Does this text say that a port is in use?
 fn port_taken(text: &str) -> bool {
     text.to_lowercase().contains("address already in use") || text.contains("EADDRINUSE")
 }
