@@ -1,4 +1,4 @@
-//! `workshop serve`: from save to verdict, over and over, for a browser.
+//! `workshop serve`: verifies at each save, and shows the result in a browser.
 
 mod page_state;
 mod parts;
@@ -19,14 +19,14 @@ use crate::runtime;
 use crate::serve::http::{self, Gate};
 use site::Site;
 
-/// Serves the page until somebody ends it, which is no failure.
+/// Serves the page until a signal ends it, which is not an error.
 pub fn serve(chosen: &Chosen, args: &ServeArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
     let stage = context::stage_name(&workspace, args.stage.as_deref())?;
     learn::start_ahead(&workspace, args.no_prefetch);
     let served = runtime::until_stopped(async {
         let listener = listen(args.port).await?;
-        let port = listener.local_addr().map_err(|error| Error::new("the port can't be told").because(error))?.port();
+        let port = listener.local_addr().map_err(|error| Error::new("the port can't be read").because(error))?.port();
         let gate = Gate::new(port).map_err(|error| Error::new("no token can be made").because(error))?;
         let (worker, mut receiver) = VerifyWorker::start(chosen, &stage, args.poll)?;
         let site = RefCell::new(Site::new(chosen.clone(), stage, worker)?);
@@ -46,8 +46,8 @@ pub fn serve(chosen: &Chosen, args: &ServeArgs) -> Result<bool> {
 /// On this machine only.
 async fn listen(port: u16) -> Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
-        Error::new(format!("port {port} of this machine can't be had"))
+        Error::new(format!("port {port} is not available"))
             .because(error)
-            .help("without `--port` the system chooses one that is free")
+            .help("without `--port` the system chooses a free one")
     })
 }

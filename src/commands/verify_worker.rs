@@ -1,8 +1,7 @@
-//! From save to verdict, over and over: what `watch` and `serve` have in common.
+//! Verifies at each save: what `watch` and `serve` have in common.
 //!
-//! The work is done by a thread of its own, which plays one verify at a time and tells its news.
-//! Whoever wants another one, because of a save, a key or another stage, calls off the one that is
-//! at work: its processes are ended before the next begins.
+//! A thread of its own executes one verify at a time and reports its news. A save, a key or another stage calls off
+//! the current verify: its processes are ended before the next one begins.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,7 +27,7 @@ use crate::trace::Trace;
 use crate::verify::{Selection, new_seed};
 use crate::workspace::Workspace;
 
-/// What those who watch are told.
+/// The news of a verify.
 pub enum News {
     /// A verify begins.
     Begins {
@@ -50,7 +49,7 @@ pub enum News {
     NotBuilt(String),
     /// The verify is over.
     Over(Box<VerifyResult>),
-    /// Something kept the runner from telling.
+    /// An error kept the runner from a verdict.
     Trouble(Error),
 }
 
@@ -60,53 +59,52 @@ pub struct VerifyResult {
     pub runs: usize,
     /// How many of them failed.
     pub failed: usize,
-    /// The runs as stories; of very many failed ones the first.
+    /// The traces of the runs; of very many failed runs, the first.
     pub last: Last,
     /// Runs that were left out, because the failed ones took too long.
     pub left_out: usize,
     /// How long it took, without the build.
     pub took: Duration,
-    /// `file:line` at which the learner may look first, from where they are.
+    /// `file:line` to look at first, as a path from the current folder.
     pub place: Option<String>,
 }
 
-/// What the worker is to do.
+/// What the worker has to do.
 #[derive(Clone)]
 struct Job {
-    /// Each has another one.
+    /// Different for each job.
     number: u64,
-    /// The stage to verify; none is left when it is time to quit.
+    /// The stage to verify; `None` when it is time to quit.
     stage: Option<String>,
     /// Because of a save.
     saved: bool,
 }
 
-/// What is told about the verify that was asked for last.
+/// The news of the verify that was requested last.
 pub struct NewsReceiver {
     news: UnboundedReceiver<(u64, News)>,
     jobs: Arc<watch::Sender<Job>>,
 }
 
 impl NewsReceiver {
-    /// The next of the news; `None` when nobody is left who could tell any.
+    /// The next piece of news; `None` when the worker is gone.
     pub async fn next(&mut self) -> Option<News> {
         loop {
             let (number, news) = self.news.recv().await?;
-            // What is still told of a verify that was called off is of no interest: it may be of another stage.
+            // Ignore news of a verify that was called off: it may be about another stage.
             if self.jobs.borrow().number == number {
                 return Some(news);
             }
         }
     }
 
-    /// The next of the news, if it is there already.
+    /// The next piece of news, if it is there already.
     pub fn at_once(&mut self) -> Option<News> {
         self.next().now_or_never().flatten()
     }
 }
 
-/// Verifies a stage now, and again at each save, until it is dropped: then nothing of it runs any
-/// more.
+/// Verifies a stage now, and again at each save. Once it is dropped, nothing of it runs any more.
 pub struct VerifyWorker {
     jobs: Arc<watch::Sender<Job>>,
     worker: Option<JoinHandle<()>>,
@@ -114,7 +112,7 @@ pub struct VerifyWorker {
 }
 
 impl VerifyWorker {
-    /// Begins, and tells. With `poll` saves are looked for every so often, instead of waiting to be told.
+    /// Begins. With `poll`, it polls for saves instead of waiting for the system to report them.
     ///
     /// # Errors
     /// There is no such stage, or no thread can be started.
@@ -138,11 +136,11 @@ impl VerifyWorker {
         let worker = std::thread::Builder::new()
             .name("verify".to_owned())
             .spawn(move || work(&chosen, wanted, &sender))
-            .map_err(|error| Error::new("no verify can be started").because(error))?;
+            .map_err(|error| Error::new("the verify thread can't be started").because(error))?;
         Ok((VerifyWorker { jobs, worker: Some(worker), file_watch }, receiver))
     }
 
-    /// Verifies a stage from now on; the same one again, when it is the same.
+    /// Verifies this stage from now on; also the current one once more.
     ///
     /// # Errors
     /// There is no such stage.
@@ -177,22 +175,22 @@ fn watched(workspace: &Workspace, stage: &str) -> Result<WatchedFiles> {
         root: workspace.root.clone(),
         folders: folders.map(|name| workspace.root.join(name)).collect(),
         mark: Box::new(move || {
-            // Without its folder there is no program any more: that is another content, too.
+            // Without its folder there is no program: that is a change of content, too.
             if !package.dir().is_dir() {
                 return Some(0);
             }
-            // A program that leaves a file behind has not saved anything.
+            // A file that a program leaves behind is not a save.
             let counts = |path: &Path| given.contains(path) || track.edits(&path.to_string_lossy());
             package.mark(&track, &counts).ok()
         }),
     })
 }
 
-/// What the worker does until it is told to quit.
+/// The worker's loop, until it is told to quit.
 fn work(chosen: &Chosen, mut jobs: watch::Receiver<Job>, sender: &UnboundedSender<(u64, News)>) {
     loop {
         let Job { number, stage: Some(stage), saved } = jobs.borrow_and_update().clone() else { return };
-        // Who does not listen any more is about to quit.
+        // If the receiver is gone, the program is about to quit.
         let tell = |news| _ = sender.send((number, news));
         tell(News::Begins { saved });
         let mut others = jobs.clone();
@@ -230,7 +228,7 @@ async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News>
     Ok(match stage_verify.run(&mut teller).await? {
         None => News::NotBuilt(teller.not_built),
         Some((verdict, last)) => match verdict.trouble() {
-            // What failed was told run by run; with runs that could not be played there is no verdict.
+            // Failed runs were reported one by one; with runs that could not be executed there is no verdict.
             Some(trouble) => News::Trouble(trouble),
             None => News::Over(Box::new(VerifyResult {
                 runs: verdict.runs.len(),
@@ -247,7 +245,7 @@ async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News>
     })
 }
 
-/// Makes news of events.
+/// Turns events into news.
 struct NewsReporter<'n> {
     tell: &'n dyn Fn(News),
     /// What the build tool says about the learner's programs.

@@ -1,4 +1,4 @@
-//! `workshop watch`: the full-screen view, from keys and news.
+//! `workshop watch`: fills the full-screen view from keys and news.
 
 use colored::Colorize;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -16,14 +16,15 @@ use crate::runtime;
 use crate::watch::{KeyAction, Screen, VerifyStatus, View, ViewPage, ask, help, keys, page_width, suspend};
 use crate::workspace::Workspace;
 
-/// Shows the stage that is worked on, and verifies it at each save, until somebody leaves.
+/// Shows the current stage and verifies it at each save, until the learner leaves.
 pub fn watch(chosen: &Chosen, args: &WatchArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
     let mut stage = context::stage_name(&workspace, args.stage.as_deref())?;
     super::verify::has_package(&workspace, &workspace.catalog.stage(&stage)?)?;
     if !report::has_screen() {
-        return Err(Error::new("the watch view needs a terminal to show itself on, and keys").help(
-            "`workshop verify` tells the same wherever it is, `workshop serve` in a browser; `workshop --help` lists what there is",
+        return Err(Error::new("`watch` needs an interactive terminal").help(
+            "`workshop verify` gives the same verdict anywhere, and `workshop serve` shows it in a browser; `workshop \
+             --help` lists all commands",
         ));
     }
     learn::start_ahead(&workspace, args.no_prefetch);
@@ -36,18 +37,18 @@ pub fn watch(chosen: &Chosen, args: &WatchArgs) -> Result<bool> {
 
 type Keys = UnboundedReceiver<Option<ratatui::crossterm::event::KeyEvent>>;
 
-/// How somebody has left.
+/// How the learner left the view.
 #[derive(PartialEq)]
 enum Exit {
     ForGood,
     ForNow,
 }
 
-/// Until somebody leaves. The terminal is given back first, and then what runs is ended.
+/// Shows the view until the learner leaves. The terminal is restored first, then what runs is ended.
 async fn session(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut Keys) -> Result<Exit> {
     let (worker, mut receiver) = VerifyWorker::start(chosen, stage, args.poll)?;
     let mut controller = Controller::new(chosen, worker, stage)?;
-    // Younger than the desk, and so dropped before it: to end what runs may take a moment.
+    // Declared after the controller, and so dropped before it: to end what runs may take a moment.
     let mut screen = Screen::enter()?;
     loop {
         controller.fill(page_width(screen.width()));
@@ -68,9 +69,10 @@ async fn session(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &m
                 }
             },
             news = receiver.next() => {
-                let news = news.ok_or_else(|| Error::new("the thread that verifies has ended").help("this is a bug of `workshop`"))?;
+                let news = news.ok_or_else(|| Error::new("the thread that verifies has ended").help("this is a bug of \
+                    `workshop`"))?;
                 controller.hear(news);
-                // What is there already is shown at once.
+                // Show everything that has arrived together.
                 while let Some(more) = receiver.at_once() {
                     controller.hear(more);
                 }
@@ -79,17 +81,17 @@ async fn session(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &m
     }
 }
 
-/// The view, and all that it takes to fill it.
+/// The view, and what it takes to fill it.
 struct Controller<'c> {
     chosen: &'c Chosen,
     worker: VerifyWorker,
     stage: String,
     view: View,
-    /// The one that was given last, until the hints are asked for again.
+    /// The hint that was given last, until the list of hints is asked for.
     hint: Option<Hint>,
-    /// What the view's text was made for; another text is made when it is something else.
+    /// The page and width for which the view's text was made.
     filled: Option<(ViewPage, usize)>,
-    /// How many runs of the verify that is at work have failed.
+    /// How many runs of the current verify have failed.
     failed: usize,
 }
 
@@ -103,7 +105,7 @@ impl<'c> Controller<'c> {
         Ok(Controller { chosen, worker, stage: stage.to_owned(), view, hint: None, filled: None, failed: 0 })
     }
 
-    /// Makes the text of the page, if it is not there.
+    /// Makes the text of the page, unless it is up to date.
     fn fill(&mut self, width: usize) {
         let page = if self.view.page == ViewPage::Run { ViewPage::Lesson } else { self.view.page };
         if self.filled != Some((page, width)) {
@@ -141,7 +143,7 @@ impl<'c> Controller<'c> {
             News::Begins { saved } => {
                 self.failed = 0;
                 view.tell(VerifyStatus::Working(if saved { "saved" } else { "starting" }.to_owned()));
-                // Who saves wants to see what has become of it.
+                // After a save, show the result.
                 if saved {
                     view.turn_to(ViewPage::Run);
                 }
@@ -173,7 +175,7 @@ impl<'c> Controller<'c> {
         }
     }
 
-    /// Does what was asked for; what is in the way is said.
+    /// Does what was asked for, or shows the error.
     fn answer(&mut self, asked: KeyAction) {
         self.view.message = None;
         if let Err(error) = self.act(asked) {
@@ -195,7 +197,7 @@ impl<'c> Controller<'c> {
             KeyAction::Hints => {
                 let workspace = context::open_quietly(self.chosen)?;
                 if hints::given(&workspace, &workspace.catalog.stage(&self.stage)?).is_empty() {
-                    view.message = Some("no hint was given yet; h gives one".to_owned());
+                    view.message = Some("you have seen no hint yet; h gives one".to_owned());
                 } else {
                     self.hint = None;
                     self.turn_to(ViewPage::Hint);
@@ -252,7 +254,7 @@ impl<'c> Controller<'c> {
     fn next(&mut self, skip: bool) -> Result<()> {
         let workspace = context::open_quietly(self.chosen)?;
         if !skip && !workspace.state.verified(&self.stage) {
-            self.view.message = Some(format!("{} is not verified yet; N goes on all the same", self.stage));
+            self.view.message = Some(format!("{} is not verified yet; N goes on anyway", self.stage));
             return Ok(());
         }
         match learn::move_on(&workspace, &self.stage)? {
@@ -262,11 +264,11 @@ impl<'c> Controller<'c> {
         Ok(())
     }
 
-    /// How the learner's files differ from the solution; asked for again, the solution.
+    /// Shows how the learner's files differ from the solution; the second time, the solution itself.
     fn solution(&mut self, spoil: bool) -> Result<()> {
         let workspace = context::open_quietly(self.chosen)?;
         if !spoil && !workspace.state.verified(&self.stage) {
-            self.view.message = Some(format!("{} is not verified yet; D shows it all the same", self.stage));
+            self.view.message = Some(format!("{} is not verified yet; D shows it anyway", self.stage));
             return Ok(());
         }
         self.turn_to(if self.view.page == ViewPage::Diff { ViewPage::Solution } else { ViewPage::Diff });

@@ -1,4 +1,4 @@
-//! What the page shows: a stage, what its verify is at, and what the last one came to.
+//! What the page shows: a stage, the progress of its verify, and the result of the last one.
 
 use super::super::context;
 use super::super::verify_worker::VerifyResult;
@@ -20,7 +20,7 @@ impl PageState {
     }
 }
 
-/// What the verify is at.
+/// The progress of the current verify.
 #[derive(Default)]
 pub(super) struct VerifyProgress {
     /// It is over.
@@ -33,7 +33,7 @@ pub(super) struct VerifyProgress {
     pub(super) failed: usize,
 }
 
-/// What the last verify that is over came to.
+/// The result of the last verify that is over.
 pub(super) enum LastVerify {
     /// There is none.
     Nothing,

@@ -98,7 +98,7 @@ fn verdict<'s>(state: &'s PageState, address: &PageAddress) -> Result<VerdictPar
         LastVerify::Verdict(outcome) => {
             let mut notes = others(&outcome.last.runs);
             if outcome.left_out > 0 {
-                notes.push(format!("{} runs were left out: the failed ones took long enough.", outcome.left_out));
+                notes.push(format!("{} runs were skipped, because the failed ones took long.", outcome.left_out));
             }
             let place = outcome.place.clone().unwrap_or_default();
             let looked_at = looked_at(&state.workspace()?.editable(&state.stage)?, &place);
@@ -118,8 +118,8 @@ fn looked_at<'p>(files: &[PathBuf], place: &'p str) -> Option<(usize, &'p str)> 
     Some((file, line))
 }
 
-/// The run that is shown (the one that was chosen, or else the first that failed, or else the first), and
-/// those to choose from.
+/// The run that is shown (the chosen one, or else the first that failed, or else the first), and the list to choose
+/// from.
 fn runs<'r>(runs: &'r [Trace], address: &PageAddress) -> VerdictPart<'r> {
     let first_failed = runs.iter().position(|run| !run.passed());
     let chosen = address.run.and_then(|number| number.checked_sub(1)).filter(|index| *index < runs.len());
@@ -146,7 +146,7 @@ fn runs<'r>(runs: &'r [Trace], address: &PageAddress) -> VerdictPart<'r> {
     }
 }
 
-/// The files are chosen by their number among those of the stage: no path comes from outside.
+/// Files are chosen by their number among those of the stage: no path comes from a request.
 fn files(workspace: &Workspace, state: &PageState, address: &PageAddress) -> Result<FilesPart> {
     let hole = workspace.track()?.hole.as_deref();
     let holes = Holes::new(hole);

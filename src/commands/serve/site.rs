@@ -1,4 +1,4 @@
-//! What is being shown, who looks at it, and what they ask for.
+//! The site: what it shows, its open pages, and their requests.
 
 use tokio::sync::mpsc::{Sender, channel};
 
@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::serve::http::{AdmittedRequest, Answer};
 use crate::serve::{PageAddress, PagePart, SCRIPT, STYLE, Templates, WholePage};
 
-/// Who does not take in so many events is not told any more, and has to come again.
+/// A page that falls this many events behind is dropped, and has to reconnect.
 const MOST_EVENTS: usize = 64;
 
 /// The site.
@@ -19,7 +19,7 @@ pub(super) struct Site {
     state: PageState,
     worker: VerifyWorker,
     templates: Templates,
-    /// Who is told when something changes.
+    /// The open pages, which are told of changes.
     looking: Vec<Sender<String>>,
 }
 
@@ -30,7 +30,7 @@ impl Site {
         Ok(Site { state, worker, templates: Templates::new()?, looking: Vec::new() })
     }
 
-    /// Takes in what is new, and tells those who look.
+    /// Takes in news, and tells the open pages.
     pub(super) fn take_in(&mut self, news: News) {
         match news {
             News::Begins { saved } => {
@@ -67,7 +67,7 @@ impl Site {
         self.looking.retain(|one| one.try_send(told.clone()).is_ok());
     }
 
-    /// Answers somebody who may ask.
+    /// Answers an admitted request.
     pub(super) fn answer(&mut self, asked: &AdmittedRequest<'_>) -> Answer {
         let address = PageAddress::parse(asked.query);
         let words: Vec<&str> = asked.path.split('/').collect();
@@ -93,7 +93,7 @@ impl Site {
         }
     }
 
-    /// What a button does. One of a page that shows another stage by now does nothing.
+    /// What a button does. A button of an outdated page, for another stage, does nothing.
     fn act(&mut self, what: &str, stage: &str) -> Result<()> {
         let workspace = self.state.workspace()?;
         match what {
@@ -145,7 +145,7 @@ impl Site {
         self.templates.page(&page).unwrap_or_else(|error| trouble(&error))
     }
 
-    /// A part; what keeps it from being made stands in its place.
+    /// A part of the page, or the error that kept it from being made.
     fn part(&self, part: PagePart, address: &PageAddress) -> String {
         parts::made(&self.state, &self.templates, part, address).unwrap_or_else(|error| trouble(&error))
     }
@@ -162,7 +162,7 @@ fn event_of(event: &str, parts: &[PagePart]) -> String {
     format!("event: {event}\ndata: {}\n\n", names.join(" "))
 }
 
-/// After a button the browser asks for the page again: it is above `/WHAT/STAGE`.
+/// After a button the browser loads the page again, which is above `/WHAT/STAGE`.
 fn the_page() -> Answer {
     Answer::At("../".to_owned())
 }
