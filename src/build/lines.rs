@@ -1,17 +1,17 @@
-//! What a tool prints, as a terminal would show it.
+//! The output of a tool, as a terminal would show it.
 //!
-//! A line that ends with a carriage return is written over by the next one: so tools show how far
-//! they are. It is news for those who wait, and no part of what the tool has said at the end.
+//! A line that ends with a carriage return is overwritten by the next one: that is how tools show progress. Such a
+//! line is shown while the tool runs, and is not part of its final output.
 
 use std::io;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
-/// What a tool prints, line by line.
+/// The output of a tool, line by line.
 pub struct ToolLines<R> {
     reader: BufReader<R>,
     line: Vec<u8>,
-    /// The line was shown, and may yet turn out to stay.
+    /// The line was returned as `Passing`, and a newline may still follow.
     returned: bool,
 }
 
@@ -20,7 +20,7 @@ pub struct ToolLines<R> {
 pub enum ToolLine {
     /// It stays.
     Said(Vec<u8>),
-    /// The next one is written over it.
+    /// The next one overwrites it.
     Passing(Vec<u8>),
 }
 
