@@ -1,8 +1,8 @@
 //! The page of `workshop serve`: values in, HTML out.
 //!
-//! It is made of parts, so that it can be loaded as a whole, and be kept up to date part by part. All that
-//! stands in it is text (of the course, of the learner's programs, of a build tool), and none of it is HTML:
-//! a course can come from anywhere, and a program can print anything.
+//! The page consists of parts, so it can be loaded as a whole and updated part by part. All its content is text (of
+//! the course, of the learner's programs, of a build tool) and never HTML: a course can come from anywhere, and a
+//! program can print anything.
 
 mod address;
 mod code;
@@ -19,26 +19,26 @@ pub use address::PageAddress;
 pub use code::{CodeLine, Difference, Hole, Holes, difference};
 pub use lesson::html as lesson_html;
 
-/// What the page looks like.
+/// The style sheet of the page.
 pub const STYLE: &str = include_str!("serve/style.css");
 
-/// What keeps it up to date.
+/// The script that keeps the page up to date.
 pub const SCRIPT: &str = include_str!("serve/page.js");
 
 /// A part of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PagePart {
-    /// What is being done, or what came of it, on a line.
+    /// What is being done, or the result, in a line.
     Status,
-    /// The stages, and how far the learner is.
+    /// The stages, and how far the learner has come.
     Progress,
     /// Why it failed, and the runs.
     Verdict,
     /// The files to edit.
     Files,
-    /// How they differ from the solution.
+    /// How the files differ from the solution.
     Solution,
-    /// The hints that were given, and another one.
+    /// The hints so far, and a button for another one.
     Hints,
     /// The lesson.
     Lesson,
@@ -56,7 +56,7 @@ impl PagePart {
         PagePart::Lesson,
     ];
 
-    /// As it is called in the page, and in addresses.
+    /// Its name in the page and in addresses.
     pub fn name(self) -> &'static str {
         match self {
             PagePart::Status => "status",
@@ -84,7 +84,7 @@ pub struct StatusPart {
     pub mark: &'static str,
     /// What a screen reader says.
     pub say: String,
-    /// What changes all the time.
+    /// Details that change all the time.
     pub more: String,
     /// The stage.
     pub stage: String,
@@ -97,9 +97,9 @@ pub struct ProgressPart {
     pub stages: Vec<StageEntry>,
     /// The stage that is shown.
     pub here: String,
-    /// It is verified, and there is another one to go to.
+    /// The stage is verified, and there is a next one.
     pub next: bool,
-    /// It is not, and there is another one.
+    /// The stage is not verified, and there is a next one.
     pub skip: bool,
     /// What is said after the last stage.
     pub ending: String,
@@ -112,7 +112,7 @@ pub struct StageEntry {
     pub name: String,
     /// Its title.
     pub title: String,
-    /// How far the learner is: `verified`, `current`, `skipped` or `open`.
+    /// Its state: `verified`, `current`, `skipped` or `open`.
     pub state: &'static str,
     /// The same as a character.
     pub mark: &'static str,
@@ -123,27 +123,27 @@ pub struct StageEntry {
 /// [`PagePart::Verdict`].
 #[derive(Serialize, Default)]
 pub struct VerdictPart<'v> {
-    /// It is that of the verify before the one at work.
+    /// It is that of the previous verify, while another one is running.
     pub old: bool,
-    /// What the build tool said, where it could not build.
+    /// What the build tool printed, if the build failed.
     pub output: String,
-    /// What kept the runner from telling.
+    /// The error that kept the runner from a verdict.
     pub trouble: String,
-    /// What to know of all runs together.
+    /// Remarks about all runs together.
     pub notes: Vec<String>,
     /// Where to look first.
     pub place: String,
-    /// The address that shows it, where it is one of the files to edit.
+    /// Its address in the page, if it is one of the files to edit.
     pub place_address: String,
     /// The run that is shown.
     pub run: Option<RunView<'v>>,
     /// The runs to choose from.
     pub runs: Vec<RunEntry>,
-    /// How many there are, and how many of them failed.
+    /// How many runs there are.
     pub count: usize,
     /// How many of them failed.
     pub failed: usize,
-    /// Something was chosen from them.
+    /// The reader has chosen from the list.
     pub listing: bool,
     /// Only the failed ones are listed.
     pub failed_only: bool,
@@ -160,7 +160,7 @@ pub struct VerdictPart<'v> {
 pub struct RunEntry {
     /// Its number.
     pub number: usize,
-    /// What it is called.
+    /// Its title.
     pub title: String,
     /// Did it pass?
     pub passed: bool,
@@ -177,7 +177,7 @@ pub struct FilesPart {
     pub files: Vec<FileEntry>,
     /// All holes that are left.
     pub holes: Vec<HoleEntry>,
-    /// Does the course say what a hole is?
+    /// Does the track say what a hole is?
     pub has_holes: bool,
     /// The lines of the file that is shown.
     pub lines: Vec<CodeLine>,
@@ -212,7 +212,7 @@ pub struct HoleEntry {
 /// [`PagePart::Solution`].
 #[derive(Serialize, Default)]
 pub struct SolutionPart {
-    /// The stage is verified: the solution may be seen.
+    /// The stage is verified, so the solution may be shown.
     pub open: bool,
     /// The files that differ from it.
     pub files: Vec<Difference>,
@@ -225,7 +225,7 @@ pub struct LessonPart {
     pub number: String,
     /// The stage's name.
     pub stage: String,
-    /// What it is called.
+    /// Its title.
     pub title: String,
     /// The lesson as HTML.
     pub html: String,
@@ -240,11 +240,11 @@ pub struct HintsPart {
     pub hints: Vec<String>,
     /// How many there are.
     pub count: usize,
-    /// There is another one.
+    /// There are more.
     pub more: bool,
 }
 
-/// The whole page, of parts that are made.
+/// The whole page, with its parts as HTML.
 #[derive(Serialize)]
 pub struct WholePage {
     /// The course's title.
@@ -255,14 +255,14 @@ pub struct WholePage {
     pub parts: std::collections::BTreeMap<&'static str, String>,
 }
 
-/// What makes pages of values.
+/// Fills templates with values.
 pub struct Templates(Engine<'static>);
 
 impl Templates {
     /// Reads the templates.
     ///
     /// # Errors
-    /// One of them is not one.
+    /// One of them is wrong.
     pub fn new() -> Result<Templates> {
         let read = || -> std::result::Result<Engine<'static>, upon::Error> {
             let mut engine = trace::engine()?;
@@ -282,7 +282,7 @@ impl Templates {
     /// A part of the page.
     ///
     /// # Errors
-    /// The values are not those of the part.
+    /// The values do not fit the part.
     pub fn part(&self, part: PagePart, values: &impl Serialize) -> Result<String> {
         self.fill(part.name(), values)
     }
@@ -290,7 +290,7 @@ impl Templates {
     /// The whole page.
     ///
     /// # Errors
-    /// None that is known of.
+    /// The values do not fit the template.
     pub fn page(&self, page: &WholePage) -> Result<String> {
         self.fill("page", page)
     }

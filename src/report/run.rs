@@ -1,4 +1,4 @@
-//! One failed run: what each role printed against what was expected, and the wire's story.
+//! One failed run: what each role printed against what was expected, and what went over the wire.
 
 use colored::{ColoredString, Colorize};
 use similar::{Algorithm, ChangeTag, capture_diff_slices};
@@ -12,21 +12,21 @@ use crate::trace::happened;
 use crate::transcript::{Expect, RoleId, StepKind};
 use crate::verdict::{Failed, Failure, Run};
 
-/// So many lines of a role are shown around its first difference.
+/// How many lines of a role are shown before its first difference.
 const CONTEXT: usize = 3;
 
-/// So many lines of a role, of standard error, or moments of a wire are shown.
+/// How many lines of a role, lines of standard error, or events of a wire are shown.
 const MAX_LINES: usize = 10;
 
-/// A line that differs takes this many rows at most.
+/// A line that differs takes at most this many rows.
 const MAX_ROWS: usize = 3;
 
-/// What a failed run looked like, as indented text.
+/// A failed run as indented text.
 pub fn show(run: &Run, failed: &Failed, scenario: &Scenario, width: usize, verbose: bool) -> String {
     let mut out = String::new();
     let started = (0..run.evidence.outputs.len()).filter(|role| run.evidence.outputs[*role].started.is_some());
     let compared: Vec<Compared<'_>> = started.map(|role| Compared::new(run, failed, scenario, role)).collect();
-    // What the marks mean is said once.
+    // The legend is shown once.
     let first = compared.iter().position(Compared::differs);
     for (index, compared) in compared.iter().enumerate() {
         out.push_str(&output(run, compared, Some(index) == first, width, verbose));
@@ -37,7 +37,7 @@ pub fn show(run: &Run, failed: &Failed, scenario: &Scenario, width: usize, verbo
     out
 }
 
-/// One line of a lane, as it is compared and as it is shown.
+/// One line of a role, as it is compared and shown.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct ComparedLine(String);
 
@@ -84,7 +84,7 @@ impl<'s> Compared<'s> {
         self.wanted() != self.printed
     }
 
-    /// What the marks of the difference mean.
+    /// The legend of the difference.
     fn marks(&self, captures: &Captures) -> &'static str {
         let missing = self.expected.iter().filter(|(line, _)| !self.printed.contains(line));
         let mut names = missing.filter_map(|(_, pattern)| *pattern).flat_map(Pattern::names);
@@ -109,7 +109,7 @@ fn output(run: &Run, compared: &Compared<'_>, legend: bool, width: usize, verbos
     out
 }
 
-/// What was to be seen of a role so far: as text, with its pattern where it is a line.
+/// What was expected of a role so far: as text, with its pattern if it is a line.
 fn expected<'s>(
     failed: &Failed,
     scenario: &'s Scenario,
@@ -128,7 +128,7 @@ fn expected<'s>(
     .collect()
 }
 
-/// Was the end of a role awaited, when nothing happened any more?
+/// Was the end of this role awaited when the run hung?
 fn is_to_end(failed: &Failed, scenario: &Scenario, role: RoleId) -> bool {
     if matches!(failed.how, Failure::Line(..) | Failure::Ended(..)) {
         return false;
@@ -138,13 +138,13 @@ fn is_to_end(failed: &Failed, scenario: &Scenario, role: RoleId) -> bool {
     failed.awaited.iter().any(ends)
 }
 
-/// What was printed behind the last newline.
+/// Text after the last newline.
 fn unended(bytes: &[u8]) -> String {
     format!("{} (without a newline)", escape(bytes))
 }
 
-/// A printed line; one that a pattern accepts looks like what the pattern expects, so that a
-/// matched wildcard is never shown as a difference.
+/// A printed line. A line that a pattern accepts becomes the text of that pattern, so that a matched capture is never
+/// shown as a difference.
 fn align(
     bytes: &[u8],
     expected: &[(ComparedLine, Option<&Pattern>)],
@@ -196,8 +196,8 @@ fn difference(wanted: &[ComparedLine], printed: &[ComparedLine], width: usize, v
     out
 }
 
-/// A line that differs, in rows: the cause of an error often stands at its end. Of a line that would take
-/// more rows, what is around the place where it parts from the other one.
+/// A line that differs, in rows, because the cause of an error often stands at its end. Of a longer line, the part
+/// around the first difference.
 fn rows(text: &str, other: Option<&ComparedLine>, room: usize) -> Vec<String> {
     let text = visible(text);
     let chars: Vec<char> = text.chars().collect();
@@ -208,14 +208,14 @@ fn rows(text: &str, other: Option<&ComparedLine>, room: usize) -> Vec<String> {
     if rows.is_empty() { vec![String::new()] } else { rows }
 }
 
-/// Rows with a mark in front of the first.
+/// Rows, with a mark in front of the first one.
 fn marked(mark: &ColoredString, rows: impl Iterator<Item = ColoredString>) -> String {
     rows.enumerate()
         .map(|(index, row)| if index == 0 { format!("    {mark} {row}\n") } else { format!("      {row}\n") })
         .collect()
 }
 
-/// Spaces at the end of a line that differs, as dots.
+/// A line with the spaces at its end as dots.
 fn visible(text: &str) -> String {
     let kept = text.trim_end_matches(' ');
     format!("{kept}{}", "·".repeat(text.len() - kept.len()))

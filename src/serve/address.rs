@@ -1,6 +1,6 @@
-//! What is chosen in the page, as its address says it: a run, a file, the failed runs only.
+//! The reader's choices, as the page's address holds them: a run, a file, the failed runs only.
 
-/// The choices. What makes no sense is no choice.
+/// The choices. Invalid values are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageAddress {
     /// The number of a run, from 1.
@@ -12,7 +12,7 @@ pub struct PageAddress {
 }
 
 impl PageAddress {
-    /// Reads the part of an address behind the `?`.
+    /// Reads the query of an address.
     pub fn parse(query: &str) -> PageAddress {
         let mut address = PageAddress::default();
         for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
@@ -26,7 +26,7 @@ impl PageAddress {
         address
     }
 
-    /// The same as a link of the page.
+    /// The choices as a link.
     pub fn link(&self) -> String {
         let number = |key: &str, number: Option<usize>| number.map(|number| format!("{key}={number}"));
         let failed = self.failed.then(|| "failed=1".to_owned());

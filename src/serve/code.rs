@@ -26,7 +26,7 @@ pub struct Hole {
     pub text: String,
 }
 
-/// Knows a hole when it sees one.
+/// Recognises holes.
 pub struct Holes(Option<Regex>);
 
 impl Holes {
@@ -58,7 +58,7 @@ impl Holes {
 pub struct Difference {
     /// The file's path.
     pub name: String,
-    /// The places at which it does, with what is around them.
+    /// The lines that differ, with their context.
     pub lines: Vec<Change>,
 }
 
@@ -67,7 +67,7 @@ pub struct Difference {
 pub struct Change {
     /// `mine`, `theirs`, `both`, or `place`.
     pub kind: &'static str,
-    /// What it is shown with.
+    /// Its mark.
     pub mark: &'static str,
     /// The line.
     pub text: String,

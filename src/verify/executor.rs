@@ -1,7 +1,7 @@
 //! Executes the runs of a stage, as many at a time as the machine carries.
 //!
-//! Verdicts do not depend on how many that is. A run that lacked something while others were at work is begun again
-//! with half as many beside it; only what is lacking to a run that is alone is lacking to all.
+//! Verdicts do not depend on that number. A run that lacked something while others were running is begun again with
+//! half as many beside it. Only what a run lacks that is alone is really lacking.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -25,17 +25,18 @@ use crate::runs::{ExecutedRun, Plan, execute};
 use crate::trace::Trace;
 use crate::verdict::{Failed, Failure, Outcome, Run, StageVerdict};
 
-/// After this many runs that took long to fail, the runs behind the first failed one are left out, and those at work
-/// are ended: the verdict and its reason are clear, and each more of them would cost the learner the same wait again.
+/// After this many runs that took long to fail, the runs behind the first failed one are skipped, and those in
+/// progress are ended: the verdict and its reason are clear, and each further run would cost the learner the same
+/// wait again.
 const SLOW_ENOUGH: usize = 3;
 
-/// The evidence of this many failed runs is kept; of the others, only the verdict.
+/// Keep the evidence of this many failed runs; of the others, only the verdict.
 const SHOWN: usize = 100;
 
 /// Executes all runs of a plan.
 ///
 /// # Errors
-/// The machine carries not even one run.
+/// The machine can't carry even one run.
 pub(super) async fn run_all(
     stage: &Stage,
     built: &Built<'_>,
@@ -93,7 +94,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
-/// A run that is over, with its story where it has one.
+/// A run that is over, with its trace if it has one.
 struct Done {
     run: Run,
     trace: Option<Trace>,
@@ -102,18 +103,18 @@ struct Done {
 /// How a run that was begun is over.
 enum RunEnd {
     Done(Box<Done>),
-    /// It makes no more sense.
+    /// It is not needed any more.
     LeftOut,
-    /// It is begun again when there is room.
+    /// It gives way, and is begun again when there is room.
     Later,
 }
 
-/// Which runs are to come, which are done, and how many there may be at a time.
+/// Which runs are pending, which are done, and how many may run at a time.
 struct Executor<'e> {
     stage: &'e Stage,
     plans: &'e [Plan<'e>],
-    /// Runs to come, by their places in the plan, the next one last. Runs over delayed links mostly wait: they
-    /// go beside the others, and first.
+    /// Pending runs, by their places in the plan, the next one last. Runs over delayed links mostly wait, so they run
+    /// beside the others and start first.
     delayed: Vec<usize>,
     others: Vec<usize>,
     jobs: usize,
@@ -127,7 +128,7 @@ impl<'e> Executor<'e> {
         files::raise();
         let carries = files::carries(plans.iter().map(|plan| plan.scenario.cast.len()).max().unwrap_or(0));
         if carries == 0 {
-            return Err(Error::new(format!("no run of {} can be played here", stage.name))
+            return Err(Error::new(format!("no run of {} can be executed here", stage.name))
                 .because("the limit of open files is so low that not even one run fits into it")
                 .help(Fault::Files.help()));
         }
@@ -158,13 +159,13 @@ impl<'e> Executor<'e> {
         delayed.or_else(|| for_others.then(|| self.others.pop()).flatten())
     }
 
-    /// A run lacked something while this many were at work.
+    /// A run lacked something while this many were running.
     fn halve(&mut self, beside: usize, index: usize) {
         self.carries = self.carries.min(beside / 2);
         if self.is_delayed(index) { &mut self.delayed } else { &mut self.others }.push(index);
     }
 
-    /// A run gives way to others. From now on the first one in the plan is the next.
+    /// A run gives way to others. From now on the runs go in the order of the plan.
     fn put_back(&mut self, index: usize) {
         self.others.push(index);
         self.others.append(&mut self.delayed);
@@ -190,9 +191,9 @@ impl<'e> Executor<'e> {
 struct Repeat {
     /// How many of its runs took long to fail.
     slow: Cell<usize>,
-    /// How many could not be played, although they were alone: the others would lack the same.
+    /// How many could not be executed, although they were alone: the others would lack the same.
     not_run: Cell<usize>,
-    /// Raised when one more run has failed, and these are enough.
+    /// Notified when another run has failed and these are enough.
     enough: Notify,
     /// The first failed run, by its place in the plan, and the first scenario in which one has failed, by
     /// its place in the stage.
@@ -200,7 +201,7 @@ struct Repeat {
 }
 
 impl Repeat {
-    /// Does this run, of this scenario, still make sense?
+    /// Is this run, of this scenario, still needed?
     fn wants(&self, index: usize, scenario: usize, selection: &Selection) -> bool {
         if self.not_run.get() >= SLOW_ENOUGH {
             return false;
@@ -210,7 +211,7 @@ impl Repeat {
         (self.slow.get() < SLOW_ENOUGH || index < first) && !beyond
     }
 
-    /// Waits until this run makes no more sense.
+    /// Waits until this run is not needed any more.
     async fn is_enough_without(&self, index: usize) {
         let wanted = || self.slow.get() < SLOW_ENOUGH || self.failed.get().is_none_or(|(first, _)| index < first);
         while wanted() && self.not_run.get() < SLOW_ENOUGH {
@@ -257,7 +258,7 @@ async fn run_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketT
         Some(how) => Outcome::Failed(explained(how)),
     };
     let mut run = Run { id: plan.id.clone(), outcome, evidence, captures };
-    // A run that passes again looks as it did before; one that could not be played has no story.
+    // A repeated run that passes looks like the first one, and one that could not be executed has nothing to draw.
     let has_story = run.failure().is_some() || (run.passed() && run.id.repeat == 0);
     let trace = has_story.then(|| Trace::of(&run, plan.scenario));
     if run.passed() {

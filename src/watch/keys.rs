@@ -5,27 +5,27 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::report::wrap;
 
-/// What somebody asks for with a key.
+/// An action that a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyAction {
-    /// To leave.
+    /// Quit.
     Quit,
-    /// To leave for now: the shell's job control.
+    /// Suspend, for the shell's job control.
     Suspend,
-    /// To verify again.
+    /// Verify again.
     Again,
-    /// To go to the next stage; also from one that is not verified.
+    /// Go to the next stage.
     Next {
-        /// Also from one that is not verified.
+        /// Also from an unverified stage.
         skip: bool,
     },
-    /// One hint more.
+    /// Show one more hint.
     Hint,
     /// The hints so far.
     Hints,
     /// The lesson.
     Lesson,
-    /// What the solution does otherwise, or all of it.
+    /// Show how the solution differs, or all of it.
     Solution {
         /// Also before the stage is passed.
         spoil: bool,
@@ -38,42 +38,42 @@ pub enum KeyAction {
     Filter,
     /// The next run, or the one before.
     Step(isize),
-    /// So many lines down, or up.
+    /// Scroll by this many lines.
     Scroll(isize),
-    /// So many screens down, or up.
+    /// Scroll by this many screens.
     Leaf(isize),
     /// To the first line.
     Top,
     /// To the last line.
     Bottom,
-    /// What the mark is at.
+    /// Choose the selected stage.
     Choose,
     /// Back to the run.
     Back,
 }
 
-/// What is pressed, and what it does.
+/// The keys, and what they do.
 const HELP: [(&str, &str); 17] = [
     ("l", "the lesson"),
-    ("h", "one hint more"),
+    ("h", "one more hint"),
     ("H", "the hints so far"),
-    ("d", "after passing: how yours differs from the solution; again: all of the solution"),
+    ("d", "after passing: how your files differ from the solution; again: the whole solution"),
     ("D", "the same before passing"),
     ("s", "all stages; up, down and Enter choose one"),
     ("n", "the next stage, after passing this one"),
-    ("N", "the next stage all the same"),
+    ("N", "the next stage anyway"),
     ("r", "verify again; a save does so by itself"),
     ("Esc", "back to the run"),
-    ("left right", "the run before, the next run"),
+    ("left right", "the previous run, the next run"),
     ("f", "only the runs that failed, or all again"),
     ("up down", "scroll by a line; j and k do too"),
     ("PgUp PgDn", "scroll by a screen; b and the space bar do too"),
     ("Home End", "the first line, the last one; g and G do too"),
-    ("Ctrl-Z", "back to the shell for now; `fg` comes back"),
+    ("Ctrl-Z", "back to the shell; `fg` returns here"),
     ("q", "leave; Ctrl-C does too"),
 ];
 
-/// The page that tells of the keys.
+/// The help page: all keys.
 pub fn help(width: usize) -> String {
     const KEYS: usize = 12;
     let line = |(key, what): &(&str, &str)| {

@@ -7,13 +7,13 @@ use crate::pattern::{cut, shorten};
 use crate::report::wrap;
 use crate::trace::{Trace, TraceEvent, TraceEventKind, WireKind};
 
-/// Columns for the time.
+/// Characters for the time.
 const TIME: usize = 11;
 
-/// A column that is narrower than this can't be read: then every moment is a line of text.
+/// A narrower column can't be read: then every event is a line of text.
 const NARROW: usize = 16;
 
-/// Draws a run in lines of at most `width` characters, with what it was about and came to.
+/// Draws a run in lines of at most `width` characters, with what it is about and its result.
 pub fn draw(run: &Trace, width: usize) -> String {
     let title = run.title().bold();
     format!("{title}\n{}\n{}\n{}", wrap(&run.about, width, "  "), picture(run, width), verdict(run, width))
@@ -49,13 +49,12 @@ fn title(column: &crate::trace::Column) -> String {
     format!("{} ({})", column.role, column.party.name())
 }
 
-/// As much of a text as there is room for: of a long one its beginning and its end, where that leaves
-/// something to be read.
+/// As much of a text as fits: of a long one its beginning and end, if there is enough room.
 fn brief(text: &str, room: usize) -> String {
     if room < 40 { cut(text, room) } else { shorten(text, room) }
 }
 
-/// The colour of a moment.
+/// The text of an event in its colour.
 fn paint(event: &TraceEvent, text: String) -> ColoredString {
     match &event.what {
         _ if event.wrong => text.red().bold(),
@@ -76,7 +75,7 @@ struct Columns<'r> {
 }
 
 impl<'r> Columns<'r> {
-    /// Columns for all roles, where there is room for them.
+    /// Columns for all roles, if there is room for them.
     fn new(run: &'r Trace, width: usize) -> Option<Columns<'r>> {
         let column_width = width.saturating_sub(TIME) / run.columns.len().max(1);
         (column_width >= NARROW).then_some(Columns { run, column_width })
@@ -90,7 +89,7 @@ impl<'r> Columns<'r> {
         format!("{}{}\n", " ".repeat(TIME), titles.collect::<String>().trim_end().bold())
     }
 
-    /// A moment: beside the columns of those who are up, what one of them does, or an arrow.
+    /// An event: in the column of its role, or as an arrow, beside the lines of the roles that are up.
     fn line(&self, event: &TraceEvent, up: &mut [bool]) -> String {
         let room = self.column_width - 3;
         let (column, mark, text) = match &event.what {
@@ -123,12 +122,12 @@ impl<'r> Columns<'r> {
         out
     }
 
-    /// A column in which nothing happens.
+    /// A column without an event.
     fn blank(&self, is_up: bool) -> String {
         format!("{}{}", if is_up { '│' } else { ' ' }, " ".repeat(self.column_width - 1))
     }
 
-    /// From the column of one to that of another, with the text on it.
+    /// An arrow from one column to another, with its text.
     fn arrow(&self, event: &TraceEvent, (from, to): (usize, usize), text: &str, up: &[bool]) -> String {
         let (left, right) = (from.min(to), from.max(to));
         let room = (right - left) * self.column_width - 1;

@@ -1,5 +1,5 @@
-//! Runs as HTML: one, for a page that shows several things; and all of a verify as one page, for which
-//! no other file and no network is needed.
+//! Runs as HTML: a single run as part of another page, or all runs of a verify as one page, which needs no other file
+//! and no network.
 
 use std::fmt::Write;
 
@@ -38,7 +38,7 @@ struct TranscriptLine<'r> {
     awaited: bool,
 }
 
-/// A moment, in words.
+/// An event, in words.
 #[derive(Serialize)]
 struct MomentRow {
     at: String,
@@ -56,7 +56,7 @@ struct Stderr<'r> {
 /// The page of a stage's runs.
 ///
 /// # Errors
-/// The page's template is not one.
+/// The page's template is wrong.
 pub fn page(stage: &str, title: &str, seed: u64, runs: &[Trace]) -> Result<String> {
     let failed = runs.iter().filter(|run| !run.passed()).count();
     let shown: Vec<RunView<'_>> = runs.iter().enumerate().map(|(index, run)| show(index + 1, run)).collect();
@@ -83,7 +83,7 @@ pub fn page(stage: &str, title: &str, seed: u64, runs: &[Trace]) -> Result<Strin
 /// What makes pages of templates. The template `run` is one run, of a [`RunView`] as its values.
 ///
 /// # Errors
-/// The template is not one.
+/// The template is wrong.
 pub fn engine() -> std::result::Result<Engine<'static>, upon::Error> {
     let mut engine = Engine::new();
     engine.set_default_formatter(&html);
@@ -92,7 +92,7 @@ pub fn engine() -> std::result::Result<Engine<'static>, upon::Error> {
     Ok(engine)
 }
 
-/// What stands between braces is text, and no HTML.
+/// What stands between braces is text: escape it.
 fn html(out: &mut fmt::Formatter<'_>, value: &Value) -> fmt::Result {
     let mut text = String::new();
     match value {

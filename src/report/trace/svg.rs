@@ -4,7 +4,7 @@ use super::{fit, told};
 use crate::pattern::shorten;
 use crate::trace::{Trace, TraceEvent, TraceEventKind, WireKind};
 
-/// The height of a moment, in pixels.
+/// The height of an event, in pixels.
 const ROW: usize = 24;
 
 /// The width of the column with the times, and of each role's.
@@ -21,7 +21,7 @@ const STYLE: &str = include_str!("style.css");
 pub fn svg(run: &Trace) -> String {
     let picture = picture(run);
     let style = format!("<style>{STYLE}</style><rect class=\"paper\" width=\"100%\" height=\"100%\"/>");
-    // The style comes first of all that is drawn.
+    // The style comes before everything that is drawn.
     let at = picture.find("</title>").map_or(0, |at| at + "</title>".len());
     format!("{}{style}{}\n", &picture[..at], &picture[at..])
 }
@@ -42,7 +42,8 @@ pub(super) fn picture(run: &Trace) -> String {
     for (column, from, to) in lives(run) {
         let (y1, y2) = (y(from), y(to));
         out.push_str(&format!(
-            "<line class=\"life\" x1=\"{0}\" x2=\"{0}\" y1=\"{y1}\" y2=\"{y2}\" data-from=\"{from}\" data-to=\"{to}\"/>",
+            "<line class=\"life\" x1=\"{0}\" x2=\"{0}\" y1=\"{y1}\" y2=\"{y2}\" data-from=\"{from}\" \
+             data-to=\"{to}\"/>",
             x(column)
         ));
     }
@@ -62,17 +63,17 @@ pub(super) fn picture(run: &Trace) -> String {
     out + "</svg>"
 }
 
-/// Where the line of a role is.
+/// The x coordinate of a role's line.
 fn x(column: usize) -> usize {
     TIME + column * COLUMN
 }
 
-/// Where a moment is.
+/// The y coordinate of an event.
 fn y(index: usize) -> usize {
     (index + 1) * ROW + ROW / 2
 }
 
-/// From which moment to which each role is up; it may be started again.
+/// For each role, from which event to which it is up; it may be started again.
 fn lives(run: &Trace) -> Vec<(usize, usize, usize)> {
     let mut lives = Vec::new();
     let mut up = vec![None; run.columns.len()];
@@ -104,7 +105,7 @@ fn class(event: &TraceEvent) -> String {
     if event.wrong { format!("{kind} wrong") } else { kind.to_owned() }
 }
 
-/// What is drawn at a moment's place.
+/// What is drawn for an event.
 fn moment(event: &TraceEvent) -> String {
     let beside = |column: usize, text: &str| {
         let room = (COLUMN as f64 / CHARACTER) as usize - 3;
@@ -141,7 +142,7 @@ fn arrow(from: usize, to: usize, text: &str) -> String {
     )
 }
 
-/// A text as it can stand in XML.
+/// Escapes a text for XML.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
