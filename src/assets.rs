@@ -14,7 +14,7 @@ use include_dir::{Dir, include_dir};
 use crate::course::{Course, CourseWords, Stage, StageWords, Track};
 use crate::error::{Error, Place, Result, suggest};
 
-pub use source::{Source, shown_url};
+pub use source::{CourseSource, shown_url};
 
 static BUILT_IN: Dir<'_> = include_dir!("$OUT_DIR/course");
 

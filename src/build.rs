@@ -1,9 +1,8 @@
-//! From a package to programs that can be started: one way, for every party.
+//! Builds a package into programs, in the same way for every party.
 //!
-//! The track says which command builds. Each party has an output folder a stage, all share one
-//! cache, and none of it is where an editor builds: a verify and rust-analyzer never wait for
-//! each other. What nobody edits, and has been built from the same files by the same command, is
-//! not built again.
+//! The track names the command that builds. Each party has an output folder for each stage, all share one cache, and
+//! editors build elsewhere: a verify and rust-analyzer never wait for each other. A package that is not edited, and
+//! has been built from the same files by the same command, is not built again.
 
 mod lines;
 mod sources;
@@ -20,11 +19,11 @@ use crate::fault::Fault;
 use crate::files::remove_file;
 use crate::hash::stable_hash;
 use crate::machine::room::Before;
-use crate::machine::{is_noexec, unplayed};
+use crate::machine::{is_noexec, machine_failure};
 use crate::process::{Group, LEAK_GRACE, PeerCommand};
 use crate::runs::Programs;
 
-use lines::{Line, Lines};
+use lines::{ToolLine, ToolLines};
 use sources::{Sources, Tried};
 
 /// What is built, and where it goes.
@@ -34,50 +33,50 @@ pub struct Package {
     pub party: Party,
     /// The stage's name.
     pub stage: String,
-    /// Those whose programs it makes.
+    /// The roles whose programs it makes.
     pub roles: Vec<String>,
-    /// Somebody works on it: only the build tool knows all that it depends on, and is asked each time.
+    /// It is being edited: only the build tool knows everything that it depends on, so it is run each time.
     pub edited: bool,
     /// The folder of all packages.
     pub root: PathBuf,
-    /// For what is built of this package.
+    /// The folder for what is built of this package.
     pub out: PathBuf,
-    /// Shared by all builds.
+    /// The cache that all builds share.
     pub cache: PathBuf,
     /// Show errors in colour.
     pub colour: bool,
 }
 
 /// How a build went.
-pub enum Outcome {
-    /// It was built from these very files before.
+pub enum BuildOutcome {
+    /// It was built from exactly these files before.
     Fresh,
-    /// It is built now.
+    /// It was built.
     Built {
         /// How long it took.
         took: Duration,
         /// What the tool printed.
         output: String,
     },
-    /// It can't be built; what the tool printed, errors first.
+    /// It can't be built: what the tool printed, errors first.
     Failed(String),
 }
 
-/// The folder for dependencies: the one that `WORKSHOP_CACHE` names, for several workspaces, or this one.
+/// The folder for dependencies: the one that `WORKSHOP_CACHE` names, which several workspaces can share, or this one.
 pub fn cache(own: PathBuf) -> PathBuf {
     std::env::var_os("WORKSHOP_CACHE").filter(|path| !path.is_empty()).map_or(own, PathBuf::from)
 }
 
-/// Of what a build tool prints, at most so many bytes are shown.
+/// At most this many bytes of a build tool's output are shown.
 const MAX_OUTPUT: usize = 1 << 20;
 
 /// What to do when a tool can't be started.
-const NOT_INSTALLED: &str = "is the language of this track installed? `workshop doctor` looks";
+const NOT_INSTALLED: &str = "is the language of this track installed? `workshop doctor` checks";
 
 /// What the last good build was made from.
 const BUILT_FROM: &str = ".built-from";
 
-/// What the last build, good or not, was tried from.
+/// What the last build, successful or not, was tried from.
 const TRIED: &str = ".tried";
 
 impl Package {
@@ -86,8 +85,8 @@ impl Package {
         self.root.join(&self.stage)
     }
 
-    /// The `{number}` of a [`Track`]'s command: the same for the same folder, and hardly ever for
-    /// another (one in a thousand million).
+    /// The `{number}` of a [`Track`]'s command: the same for the same folder, and almost certainly a different one
+    /// for another (one in a thousand million is equal).
     fn number(&self) -> u64 {
         256 + stable_hash(&self.root) % 1_000_000_000
     }
@@ -113,7 +112,7 @@ impl Package {
         track.env.iter().map(|(key, value)| (key.clone(), self.fill(value, ""))).collect()
     }
 
-    /// The command that builds it: what names the role stands in it once for each.
+    /// The command that builds it. A word that names the role appears once for each role.
     fn build_command(&self, track: &Track) -> Vec<String> {
         let fill = |word: &String| match names_role(word) {
             true => self.roles.iter().map(|role| self.fill(word, role)).collect(),
@@ -127,7 +126,7 @@ impl Package {
         track.mutants.iter().map(|word| self.fill(word, "")).collect()
     }
 
-    /// What it prints.
+    /// Runs that command; returns its output.
     ///
     /// # Errors
     /// It can't be started.
@@ -142,7 +141,7 @@ impl Package {
             .output()
     }
 
-    /// The command that plays a role.
+    /// The command that runs a role.
     pub fn command(&self, track: &Track, role: &str) -> PeerCommand {
         PeerCommand {
             run: track.run.iter().map(|word| self.fill(word, role)).collect(),
@@ -152,24 +151,24 @@ impl Package {
         }
     }
 
-    /// Forgets that it is built: the next build asks the tool again.
+    /// Forgets that it is built: the next build runs the tool again.
     pub fn forget(&self) {
         let _ = fs::remove_file(self.out.join(BUILT_FROM));
     }
 
-    /// Builds the package, unless it is built. `line` is told what the tool prints.
+    /// Builds the package, unless it is up to date. `line` receives what the tool prints.
     ///
     /// # Errors
     /// The tool can't be started, or the files can't be read.
-    pub async fn build(&self, track: &Track, line: &mut dyn FnMut(&str)) -> Result<Outcome> {
+    pub async fn build(&self, track: &Track, line: &mut dyn FnMut(&str)) -> Result<BuildOutcome> {
         if track.build.is_empty() {
-            return Ok(Outcome::Fresh);
+            return Ok(BuildOutcome::Fresh);
         }
         let sources = self.sources(track)?;
         let built_from = self.out.join(BUILT_FROM);
         let as_built = || fs::read_to_string(&built_from).is_ok_and(|old| old == sources.stamp());
         if !self.edited && as_built() && self.lacks(track).is_none() {
-            return Ok(Outcome::Fresh);
+            return Ok(BuildOutcome::Fresh);
         }
         fs::create_dir_all(&self.out).map_err(|error| Error::io("make", &self.out, &error))?;
         let _ = fs::remove_file(&built_from);
@@ -179,22 +178,22 @@ impl Package {
         self.remove_programs(track)?;
         tried.write(&sources)?;
         let (success, output) = self.run_tool(track, line).await?;
-        // What was saved in between may have been built or not.
+        // A file that was saved meanwhile may have been built or not.
         let now = self.sources(track)?;
         tried.write(&sources.common(&now))?;
         if !success && let Some(trouble) = self.trouble(&output, &before) {
             return Err(trouble);
         }
         if !success {
-            return Ok(Outcome::Failed(errors_first(&output, track.error.as_deref())));
+            return Ok(BuildOutcome::Failed(errors_first(&output, track.error.as_deref())));
         }
         if let Some((role, path)) = self.lacks(track) {
-            return Ok(Outcome::Failed(no_program(role, &path)));
+            return Ok(BuildOutcome::Failed(no_program(role, &path)));
         }
         if now == sources {
             fs::write(&built_from, sources.stamp()).map_err(|error| Error::io("write", &built_from, &error))?;
         }
-        Ok(Outcome::Built { took: start.elapsed(), output })
+        Ok(BuildOutcome::Built { took: start.elapsed(), output })
     }
 
     /// The program of a role, where the build puts it; `None` where the track runs something else,
@@ -209,21 +208,21 @@ impl Package {
         self.roles.iter().filter_map(|role| self.program(track, role))
     }
 
-    /// The first role whose program is not there, and where it would be.
+    /// The first role whose program is missing, and where it would be.
     fn lacks(&self, track: &Track) -> Option<(&str, PathBuf)> {
         let mut programs = self.roles.iter().filter_map(|role| Some((role.as_str(), self.program(track, role)?)));
         programs.find(|(_, path)| !path.is_file())
     }
 
-    /// Build tools leave alone what they do not make any more. A role whose file was renamed would
-    /// be played by the program of before.
+    /// Build tools leave programs in place that they no longer make. A role whose file was renamed would run the old
+    /// program.
     fn remove_programs(&self, track: &Track) -> Result<()> {
         self.programs(track).try_for_each(|path| remove_file(&path))
     }
 
-    /// A mark of what a build depends on: another one when anything of it is another. Of the
-    /// package's own files, those count that `counts` says, by their path below it: what its
-    /// programs write while they run is none of them.
+    /// A mark of everything that a build depends on; it changes when anything of that changes. Of the package's own
+    /// files, those count that `counts` accepts, by their path below the package: files that its programs write do
+    /// not.
     ///
     /// # Errors
     /// The files can't be read.
@@ -240,28 +239,28 @@ impl Package {
         let mut tool = tokio::process::Command::new(&command[0]);
         tool.args(&command[1..]).envs(self.env(track)).current_dir(&self.root);
         tool.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        // With its group: the compilers that it starts end with it when we are interrupted.
+        // In a group: the compilers that it starts end with it when the runner is interrupted.
         let mut tool = Group::spawn(tool).map_err(|error| {
             let help = Fault::of(&error).map_or(NOT_INSTALLED, Fault::help);
             fail("start", error).help(help)
         })?;
         let mut output = String::new();
-        let mut told = |printed: Line| {
-            let (Line::Said(bytes) | Line::Passing(bytes)) = &printed;
-            // Tools clear the rest of a line that they have written over.
+        let mut told = |printed: ToolLine| {
+            let (ToolLine::Said(bytes) | ToolLine::Passing(bytes)) = &printed;
+            // Tools clear the rest of a line that they overwrite.
             let text = String::from_utf8_lossy(bytes).replace("\u{1b}[K", "");
             line(&text);
-            if matches!(printed, Line::Passing(_)) {
+            if matches!(printed, ToolLine::Passing(_)) {
                 return;
             }
-            // A tool that never stops complaining is cut short.
+            // A tool that never stops printing is cut short.
             if output.len() < MAX_OUTPUT {
                 output.push_str(&text);
                 output.push('\n');
             }
         };
         let stderr = tool.stderr().ok_or_else(|| fail("listen to", std::io::ErrorKind::BrokenPipe.into()))?;
-        let mut lines = Lines::of(stderr);
+        let mut lines = ToolLines::of(stderr);
         let status = loop {
             tokio::select! {
                 biased;
@@ -270,7 +269,7 @@ impl Package {
                     _ => break tool.wait().await,
                 },
                 status = tool.wait() => {
-                    // A helper that the tool leaves behind may hold its output for ever.
+                    // A helper that the tool leaves behind may hold its output open for ever.
                     let rest = async { while let Ok(Some(printed)) = lines.next().await { told(printed); } };
                     let _ = tokio::time::timeout(LEAK_GRACE, rest).await;
                     break status;
@@ -281,41 +280,39 @@ impl Package {
         Ok((status.success(), output))
     }
 
-    /// What kept the tool from building, if it was not the package: it says what it lacked, and that is
-    /// lacking in truth; see [`machine`].
+    /// What kept the tool from building, if it was not the package: the tool reports what it lacked, and that is
+    /// true; see [`machine`].
     fn trouble(&self, output: &str, before: &Before) -> Option<Error> {
         let temporary = std::env::temp_dir();
         let folders = [self.out.as_path(), &self.cache, &temporary];
         let lacked = before.lacked(output, false, &folders);
-        // A compiler is large: when it was ended, there is room again.
+        // A compiler is large: once it is killed, there is room again.
         let killed = || {
             let is = output.contains("SIGKILL") && before.has_killed();
-            is.then(|| {
-                unplayed(Fault::Memory, "The system has ended the compiler: there was no memory left.".to_owned())
-            })
+            is.then(|| machine_failure(Fault::Memory, "The system killed the compiler: no memory was left.".to_owned()))
         };
         // Some tools start programs that they have built.
         let noexec = || {
             let on = folders.iter().find(|folder| Fault::NoExec.is_said(output) && is_noexec(folder))?;
-            Some(unplayed(Fault::NoExec, format!("{} is on a disk that is mounted `noexec`.", on.display())))
+            Some(machine_failure(Fault::NoExec, format!("{} is on a disk that is mounted `noexec`.", on.display())))
         };
-        let unplayed = lacked.or_else(killed).or_else(noexec)?;
+        let failure = lacked.or_else(killed).or_else(noexec)?;
         let message = format!("the machine keeps `{}` from being built", self.stage);
-        Some(Error::new(message).because(unplayed.say).help(unplayed.help))
+        Some(Error::new(message).because(failure.say).help(failure.help))
     }
 
-    /// All that a build depends on, with a hash of each: the command, and the files of all
-    /// packages, because one may use another.
+    /// Everything that a build depends on, with hashes: the command, and the files of all packages, because one may
+    /// use another.
     fn sources(&self, track: &Track) -> Result<Sources> {
         let command = self.build_command(track);
         let (mut sources, mut seen) = (Sources::of(&(command, &track.env)), BTreeSet::new());
-        // First those that have to be there: that one is not is to be told.
+        // First the required ones, so that a missing one is reported.
         let needed = std::iter::once(&self.stage).chain(&track.shared).map(|package| self.root.join(package));
         for dir in needed.chain([self.root.clone()]) {
             sources.add(&dir, &mut seen).map_err(|error| {
                 Error::io("read", &dir, &error).help(
-                    "was it moved? `workshop update` brings what is new in the course, \
-                     `workshop reset` a stage's files back",
+                    "was it moved? `workshop update` brings the course's changes, `workshop reset` restores a stage's \
+                     files",
                 )
             })?;
         }
@@ -323,18 +320,18 @@ impl Package {
     }
 }
 
-/// What is told when the tool is content, and a role has no program all the same.
+/// The message when the tool succeeds but a role has no program.
 fn no_program(role: &str, path: &Path) -> String {
     format!(
         "error: there is no program for the role `{role}`\n  \
          the build succeeds, but does not make {}\n  \
-         was its file renamed or removed? `workshop reset` brings back the files of the\n  \
-         stage, and keeps yours as a backup\n",
+         was its file renamed or removed? `workshop reset` restores the files of the\n  stage, and keeps yours as a \
+         backup\n",
         path.display()
     )
 }
 
-/// Puts the blocks that begin as errors do in front, and leaves out the tool's chatter.
+/// Keeps the blocks that are errors, if there are any, and leaves out the rest.
 fn errors_first(output: &str, error: Option<&str>) -> String {
     let Some(regex) = error.and_then(|source| regex_lite::Regex::new(source).ok()) else { return output.to_owned() };
     let ansi = regex_lite::Regex::new("\u{1b}\\[[0-9;]*m").ok();
@@ -357,11 +354,11 @@ fn errors_first(output: &str, error: Option<&str>) -> String {
     if errors.is_empty() { rest.concat() } else { errors.concat() }
 }
 
-/// The programs of a stage, for every party that plays.
+/// The programs of a stage, for every party.
 pub struct Built<'t> {
     /// The track.
     pub track: &'t Track,
-    /// The learner's package, or whatever plays in its place.
+    /// The learner's package, or the one that takes its place.
     pub you: Package,
     /// The reference's.
     pub reference: Package,

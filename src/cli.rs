@@ -1,7 +1,7 @@
 //! The command line as it is typed.
 //!
-//! One definition feeds the parser, the help and the completions. What the flags *mean* is
-//! worked out in [`commands`](crate::commands).
+//! One definition feeds the parser, the help and the completions. [`commands`](crate::commands) works out what the
+//! flags *mean*.
 
 use std::path::PathBuf;
 
@@ -10,15 +10,18 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::course::Condition;
 use crate::report::Format;
 
-/// Learn network programming by building peers that are put to the test.
+/// How often every run can be repeated.
+const REPEATS: std::ops::RangeInclusive<i64> = 1..=100_000;
+
+/// Learn network programming by building peers, and have them tested.
 ///
-/// Begin with `workshop next`: it shows the next exercise, and the files to edit. Then
-/// `workshop verify` plays your programs and tells you the truth about them. `workshop` alone does
-/// both in one full-screen view, at each save.
+/// Begin with `workshop next`: it shows the next exercise and the files to edit. Then `workshop verify` runs your
+/// programs as peers over difficult links, and says what is wrong and why. `workshop` alone does both in one
+/// full-screen view, at each save.
 #[derive(Debug, Parser)]
 #[command(name = "workshop", version, max_term_width = 100, infer_subcommands = false)]
 pub struct Cli {
-    /// Of which course, and in which language
+    /// Which course, and in which language
     #[command(flatten)]
     pub chosen: Chosen,
     /// What to do; the watch view when left out
@@ -26,10 +29,10 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-/// What every command can be told.
+/// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Chosen {
-    /// Take the course from this folder instead of the built-in one
+    /// Use the course in this folder instead of the built-in one
     #[arg(long, global = true, value_name = "PATH")]
     pub course: Option<PathBuf>,
     /// The language of lessons, hints and explanations; the workspace remembers it
@@ -40,35 +43,35 @@ pub struct Chosen {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the next exercise; make a workspace where there is none
+    /// Show the next exercise; make a workspace if there is none
     Next(NextArgs),
-    /// Make a workspace of a course that is a folder or a git repository; nothing of it is run
+    /// Make a workspace of a course in a folder or a git repository, without running anything of it
     Init(InitArgs),
-    /// Build and play your programs, and say whether they are right, and why not
+    /// Build and run your programs, and say whether they are right, and if not, why
     Verify(VerifyArgs),
-    /// The same at each save, in a full-screen view with the lesson; so does `workshop` alone
+    /// Verify at each save, in a full-screen view with the lesson; `workshop` alone does the same
     Watch(WatchArgs),
-    /// Show the lesson, your files and the verdict at each save, in a browser on this machine
+    /// Show the lesson, your files and the verdict in a browser on this machine, updated at each save
     Serve(ServeArgs),
     /// Draw a run of the last verify: who said what to whom, and when
     Trace(TraceArgs),
-    /// List the stages, and how far you are
+    /// List the stages, and how far you have come
     List,
     /// Show the lesson of a stage again
     Lesson(StageArgs),
-    /// Show a hint; one more each time
+    /// Show one more hint each time
     Hint(HintArgs),
     /// Show the solution of a stage that you have passed
     Solution(SolutionArgs),
     /// Compare your files with the solution of a stage that you have passed
     Diff(SolutionArgs),
-    /// Put a stage's files back to how they were at first; yours are kept as a backup
+    /// Put a stage's files back to their first state; yours are kept as a backup
     Reset(StageArgs),
-    /// Bring what is new in the course into the workspace; what you wrote is kept
+    /// Bring the course's changes into the workspace, and keep what you wrote
     Update(UpdateArgs),
-    /// Play one peer by hand, in this terminal
+    /// Run one peer by hand, in this terminal
     Run(RunArgs),
-    /// See whether this machine has what is needed, and what a course runs on it
+    /// Check that this machine has what is needed, and list what a course runs on it
     Doctor,
     /// For instructors: is a stage fair and strict?
     #[command(subcommand)]
@@ -78,7 +81,7 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Build what the stages depend on, ahead of time
+    /// Build the dependencies of the stages ahead of time
     #[command(hide = true)]
     Prefetch,
 }
@@ -86,10 +89,10 @@ pub enum Command {
 /// `workshop next`
 #[derive(Debug, Args)]
 pub struct NextArgs {
-    /// Move on from a stage that is not verified
+    /// Move on although the stage is not verified
     #[arg(long)]
     pub skip: bool,
-    /// The language to work in, where the course has several
+    /// The programming language to work in, where the course has several
     #[arg(long, value_name = "NAME")]
     pub track: Option<String>,
     /// Do not build dependencies in the background
@@ -105,7 +108,7 @@ pub struct InitArgs {
     pub source: String,
     /// The workspace's folder; the course's name when left out
     pub dir: Option<PathBuf>,
-    /// The language to work in, where the course has several
+    /// The programming language to work in, where the course has several
     #[arg(long, value_name = "NAME")]
     pub track: Option<String>,
 }
@@ -113,24 +116,24 @@ pub struct InitArgs {
 /// `workshop update`
 #[derive(Debug, Args)]
 pub struct UpdateArgs {
-    /// Only show what would be done
+    /// Only show what would change
     #[arg(long)]
     pub dry_run: bool,
 }
 
-/// A command that is about a stage.
+/// Arguments of a command that is about one stage.
 #[derive(Debug, Args)]
 pub struct StageArgs {
-    /// The stage; the one you are at when left out
+    /// The stage; the current one when left out
     pub stage: Option<String>,
 }
 
-/// Which hints.
+/// `workshop hint`
 #[derive(Debug, Args)]
 pub struct HintArgs {
-    /// The stage; the one you are at when left out
+    /// The stage; the current one when left out
     pub stage: Option<String>,
-    /// Show those again that you have seen, and no more
+    /// Show the hints so far again, and no new one
     #[arg(long)]
     pub again: bool,
 }
@@ -138,9 +141,9 @@ pub struct HintArgs {
 /// `workshop solution`, `workshop diff`
 #[derive(Debug, Args)]
 pub struct SolutionArgs {
-    /// The stage; the one you are at when left out
+    /// The stage; the current one when left out
     pub stage: Option<String>,
-    /// Also when the stage is not passed yet
+    /// Even if you have not passed the stage
     #[arg(long)]
     pub spoil: bool,
 }
@@ -148,39 +151,39 @@ pub struct SolutionArgs {
 /// `workshop verify`
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The stage; the one you are at when left out
+    /// The stage; the current one when left out
     pub stage: Option<String>,
     /// Every stage of the course
     #[arg(long, conflicts_with = "stage")]
     pub all: bool,
-    /// Play the solution in your place
+    /// Run the solution in the place of your programs
     #[arg(long)]
     pub solution: bool,
     /// Only this scenario
     #[arg(long, value_name = "NAME")]
     pub scenario: Option<String>,
-    /// Only this pairing: who plays each role, as in you/reference
+    /// Only this pairing: whose program plays each role, as in you/reference
     #[arg(long, value_name = "WHO/WHO")]
     pub pairing: Option<String>,
-    /// Only over links of this condition
+    /// Only over links under this condition
     #[arg(long, value_name = "NAME")]
     pub condition: Option<ConditionName>,
-    /// Every run N times, with a figure of how stable it is
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Every run N times, with a count of how many repeats passed whole
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(REPEATS))]
     pub repeat: u32,
     /// Make the same random choices as an earlier verify
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// So many runs at a time
+    /// The number of runs at a time
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub jobs: usize,
-    /// Show every failed run, and all of each
+    /// Show every failed run in full
     #[arg(long, short)]
     pub verbose: bool,
     /// How to show the verdict
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
-    /// Write a page with all runs, drawn, into this file
+    /// Write a page with a picture of every run into this file
     #[arg(long, value_name = "FILE", conflicts_with = "all")]
     pub html: Option<PathBuf>,
 }
@@ -188,9 +191,9 @@ pub struct VerifyArgs {
 /// `workshop watch`
 #[derive(Debug, Parser)]
 pub struct WatchArgs {
-    /// The stage; the one you are at when left out
+    /// The stage; the current one when left out
     pub stage: Option<String>,
-    /// Look for saves every so often, where the file system does not tell of them
+    /// Poll for saves, where the file system does not report them
     #[arg(long)]
     pub poll: bool,
     /// Do not build dependencies in the background
@@ -201,12 +204,12 @@ pub struct WatchArgs {
 /// `workshop serve`
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// The stage; the one you are at when left out
+    /// The stage; the current one when left out
     pub stage: Option<String>,
-    /// The port to listen on; one that is free when left out
+    /// The port to listen on; a free one when left out
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub port: u16,
-    /// Look for saves every so often, where the file system does not tell of them
+    /// Poll for saves, where the file system does not report them
     #[arg(long)]
     pub poll: bool,
     /// Do not build dependencies in the background
@@ -217,9 +220,9 @@ pub struct ServeArgs {
 /// `workshop trace`
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// The stage; the one you are at when left out
+    /// The stage; the current one when left out
     pub stage: Option<String>,
-    /// The run of this number; the first that failed when left out, or the first
+    /// The number of the run; when left out, the first failed run, or else the first
     #[arg(long, value_name = "N")]
     pub run: Option<usize>,
     /// List the runs, with their numbers
@@ -236,15 +239,15 @@ pub struct TraceArgs {
 /// A condition, by its name.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum ConditionName {
-    /// Bytes go through as they come
+    /// Bytes pass as they come
     Clear,
-    /// In pieces, each when the last was read
+    /// In pieces, each sent when the last one was read
     Fragmented,
-    /// Held back, and delivered together
+    /// Held back, then delivered together
     Coalesced,
-    /// Each piece some time later
+    /// Each piece a fixed time later
     Delayed,
-    /// One thing at a time, in another order each time
+    /// One event at a time, in a different order in each run
     Interleaved,
 }
 
@@ -263,12 +266,12 @@ impl From<ConditionName> for Condition {
 /// `workshop run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The role to play
+    /// The role
     pub role: String,
-    /// The stage; the one you are at when left out
+    /// The stage; the current one when left out
     #[arg(long, value_name = "NAME")]
     pub stage: Option<String>,
-    /// Whose program plays it
+    /// Whose program to run
     #[arg(long = "as", value_name = "WHO", default_value = "you")]
     pub party: PartyName,
     /// Arguments for the program, after `--`
@@ -281,36 +284,36 @@ pub struct RunArgs {
 pub enum PartyName {
     /// Your program
     You,
-    /// The solution's
+    /// The solution
     Reference,
 }
 
 /// `workshop author`
 #[derive(Debug, Subcommand)]
 pub enum AuthorCommand {
-    /// Hold stages to the rules: templates fail, solutions pass, known mistakes are rejected
+    /// Check stages: templates fail, solutions pass, known mistakes are rejected
     Check(CheckArgs),
-    /// Play small changes of the solution: each is a wrong program that has to be rejected
+    /// Run small changes of the solution: wrong programs that must be rejected
     Mutants(MutantsArgs),
-    /// Add a stage to a course: a whole one, right from the start
+    /// Add a stage to a course: complete, and right from the start
     New(NewArgs),
-    /// Make a course of your own, with a first stage, that can be given to learners
+    /// Make a course of your own with a first stage, ready for learners
     NewCourse(NewCourseArgs),
     /// Print the JSON Schema of a course's YAML files, for editors
     Schema(SchemaArgs),
-    /// Play the solution, and write what it shows into the transcripts of a stage
+    /// Run the solution, and write what it prints into the transcripts of a stage
     Record(RecordArgs),
 }
 
 /// `workshop author new`
 #[derive(Debug, Args)]
 pub struct NewArgs {
-    /// The stage's name, which becomes that of its folders
+    /// The stage's name, also that of its folders
     pub name: String,
-    /// Make it for this track only; for all of the course when left out
+    /// Only for this track; for all tracks of the course when left out
     #[arg(long, value_name = "NAME")]
     pub track: Option<String>,
-    /// The names of its roles; the first listens, the others dial
+    /// The names of its roles; the first one listens, the others dial
     #[arg(long, value_name = "ROLE,ROLE", value_delimiter = ',')]
     pub roles: Vec<String>,
 }
@@ -318,12 +321,12 @@ pub struct NewArgs {
 /// `workshop author new-course`
 #[derive(Debug, Args)]
 pub struct NewCourseArgs {
-    /// The course's name, which becomes that of its folder, here
+    /// The course's name, also that of its folder
     pub name: String,
     /// The name of its first stage
     #[arg(long, value_name = "NAME", default_value = "hello")]
     pub stage: String,
-    /// The language of the course: a track of the built-in one, or of the one that `--course` names
+    /// The programming language: a track of the built-in course, or of the one that `--course` names
     #[arg(long, value_name = "NAME")]
     pub track: Option<String>,
     /// The names of the first stage's roles
@@ -337,7 +340,7 @@ pub struct SchemaArgs {
     /// The file that the schema describes
     #[arg(required_unless_present = "markdown")]
     pub file: Option<SchemaOf>,
-    /// Print the reference page of all keys instead, made from the schemas
+    /// Print the reference page of all keys instead
     #[arg(long, conflicts_with = "file")]
     pub markdown: bool,
 }
@@ -366,16 +369,16 @@ pub struct RecordArgs {
     /// Write without asking
     #[arg(long)]
     pub yes: bool,
-    /// Write nothing; exit code 1 when something would change
+    /// Write nothing; exit with code 1 if something would change
     #[arg(long, conflicts_with = "yes")]
     pub check: bool,
-    /// Play each scenario so many times; at least once over each of its links
+    /// How often to run each scenario; at least once under each of its conditions
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub runs: u32,
-    /// Keep what is built here from one time to the next
+    /// Keep build results here from one time to the next
     #[arg(long, value_name = "FOLDER", env = "WORKSHOP_AUTHOR_CACHE")]
     pub cache: Option<PathBuf>,
-    /// The language whose solution is played; the first one of the course when left out
+    /// The track whose solution is run; the course's first one when left out
     #[arg(long, value_name = "NAME")]
     pub track: Option<String>,
 }
@@ -388,10 +391,10 @@ pub struct CheckArgs {
     /// All stages of the course
     #[arg(long, conflicts_with = "stages")]
     pub all: bool,
-    /// Every run of the solution and of each mistake so many times
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// How often to repeat every run of the solution and of each mistake
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(REPEATS))]
     pub repeat: u32,
-    /// So many runs at a time; chosen from the number of cores when left out
+    /// The number of runs at a time; chosen from the number of cores when left out
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub jobs: usize,
     /// Keep every core busy meanwhile
@@ -403,10 +406,10 @@ pub struct CheckArgs {
     /// Make the same random choices as an earlier check
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Keep what is built here from one check to the next
+    /// Keep build results here from one check to the next
     #[arg(long, value_name = "FOLDER", env = "WORKSHOP_AUTHOR_CACHE")]
     pub cache: Option<PathBuf>,
-    /// How to show what was found
+    /// How to show the findings
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
 }
@@ -419,19 +422,19 @@ pub struct MutantsArgs {
     /// Only N mutants of each stage, chosen by the seed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub sample: Option<u32>,
-    /// Choose the same sample as an earlier time
+    /// Choose the same sample as before
     #[arg(long, value_name = "N", requires = "sample")]
     pub seed: Option<u64>,
-    /// Only part I of N, so that N machines share the work
+    /// Only part I of N, so that N machines can share the work
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
-    /// N runs at a time; chosen from the number of cores when left out
+    /// The number of runs at a time; chosen from the number of cores when left out
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub jobs: usize,
-    /// Keep what is built and found here: the next time goes on where this one was stopped
+    /// Keep build results and findings here: an interrupted check goes on where it stopped
     #[arg(long, value_name = "FOLDER", env = "WORKSHOP_AUTHOR_CACHE")]
     pub cache: Option<PathBuf>,
-    /// How to show what was found
+    /// How to show the findings
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
 }

@@ -1,16 +1,17 @@
-//! What each command does, from the parts that the other modules offer.
+//! What each command does, assembled from the other modules.
 
 mod context;
 mod doctor;
 mod hints;
 mod init;
 mod learn;
-mod live;
+
 mod prefetch;
 mod serve;
 mod trace;
 mod update;
 mod verify;
+mod verify_worker;
 mod watch;
 
 use clap::{CommandFactory, Parser};
@@ -20,10 +21,10 @@ use crate::cli::{AuthorCommand, Cli, Command, SchemaOf, WatchArgs};
 use crate::course::schema;
 use crate::error::Result;
 
-/// Does what was asked for. `Ok(false)` is a verdict against the learner's program.
+/// Executes the command. `Ok(false)` is a verdict against the learner's program.
 ///
 /// # Errors
-/// What kept the runner from doing its work.
+/// Whatever kept the runner from doing its work.
 pub fn run(cli: Cli) -> Result<bool> {
     let chosen = &cli.chosen;
     let course = chosen.course.as_deref();

@@ -10,9 +10,9 @@ mod file;
 mod language;
 mod names;
 mod runner;
+mod sanitize;
 mod scenario;
 pub mod schema;
-mod shown;
 mod stage;
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ use checks::{check_file_name, check_path, check_regex, check_unique, check_words
 pub use explanation::{Count, EndOfStream, EndSeen, LineSeen, LinkSeen, SAYS, Seen, StageExplanation};
 pub use facts::{FACTS, MISWRITTEN, OF_SEVERAL_RUNS};
 pub use language::{CourseWords, StageWords};
-use shown::Shown;
+use sanitize::Sanitize;
 
 /// The captures that every scenario has: an address at which nobody listens, as `IP:PORT`.
 pub const NOBODY: &str = "nobody";
@@ -157,15 +157,15 @@ pub struct Track {
     pub mutants: Vec<String>,
     /// What `workshop doctor` looks at.
     #[serde(default)]
-    pub checks: Vec<Check>,
+    pub checks: Vec<DoctorCheck>,
 }
 
 /// One thing that `workshop doctor` looks at. A check with a word in braces (`{root}`, `{out}`,
 /// `{cache}`) is made only where there is a workspace of this track.
 #[derive(Debug, Clone, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Check"))]
 #[serde(deny_unknown_fields)]
-pub struct Check {
+pub struct DoctorCheck {
     /// What is good when the command succeeds.
     #[cfg_attr(test, schemars(example = &"Rust is installed (cargo --version)"))]
     pub what: String,
@@ -408,7 +408,7 @@ impl Course {
             track.check_shared(&format!("tracks.{name}.shared"), &course.stages, &source)?;
         }
         course.check_languages(&source)?;
-        course.make_visible();
+        course.sanitize();
         Ok(course)
     }
 

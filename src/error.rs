@@ -1,4 +1,4 @@
-//! Our fault, or the author's: an [`Error`] names the place, the cause and the next step.
+//! Errors of the runner, the machine or the course: an [`Error`] names the place, the cause and the next step.
 //!
 //! A learner's wrong peer is never an `Error`; that is a [verdict](crate::verdict).
 
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::fault::Fault;
 
-/// A place in a text file that was written by a person.
+/// A place in a text file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The file as the reader knows it: relative to the course, or a path on disk.
@@ -16,15 +16,15 @@ pub struct Place {
     pub line: usize,
     /// Column in characters, counted from 1.
     pub column: usize,
-    /// How many characters are meant; at least 1.
+    /// Length in characters; at least 1.
     pub len: usize,
     /// The text of that line.
     pub source: String,
 }
 
 impl Place {
-    /// A place in a line. Control characters of the line are shown as U+FFFD: the line may be
-    /// shown because of them, and none may reach a terminal.
+    /// A place in a line. Control characters of the line become U+FFFD: the error may be about them, and none may
+    /// reach a terminal.
     pub fn new(file: &str, (line, column, len): (usize, usize, usize), source: &str) -> Place {
         let visible = |c: char| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
         Place { file: file.to_owned(), line, column, len: len.max(1), source: source.chars().map(visible).collect() }
@@ -36,7 +36,7 @@ impl Place {
 pub struct Error {
     /// What went wrong, in one sentence.
     pub message: String,
-    /// Where, when a file that somebody wrote is the cause.
+    /// Where, when a file is the cause.
     pub place: Option<Box<Place>>,
     /// The underlying causes, outermost first.
     pub causes: Vec<String>,
@@ -44,7 +44,7 @@ pub struct Error {
     pub help: Option<String>,
 }
 
-/// The result of everything that can fail through no fault of the learner's program.
+/// The result of anything that can fail through no fault of the learner's program.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -107,7 +107,7 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Vec
     scored.into_iter().take(3).map(|(_, name)| name).collect()
 }
 
-/// "did you mean `x`?" where something is near, otherwise the list of what there is.
+/// "did you mean `x`?" if something is near, otherwise the list of what exists.
 pub fn suggest<'a>(typed: &str, kind: &str, known: &[&'a str]) -> String {
     let near: Vec<&'a str> = nearest(typed, known.iter().copied());
     let quoted = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");

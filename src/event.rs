@@ -1,4 +1,4 @@
-//! The one bridge between those who work and those who show: events, and who is told of them.
+//! The one bridge between the machinery and the presentation: events, and the trait that receives them.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use crate::course::{Party, Stage};
 use crate::trace::Trace;
 use crate::verdict::{Run, StageVerdict};
 
-/// Something that a reader may want to know of.
+/// Something that a reporter may show.
 pub enum Event<'e> {
-    /// Of several stages the next one's turn begins.
+    /// The next of several stages begins.
     Turn {
         /// Its number, from 1.
         number: usize,
@@ -24,7 +24,7 @@ pub enum Event<'e> {
         /// How many runs there will be.
         runs: usize,
     },
-    /// Something is waited for that can take long; `None` when it is over.
+    /// The runner waits for something that can take long; `None` when the wait is over.
     Waiting(Option<&'e str>),
     /// A package is being built.
     Building {
@@ -41,7 +41,7 @@ pub enum Event<'e> {
         stage: &'e str,
         /// Whose package.
         party: Party,
-        /// How long it took; `None` when it was as it is already.
+        /// How long it took; `None` when it was up to date.
         took: Option<Duration>,
     },
     /// A package can't be built.
@@ -57,9 +57,9 @@ pub enum Event<'e> {
     RunOver {
         /// Its verdict.
         run: &'e Run,
-        /// Its story, for pictures; a run that passes again, or could not be played, has none.
+        /// Its trace, for pictures. A repeated run that passes, or one that could not be executed, has none.
         trace: Option<&'e Trace>,
-        /// How many are over now.
+        /// How many are over.
         done: usize,
         /// Of how many.
         total: usize,
@@ -71,20 +71,20 @@ pub enum Event<'e> {
         /// Its verdict.
         verdict: &'e StageVerdict,
     },
-    /// All stages that were asked for are over.
+    /// All requested stages are over.
     Over {
         /// Did all pass?
         passed: bool,
     },
 }
 
-/// Who is told of events.
+/// Receives events.
 pub trait Reporter {
     /// Something happened.
     fn tell(&mut self, event: &Event<'_>);
 }
 
-/// Tells nobody.
+/// Ignores all events.
 pub struct Silent;
 
 impl Reporter for Silent {

@@ -8,7 +8,7 @@ mod wire;
 
 use std::time::Duration;
 
-pub use wire::Wire;
+pub use wire::WireReader;
 
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ use crate::transcript::{Break, RoleId};
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     /// One for each role of the transcript, in its order.
-    pub lanes: Vec<Lane>,
+    pub outputs: Vec<RoleOutput>,
     /// One for each link that was made.
     pub links: Vec<LinkEvidence>,
     /// The lines that the runner typed.
@@ -36,7 +36,7 @@ pub struct Evidence {
 
 /// What one role showed.
 #[derive(Debug, Clone)]
-pub struct Lane {
+pub struct RoleOutput {
     /// Its name in the transcript.
     pub role: String,
     /// Who played it.
@@ -64,10 +64,10 @@ pub struct Lane {
     pub computed: Duration,
 }
 
-impl Lane {
+impl RoleOutput {
     /// Of a role that has shown nothing yet.
-    pub fn new(role: &str, party: Party) -> Lane {
-        Lane {
+    pub fn new(role: &str, party: Party) -> RoleOutput {
+        RoleOutput {
             role: role.to_owned(),
             party,
             lines: Vec::new(),
@@ -128,15 +128,49 @@ pub struct LinkEvidence {
     pub connections: Vec<Connection>,
 }
 
+/// A direction of a connection. The order of the variants and their hash are part of what a seed means: they decide
+/// which order of events an `interleaved` run has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// From the listener to the dialer.
+    ToDialer,
+    /// From the dialer to the listener.
+    ToListener,
+}
+
+impl Direction {
+    /// The other direction.
+    pub fn opposite(self) -> Direction {
+        match self {
+            Direction::ToDialer => Direction::ToListener,
+            Direction::ToListener => Direction::ToDialer,
+        }
+    }
+
+    /// The sender and the receiver, of a link's dialer and its listener.
+    pub fn ends<T>(self, dialer: T, listener: T) -> (T, T) {
+        match self {
+            Direction::ToDialer => (listener, dialer),
+            Direction::ToListener => (dialer, listener),
+        }
+    }
+}
+
+impl std::hash::Hash for Direction {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (*self == Direction::ToListener).hash(state);
+    }
+}
+
 /// One connection through a link.
 #[derive(Debug, Clone, Default)]
 pub struct Connection {
     /// From the dialer to the listener.
-    pub there: Flow,
+    pub to_listener: Flow,
     /// From the listener to the dialer.
-    pub back: Flow,
-    /// What happened, in order; the first [`MAX_MOMENTS`].
-    pub moments: Vec<Moment>,
+    pub to_dialer: Flow,
+    /// What happened, in order; the first [`MAX_WIRE_EVENTS`].
+    pub events: Vec<WireEvent>,
     /// How and when the runner broke it off.
     pub broken: Option<(Break, Duration)>,
 }
@@ -155,7 +189,7 @@ pub const MAX_PRINTED_LINES: usize = 10_000;
 pub const MAX_KEPT: usize = 160 * 1024;
 
 /// At most so many moments of a connection are kept.
-pub const MAX_MOMENTS: usize = 400;
+pub const MAX_WIRE_EVENTS: usize = 400;
 
 /// At most so many bytes of a moment are kept for display.
 pub const MAX_SAMPLE: usize = 64;
@@ -172,7 +206,7 @@ pub struct Flow {
     /// The last byte that came, if any did.
     pub last: Option<u8>,
     /// What the delivered bytes tell of themselves.
-    pub wire: Wire,
+    pub wire: WireReader,
     /// When the sender said that it has said all (FIN).
     pub fin: Option<Duration>,
     /// When the receiver was told so.
@@ -199,32 +233,32 @@ impl Evidence {
 
     /// Forgets lines beyond [`MAX_KEPT`] of each role, so that many failed runs fit in memory.
     pub fn shorten(&mut self) {
-        for lane in &mut self.lanes {
+        for output in &mut self.outputs {
             let mut kept = 0;
-            lane.lines.retain(|line| {
+            output.lines.retain(|line| {
                 kept += line.bytes.len() + 1;
                 kept <= MAX_KEPT
             });
-            lane.lines.shrink_to_fit();
+            output.lines.shrink_to_fit();
         }
     }
 }
 
 /// Something that happened on a connection.
 #[derive(Debug, Clone)]
-pub struct Moment {
+pub struct WireEvent {
     /// When.
     pub at: Duration,
-    /// From the dialer to the listener?
-    pub there: bool,
+    /// In which direction.
+    pub direction: Direction,
     /// What.
-    pub what: Happened,
+    pub what: WireEventKind,
 }
 
 /// What can happen on a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Happened {
+pub enum WireEventKind {
     /// The dialer's connection was accepted and the listener reached.
     Opened,
     /// Nobody listened (any more).
@@ -253,10 +287,10 @@ pub enum Happened {
 
 impl Connection {
     /// Adds a moment; data that follows data in the same direction joins it.
-    pub fn note(&mut self, at: Duration, there: bool, what: Happened) {
-        if let (Some(last), Happened::Data { bytes, pieces, sample, sealed }) = (self.moments.last_mut(), &what)
-            && last.there == there
-            && let Happened::Data { bytes: all, pieces: count, sample: kept, sealed: before } = &mut last.what
+    pub fn note(&mut self, at: Duration, direction: Direction, what: WireEventKind) {
+        if let (Some(last), WireEventKind::Data { bytes, pieces, sample, sealed }) = (self.events.last_mut(), &what)
+            && last.direction == direction
+            && let WireEventKind::Data { bytes: all, pieces: count, sample: kept, sealed: before } = &mut last.what
             && before == sealed
         {
             *all += bytes;
@@ -265,38 +299,49 @@ impl Connection {
             kept.extend(sample.iter().take(room));
             return;
         }
-        if self.moments.len() < MAX_MOMENTS {
-            self.moments.push(Moment { at, there, what });
+        if self.events.len() < MAX_WIRE_EVENTS {
+            self.events.push(WireEvent { at, direction, what });
         }
     }
 
     /// A piece was delivered: it is noted as it is, as far as it is not encrypted.
-    pub fn delivered(&mut self, at: Duration, there: bool, piece: &[u8]) {
-        let flow = self.flow(there);
+    pub fn delivered(&mut self, at: Duration, direction: Direction, piece: &[u8]) {
+        let flow = self.flow(direction);
         flow.delivered += piece.len() as u64;
         flow.segments += 1;
         let (plain, encrypted) = piece.split_at(flow.wire.read(piece));
         for (part, sealed) in [(plain, false), (encrypted, true)] {
             if !part.is_empty() {
                 let sample = if sealed { Vec::new() } else { part[..part.len().min(MAX_SAMPLE)].to_vec() };
-                self.note(at, there, Happened::Data { bytes: part.len() as u64, pieces: 1, sample, sealed });
+                self.note(at, direction, WireEventKind::Data { bytes: part.len() as u64, pieces: 1, sample, sealed });
             }
         }
     }
 
     /// Does either side speak libp2p?
     pub fn is_libp2p(&self) -> bool {
-        self.there.wire.is_libp2p() || self.back.wire.is_libp2p()
+        self.to_listener.wire.is_libp2p() || self.to_dialer.wire.is_libp2p()
     }
 
     /// Do both sides know the other's key, where they speak libp2p?
     pub fn shook_hands(&self) -> bool {
-        wire::shook_hands(&self.there.wire, &self.back.wire)
+        wire::shook_hands(&self.to_listener.wire, &self.to_dialer.wire)
     }
 
     /// The flow in one direction.
-    pub fn flow(&mut self, there: bool) -> &mut Flow {
-        if there { &mut self.there } else { &mut self.back }
+    pub fn flow(&mut self, direction: Direction) -> &mut Flow {
+        match direction {
+            Direction::ToDialer => &mut self.to_dialer,
+            Direction::ToListener => &mut self.to_listener,
+        }
+    }
+
+    /// The same, to be read.
+    pub fn flow_in(&self, direction: Direction) -> &Flow {
+        match direction {
+            Direction::ToDialer => &self.to_dialer,
+            Direction::ToListener => &self.to_listener,
+        }
     }
 }
 
@@ -305,14 +350,17 @@ impl Evidence {
     pub fn sent_by(&self, role: RoleId) -> Vec<u64> {
         let to =
             |to: RoleId| self.flows().filter(|flow| (flow.0, flow.1) == (role, to)).map(|(.., flow)| flow.came).sum();
-        (0..self.lanes.len()).map(to).collect()
+        (0..self.outputs.len()).map(to).collect()
     }
 
     /// Every flow with its sender and its receiver.
     pub fn flows(&self) -> impl Iterator<Item = (RoleId, RoleId, &Flow)> {
         self.links.iter().flat_map(|link| {
             link.connections.iter().flat_map(|connection| {
-                [(link.dialer, link.listener, &connection.there), (link.listener, link.dialer, &connection.back)]
+                [
+                    (link.dialer, link.listener, &connection.to_listener),
+                    (link.listener, link.dialer, &connection.to_dialer),
+                ]
             })
         })
     }

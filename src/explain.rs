@@ -1,12 +1,12 @@
 //! Why a run failed: from what was seen to the one most likely reason.
 //!
-//! A [`Fact`] is something that the evidence shows, with a name and a sentence that quotes it.
-//! All facts of a run are gathered, the most telling first. A stage's own explanation applies when all that it asks
-//! for was seen (`own`); otherwise the first fact is the explanation. The names are documented in
-//! `docs/explanations.md`, and a test keeps that list whole.
+//! A [`Fact`] is something that the evidence shows, with a name and a sentence that quotes it. All facts of a run are
+//! gathered, the most telling first. A stage's own explanation applies when everything that it asks for was seen
+//! (`own`); otherwise the first fact is the explanation. `docs/explanations.md` documents the names, and a test keeps
+//! that list complete.
 //!
-//! Each submodule looks at one kind of evidence. What they share is `expected` (what the transcript wants), `wire`
-//! (what went over the links) and `words` (how it is put).
+//! Each submodule looks at one kind of evidence. They share `expected` (what the transcript wants), `wire` (what went
+//! over the links) and `words` (the wording).
 
 mod arrivals;
 mod connections;
@@ -42,7 +42,7 @@ pub struct Fact {
     pub place: Option<String>,
 }
 
-/// What there is to reason from.
+/// A failed run, with everything that the reasons come from.
 pub struct Case<'c> {
     /// The stage.
     pub stage: &'c Stage,
@@ -81,7 +81,7 @@ pub fn explain(case: &Case<'_>) -> Explanation {
 }
 
 impl Case<'_> {
-    /// All that the evidence shows, the most telling first.
+    /// All facts that the evidence shows, the most telling first.
     pub fn facts(&self) -> Vec<Fact> {
         let mut facts = Vec::new();
         self.crashes(&mut facts);
@@ -99,7 +99,7 @@ impl Case<'_> {
         facts
     }
 
-    /// The run was ended while programs were at work: what they have not done, they may be about to do.
+    /// The run was ended while programs were at work: they may have been about to do what is missing.
     fn is_at_work(&self) -> bool {
         matches!(self.failure, Failure::TimeLimit(_) | Failure::Livelock)
     }

@@ -1,6 +1,5 @@
-//! What a machine can lack or refuse, as values: how the system's errors and the words of programs
-//! name it, and what to do about it. Whether it is true is asked of the system; see
-//! [`machine`](crate::machine).
+//! What a machine can lack or refuse, as values: how the system's errors and the messages of programs name it, and
+//! what to do about it. [`machine`](crate::machine) asks the system whether it is true.
 
 use std::io;
 
@@ -11,11 +10,11 @@ pub enum Fault {
     Files,
     /// No more processes or threads can be started.
     Processes,
-    /// No more ports can be had.
+    /// No free ports are left.
     Ports,
-    /// No more memory can be had.
+    /// No memory is left.
     Memory,
-    /// A disk is full, or the quota of it is used up.
+    /// A disk is full, or its quota is used up.
     Space,
     /// Programs can't be started from this disk (`noexec`).
     NoExec,
@@ -26,17 +25,17 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The faults that programs tell of in words.
+    /// The faults that programs report in their messages.
     pub const SAID: [Fault; 4] = [Fault::Space, Fault::Memory, Fault::Files, Fault::Processes];
 
-    /// What an error of the system tells, where that is a lack of the machine.
+    /// The fault that an error of the system means, if it means one.
     pub fn of(error: &io::Error) -> Option<Fault> {
         match (error.kind(), error.raw_os_error()) {
             (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => Some(Fault::Space),
             (io::ErrorKind::OutOfMemory, _) => Some(Fault::Memory),
-            // Where a process or a thread is started, that is what EAGAIN means.
+            // EAGAIN, where a process or a thread is started.
             (io::ErrorKind::WouldBlock, _) => Some(Fault::Processes),
-            // ENFILE, EMFILE: these numbers are the same on all Unix systems, and they have no kind.
+            // ENFILE, EMFILE: the numbers are the same on all Unix systems, and std has no kind for them.
             (_, Some(23 | 24)) if cfg!(unix) => Some(Fault::Files),
             _ => None,
         }
@@ -56,8 +55,8 @@ impl Fault {
         }
     }
 
-    /// Does a text say so, in the words of any language's runtime? These are words only: a program
-    /// that has used up its own limits says the same.
+    /// Does a text report this fault, in the words of any language's runtime? It is no proof: a program that used up
+    /// its own limits prints the same.
     pub fn is_said(self, text: &str) -> bool {
         let words: &[&str] = match self {
             Fault::Files => &[
@@ -99,12 +98,12 @@ impl Fault {
         match self {
             Fault::Files => "no more files or sockets can be opened here",
             Fault::Processes => "no more processes or threads can be started here",
-            Fault::Ports => "nearly all ports are taken here",
-            Fault::Memory => "there is no more memory here",
+            Fault::Ports => "nearly all ports are in use here",
+            Fault::Memory => "no memory is left here",
             Fault::Space => "the disk is full",
             Fault::NoExec => "the disk is mounted `noexec`: no program can be started from it",
             Fault::Permission => "the system does not permit it",
-            Fault::Missing => "it can't be had",
+            Fault::Missing => "it is not available",
         }
     }
 
@@ -113,24 +112,25 @@ impl Fault {
         match self {
             Fault::Files => "raise the limit of open files with `ulimit -n 1024`, or close other programs",
             Fault::Processes => {
-                "close other programs, or raise the limit of processes: `ulimit -u` shows that of the user, `pids.max` that of a container"
+                "close other programs, or raise the limit of processes: `ulimit -u` shows the user's, `pids.max` a \
+                 container's"
             }
             Fault::Ports => {
-                "wait for a minute and try again: a connection that has ended keeps its port that long, and `ss -s` counts them; a program that connects without end uses up all of them"
+                "wait a minute and try again: a closed connection keeps its port that long, and `ss -s` counts them; \
+                 a program that connects in an endless loop uses up all ports"
             }
             Fault::Memory => {
-                "close other programs, give the machine or the container more memory, or raise the limit: `ulimit -v unlimited`"
+                "close other programs, give the machine or the container more memory, or raise the limit: `ulimit -v \
+                 unlimited`"
             }
-            Fault::Space => {
-                "`df -h` shows which disks are full: make room; the temporary folder can be another one, by TMPDIR"
-            }
+            Fault::Space => "`df -h` shows which disks are full: make room; TMPDIR can name another temporary folder",
             Fault::NoExec => {
-                "put the workspace on a disk from which programs can be started; `mount` shows the options of each"
+                "put the workspace on a disk from which programs can be started; `mount` shows the options of each disk"
             }
             Fault::Permission => {
-                "look at the permissions of the file and of the folders above it, and at what a sandbox forbids"
+                "check the permissions of the file and of the folders above it, and whether a sandbox forbids it"
             }
-            Fault::Missing => "`workshop doctor` looks at what is needed",
+            Fault::Missing => "`workshop doctor` checks what is needed",
         }
     }
 }

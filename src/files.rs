@@ -1,4 +1,4 @@
-//! Files that are replaced whole or not at all, and locks between processes.
+//! Files that are replaced completely or not at all, and locks between processes.
 
 mod lock;
 
@@ -10,16 +10,15 @@ use crate::error::{Error, Result};
 
 pub use lock::Lock;
 
-/// Replaces a file: a process that is killed at any moment, or a machine that loses its power, leaves
-/// the old file or the new one.
+/// Replaces a file atomically: after a kill or a power failure at any moment, the old file or the new one is there.
 ///
 /// # Errors
-/// It can't be written; an old file is left as it was.
+/// It can't be written; then the old file is unchanged.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     replace_through(parent(path), path, bytes)
 }
 
-/// The same, with the new file written in another folder first, so that no half-written file lies beside it.
+/// The same, with the new file written in another folder first, so that no half-written file appears beside it.
 ///
 /// # Errors
 /// See [`replace`].
@@ -31,16 +30,16 @@ pub fn replace_through(temporary: &Path, path: &Path, bytes: &[u8]) -> Result<()
         file.persist(path).map(drop).map_err(|error| error.error)
     };
     let replaced = match write(temporary) {
-        // A folder may be a link to another disk.
+        // The folder may be a link to another disk.
         Err(error) if error.kind() == ErrorKind::CrossesDevices => write(dir),
         other => other,
     };
-    // A rename is on the disk once its folder is.
+    // A rename is durable once its folder is synced.
     let replaced = replaced.and_then(|()| if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) });
     replaced.map_err(|error| Error::io("write", path, &error))
 }
 
-/// The same for a file that can be made again: readers find it whole, but it may be lost with the machine's power.
+/// The same for a file that can be made again: readers never see half of it, but a power failure may lose it.
 ///
 /// # Errors
 /// See [`replace`].
@@ -61,8 +60,7 @@ pub fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
-/// A file in `temporary` that is ready to take the place of `path`, with the permissions of the old file or those
-/// of any new one.
+/// A file in `temporary` that is ready to replace `path`, with the permissions of the old file, or else of a new one.
 fn written(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".new-");

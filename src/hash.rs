@@ -1,7 +1,7 @@
-//! A hash for what outlives the program: seeds that are printed, and marks that are kept in files.
+//! A hash for values that outlive the program: printed seeds, and marks kept in files.
 //!
-//! The standard library does not promise that its hasher stays the same from one version to the next. This is
-//! SipHash-1-3 with a key of zeros.
+//! The standard library does not promise that its hasher stays the same between versions. This is SipHash-1-3 with a
+//! key of zeros.
 
 use std::hash::{Hash, Hasher};
 

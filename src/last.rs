@@ -9,10 +9,10 @@ use crate::error::{Error, Result};
 use crate::files::replace_unsynced;
 use crate::trace::Trace;
 
-/// The version of the format. What is of another one is of no use, and made anew by a verify.
+/// The version of the format. A file of another version is ignored; the next verify replaces it.
 const FORMAT: u32 = 2;
 
-/// What the last verify of a stage has shown.
+/// The runs of the last verify of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Last {
     format: u32,
@@ -27,29 +27,35 @@ pub struct Last {
 }
 
 impl Last {
-    /// What a verify of a stage has shown.
+    /// The runs of a verify of a stage.
     pub fn new(stage: &str, title: &str, seed: u64, runs: Vec<Trace>) -> Last {
         Last { format: FORMAT, stage: stage.to_owned(), title: title.to_owned(), seed, runs }
     }
 
-    /// Keeps it in a workspace's `.workshop` folder, in the place of what was there.
+    /// Writes it into a workspace's `.workshop` folder, in the place of the previous one.
     ///
     /// # Errors
     /// It can't be written.
     pub fn save(&self, dot: &Path) -> Result<()> {
         let folder = dot.join("last");
         fs::create_dir_all(&folder).map_err(|error| Error::io("make", &folder, &error))?;
-        let text = serde_json::to_vec(self).map_err(|error| Error::new("a run can't be kept").because(error))?;
+        let text = serde_json::to_vec(self).map_err(|error| {
+            Error::new(
+                "the runs can't be written as \
+            JSON",
+            )
+            .because(error)
+        })?;
         replace_unsynced(&folder.join(format!("{}.json", self.stage)), &text)
     }
 
-    /// Reads what was kept of a stage.
+    /// Reads the last runs of a stage.
     ///
     /// # Errors
-    /// Nothing was kept, or it can't be read.
+    /// There are none, or they can't be read.
     pub fn load(dot: &Path, stage: &str) -> Result<Last> {
         let path = dot.join("last").join(format!("{stage}.json"));
-        let help = format!("`workshop verify {stage}` plays it");
+        let help = format!("`workshop verify {stage}` executes its runs");
         let text = match fs::read(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(Error::new(format!("there is no run of {stage} yet")).help(help));
@@ -58,14 +64,14 @@ impl Last {
         };
         let last: Option<Last> = serde_json::from_slice(&text).ok();
         last.filter(|last| last.format == FORMAT)
-            .ok_or_else(|| Error::new(format!("what was kept of {stage} can't be read")).help(help))
+            .ok_or_else(|| Error::new(format!("the last runs of {stage} can't be read")).help(help))
     }
 
-    /// The run to show: the one of this number (from 1), or else the first that failed, or else the
-    /// first. With its number.
+    /// The run to show, with its number: the one of this number (from 1), or else the first that failed, or else the
+    /// first.
     ///
     /// # Errors
-    /// There is none of this number.
+    /// There is no run of this number.
     pub fn run(&self, number: Option<usize>) -> Result<(usize, &Trace)> {
         let failed = self.runs.iter().position(|run| !run.passed());
         let number = number.unwrap_or_else(|| failed.unwrap_or(0) + 1);

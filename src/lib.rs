@@ -20,8 +20,8 @@
 //! **Machinery** (touches the system): [`files`] (replaced whole, and locked), [`runtime`] (what runs asynchronous
 //! work, and ends it), [`assets`] (where a course's files come from),
 //! [`progress`], [`last`] and [`workspace`] (what a learner has), [`build`], [`machine`] (what it lacks), [`process`]
-//! (a peer and all that it starts), [`stillness`] (what the kernel knows), [`link`] (the proxy between two
-//! peers), [`runs`] (one run from start to end), [`saves`] (who is told when a file is saved).
+//! (a peer and all that it starts), [`quiescence`] (what the kernel knows), [`link`] (the proxy between two
+//! peers), [`runs`] (one run from start to end), [`file_watch`] (tells of saves).
 //!
 //! **Presentation**: [`report`] (terminal, JSON, JUnit), [`watch`] (the full-screen view), [`serve`] (the
 //! page for a browser).
@@ -43,6 +43,7 @@ pub mod event;
 pub mod evidence;
 pub mod explain;
 pub mod fault;
+pub mod file_watch;
 pub mod files;
 pub mod hash;
 pub mod last;
@@ -52,12 +53,12 @@ pub mod matcher;
 pub mod pattern;
 pub mod process;
 pub mod progress;
+pub mod quiescence;
 pub mod report;
 pub mod runs;
 pub mod runtime;
-pub mod saves;
+
 pub mod serve;
-pub mod stillness;
 pub mod trace;
 pub mod transcript;
 pub mod verdict;

@@ -17,7 +17,7 @@
 //!   chooses the order of all that happens.
 //! - a **break** after a number of bytes waits until the bytes before it have been read.
 
-mod direction;
+mod carrier;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -31,12 +31,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use self::direction::{Over, carry};
+use self::carrier::{ConnectionEnd, carry};
 use crate::course::Condition;
-use crate::evidence::{Connection, Happened, LinkEvidence};
+use crate::evidence::{Connection, Direction, LinkEvidence, WireEventKind};
 use crate::fault::Fault;
 use crate::machine::{files, shortage};
-use crate::stillness::{Counts, Queues, SocketTable};
+use crate::quiescence::{LinkMembership, Queues, SocketTable};
 use crate::transcript::{After, Break, LinkFault, LinkName, RoleId};
 
 /// How long a delayed link keeps every piece.
@@ -54,7 +54,7 @@ pub struct Link {
 
 /// What the tasks of a link share with the runner.
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<LinkState>,
     /// Something changed that a writer may wait for.
     changed: Notify,
     condition: Condition,
@@ -66,14 +66,14 @@ struct Shared {
     seed: u64,
 }
 
-struct State {
+struct LinkState {
     evidence: LinkEvidence,
-    ends: Vec<Ends>,
+    legs: Vec<Legs>,
     stalled: bool,
     /// How connections are broken off now, new ones too.
     broken: Option<Break>,
-    /// Broken off when this many bytes in all have been delivered: (from the dialer?, how many).
-    break_at: Option<(bool, u64, Break)>,
+    /// Broken off when this many bytes in all have been delivered: (in which direction, how many).
+    break_at: Option<(Direction, u64, Break)>,
     /// Raised by each release of a coalesced link.
     released: u64,
     /// What an interleaved link holds back.
@@ -86,7 +86,7 @@ struct State {
     dialing: usize,
 }
 
-impl State {
+impl LinkState {
     /// Was this let go? From then on it is moving.
     fn may_go(&mut self, held: Held) -> bool {
         if !self.let_go.remove(&held) {
@@ -95,7 +95,9 @@ impl State {
         self.held.remove(&held);
         match held {
             Held::Dialer(_) => self.dialing += 1,
-            Held::Piece { connection, there } => self.ends[connection].way(there).doing = Doing::Moving,
+            Held::Piece { connection, direction } => {
+                self.legs[connection].carrier(direction).doing = WriterState::Moving
+            }
         }
         true
     }
@@ -105,7 +107,7 @@ impl State {
         let of_another = |held: &Held| !matches!(held, Held::Piece { connection, .. } if *connection == id);
         self.held.retain(of_another);
         self.let_go.retain(of_another);
-        self.ends[id].open = false;
+        self.legs[id].open = false;
     }
 }
 
@@ -118,43 +120,46 @@ pub enum Held {
     Piece {
         /// The connection, by its number.
         connection: usize,
-        /// From the dialer to the listener?
-        there: bool,
+        /// In which direction.
+        direction: Direction,
     },
 }
 
 /// The two sockets of a connection, and what its directions are doing.
-struct Ends {
+struct Legs {
     /// Our socket to the dialer, and to the listener.
     dialer: (SocketAddr, SocketAddr),
     listener: (SocketAddr, SocketAddr),
-    there: Way,
-    back: Way,
+    to_listener: CarrierState,
+    to_dialer: CarrierState,
     open: bool,
 }
 
-impl Ends {
-    fn new(dialer: (SocketAddr, SocketAddr), listener: (SocketAddr, SocketAddr), open: bool) -> Ends {
-        let idle = Way { doing: Doing::Nothing, full: false };
-        Ends { dialer, listener, there: idle, back: idle, open }
+impl Legs {
+    fn new(dialer: (SocketAddr, SocketAddr), listener: (SocketAddr, SocketAddr), open: bool) -> Legs {
+        let idle = CarrierState { doing: WriterState::Nothing, full: false };
+        Legs { dialer, listener, to_listener: idle, to_dialer: idle, open }
     }
 
-    fn way(&mut self, there: bool) -> &mut Way {
-        if there { &mut self.there } else { &mut self.back }
+    fn carrier(&mut self, direction: Direction) -> &mut CarrierState {
+        match direction {
+            Direction::ToDialer => &mut self.to_dialer,
+            Direction::ToListener => &mut self.to_listener,
+        }
     }
 }
 
-/// One direction, as far as it matters to who waits for stillness.
+/// One direction, as far as it matters to who waits for quiescence.
 #[derive(Clone, Copy)]
-struct Way {
-    doing: Doing,
+struct CarrierState {
+    doing: WriterState,
     /// It holds as much as it may, and takes in no more.
     full: bool,
 }
 
 /// What the writer of a direction is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doing {
+enum WriterState {
     /// Nothing: it waits for the sender.
     Nothing,
     /// It moves bytes, or waits for the time to do so.
@@ -169,7 +174,7 @@ enum Doing {
 
 /// What all links of a run do, seen together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Quiet {
+pub enum LinkActivity {
     /// Bytes are on their way.
     Moving,
     /// Bytes are held back that a release would set free.
@@ -197,9 +202,9 @@ impl Link {
         let address = listener.local_addr()?;
         let evidence =
             LinkEvidence { dialer: name.dialer, listener: name.listener, condition, connections: Vec::new() };
-        let state = State {
+        let state = LinkState {
             evidence,
-            ends: Vec::new(),
+            legs: Vec::new(),
             stalled: false,
             broken: None,
             break_at: None,
@@ -236,9 +241,9 @@ impl Link {
         match fault {
             LinkFault::Break(how, None) => state.broken = Some(how),
             LinkFault::Break(how, Some(After { bytes, from })) => {
-                let there = from == self.name.dialer;
-                let so_far: u64 = state.evidence.connections.iter_mut().map(|c| c.flow(there).delivered).sum();
-                state.break_at = Some((there, so_far + bytes, how));
+                let direction = if from == self.name.dialer { Direction::ToListener } else { Direction::ToDialer };
+                let so_far: u64 = state.evidence.connections.iter_mut().map(|c| c.flow(direction).delivered).sum();
+                state.break_at = Some((direction, so_far + bytes, how));
             }
             LinkFault::Stall => state.stalled = true,
             LinkFault::Heal => {
@@ -272,22 +277,22 @@ impl Link {
     }
 
     /// Is anything on its way?
-    pub fn quiet(&self) -> Quiet {
+    pub fn quiet(&self) -> LinkActivity {
         let state = self.shared.lock();
         if state.dialing > 0 || !state.let_go.is_empty() {
-            return Quiet::Moving;
+            return LinkActivity::Moving;
         }
-        let mut quiet = if state.held.is_empty() { Quiet::Still } else { Quiet::Holding };
-        for ends in state.ends.iter().filter(|ends| ends.open) {
-            for way in [ends.there, ends.back] {
-                quiet = quiet.min(match way.doing {
-                    Doing::Moving => Quiet::Moving,
-                    Doing::Holding => Quiet::Holding,
-                    Doing::Nothing | Doing::AwaitingRead | Doing::Stalled => Quiet::Still,
+        let mut quiet = if state.held.is_empty() { LinkActivity::Still } else { LinkActivity::Holding };
+        for legs in state.legs.iter().filter(|legs| legs.open) {
+            for carrier in [legs.to_listener, legs.to_dialer] {
+                quiet = quiet.min(match carrier.doing {
+                    WriterState::Moving => LinkActivity::Moving,
+                    WriterState::Holding => LinkActivity::Holding,
+                    WriterState::Nothing | WriterState::AwaitingRead | WriterState::Stalled => LinkActivity::Still,
                 });
             }
-            if self.shared.in_flight(ends) {
-                return Quiet::Moving;
+            if self.shared.in_flight(legs) {
+                return LinkActivity::Moving;
             }
         }
         quiet
@@ -295,21 +300,21 @@ impl Link {
 
     /// Is this connection of a peer, by its own port and the other one, one of the link's? A dialer's is from
     /// when the link has taken it in, although the listener may not have been dialed for it yet.
-    pub fn counts(&self, own: u16, other: u16) -> Counts {
+    pub fn membership(&self, own: u16, other: u16) -> LinkMembership {
         let state = self.shared.lock();
         if other == self.address.port() {
             let taken_in = state.dialers.iter().any(|dialer| dialer.port() == own);
-            return if taken_in { Counts::Yes } else { Counts::NotYet };
+            return if taken_in { LinkMembership::Yes } else { LinkMembership::NotYet };
         }
         let is = |(ours, theirs): (SocketAddr, SocketAddr)| (theirs.port(), ours.port()) == (own, other);
-        if state.ends.iter().any(|ends| is(ends.listener)) { Counts::Yes } else { Counts::No }
+        if state.legs.iter().any(|legs| is(legs.listener)) { LinkMembership::Yes } else { LinkMembership::No }
     }
 
     /// Was a role told since then, on any connection, that nothing more will come?
     pub fn told_of_the_end(&self, role: RoleId, since: Duration) -> bool {
         let told = |connection: &Connection| {
-            let ends = [(self.name.dialer, &connection.back), (self.name.listener, &connection.there)];
-            let end = ends.iter().filter(|(to, _)| *to == role).find_map(|(_, flow)| flow.fin_delivered);
+            let legs = [(self.name.dialer, &connection.to_dialer), (self.name.listener, &connection.to_listener)];
+            let end = legs.iter().filter(|(to, _)| *to == role).find_map(|(_, flow)| flow.fin_delivered);
             [end, connection.broken.map(|(_, at)| at)].into_iter().flatten().any(|at| at >= since)
         };
         self.shared.lock().evidence.connections.iter().any(told)
@@ -320,23 +325,24 @@ impl Link {
         let state = self.shared.lock();
         let mut evidence = state.evidence.clone();
         if let Some(table) = &self.shared.sockets {
-            for (connection, ends) in evidence.connections.iter_mut().zip(&state.ends) {
+            for (connection, legs) in evidence.connections.iter_mut().zip(&state.legs) {
                 // The listener reads what goes there; the dialer what comes back.
-                connection.there.unread = table.queues(ends.listener.1, ends.listener.0).map(|queues| queues.unread);
-                connection.back.unread = table.queues(ends.dialer.1, ends.dialer.0).map(|queues| queues.unread);
+                connection.to_listener.unread =
+                    table.queues(legs.listener.1, legs.listener.0).map(|queues| queues.unread);
+                connection.to_dialer.unread = table.queues(legs.dialer.1, legs.dialer.0).map(|queues| queues.unread);
             }
         }
         evidence
     }
 
-    /// Bytes that have come from one end so far.
-    pub fn came(&self, from_dialer: bool) -> u64 {
-        self.shared.lock().evidence.connections.iter_mut().map(|connection| connection.flow(from_dialer).came).sum()
+    /// Bytes that have come in one direction so far.
+    pub fn came(&self, direction: Direction) -> u64 {
+        self.shared.lock().evidence.connections.iter_mut().map(|connection| connection.flow(direction).came).sum()
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LinkState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -351,10 +357,10 @@ impl Shared {
 
     /// Bytes that are on their way between a peer and the link: written by one, and not yet
     /// where the other can read them, or not yet taken in by the link.
-    fn in_flight(&self, ends: &Ends) -> bool {
+    fn in_flight(&self, legs: &Legs) -> bool {
         let Some(table) = &self.sockets else { return false };
-        let dialer = Leg { sockets: ends.dialer, opened: true, full: ends.there.full };
-        let listener = Leg { sockets: ends.listener, opened: false, full: ends.back.full };
+        let dialer = Leg { sockets: legs.dialer, opened: true, full: legs.to_listener.full };
+        let listener = Leg { sockets: legs.listener, opened: false, full: legs.to_dialer.full };
         dialer.in_flight(table) || listener.in_flight(table)
     }
 
@@ -366,8 +372,8 @@ impl Shared {
         {
             let mut state = self.lock();
             state.held.insert(held);
-            if let Held::Piece { connection, there } = held {
-                state.ends[connection].way(there).doing = Doing::Holding;
+            if let Held::Piece { connection, direction } = held {
+                state.legs[connection].carrier(direction).doing = WriterState::Holding;
             }
         }
         self.changed();
@@ -382,26 +388,26 @@ impl Shared {
         }
     }
 
-    fn doing(&self, id: usize, there: bool, doing: Doing) {
+    fn doing(&self, id: usize, direction: Direction, doing: WriterState) {
         let mut state = self.lock();
-        let way = state.ends[id].way(there);
-        if way.doing != doing {
-            way.doing = doing;
+        let carrier = state.legs[id].carrier(direction);
+        if carrier.doing != doing {
+            carrier.doing = doing;
             drop(state);
             self.ticks.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// A direction holds as much as it may, or takes in more again.
-    fn full(&self, id: usize, there: bool, full: bool) {
-        self.lock().ends[id].way(there).full = full;
+    fn full(&self, id: usize, direction: Direction, full: bool) {
+        self.lock().legs[id].carrier(direction).full = full;
     }
 
     /// A writer that waited for its sender has something to do now.
-    fn wake(&self, id: usize, there: bool) {
-        let idle = self.lock().ends[id].way(there).doing == Doing::Nothing;
+    fn wake(&self, id: usize, direction: Direction) {
+        let idle = self.lock().legs[id].carrier(direction).doing == WriterState::Nothing;
         if idle {
-            self.doing(id, there, Doing::Moving);
+            self.doing(id, direction, WriterState::Moving);
         }
     }
 
@@ -515,13 +521,13 @@ async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, w
     }
     let Ok(listener) = reached else {
         let mut connection = Connection::default();
-        connection.note(now, true, Happened::Refused);
+        connection.note(now, Direction::ToListener, WireEventKind::Refused);
         let mut state = shared.lock();
         state.dialing -= 1;
         state.evidence.connections.push(connection);
         // Keeps the two lists in step: a connection without ends.
         let nowhere = (shared.target, shared.target);
-        state.ends.push(Ends::new(nowhere, nowhere, false));
+        state.legs.push(Legs::new(nowhere, nowhere, false));
         drop(state);
         shared.changed();
         abort(&dialer);
@@ -532,31 +538,35 @@ async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, w
         let socket = socket2::SockRef::from(stream);
         let _ = (socket.set_recv_buffer_size(BUFFER), socket.set_send_buffer_size(BUFFER));
     }
-    let ends = addresses(&dialer).zip(addresses(&listener));
+    let legs = addresses(&dialer).zip(addresses(&listener));
     let id = {
         let mut state = shared.lock();
         state.dialing -= 1;
-        let Some((at_dialer, at_listener)) = ends else { return };
+        let Some((at_dialer, at_listener)) = legs else { return };
         let mut connection = Connection::default();
-        connection.note(now, true, Happened::Opened);
+        connection.note(now, Direction::ToListener, WireEventKind::Opened);
         state.evidence.connections.push(connection);
-        state.ends.push(Ends::new(at_dialer, at_listener, true));
-        state.ends.len() - 1
+        state.legs.push(Legs::new(at_dialer, at_listener, true));
+        state.legs.len() - 1
     };
     shared.changed();
     let how = carry(id, &dialer, &listener, &shared).await;
-    if let Over::Broken(how) = how {
+    if let ConnectionEnd::Broken(how) = how {
         let now = shared.now();
         let mut state = shared.lock();
         state.broken = Some(how);
         let connection = &mut state.evidence.connections[id];
         connection.broken = Some((how, now));
-        connection.note(now, true, if how == Break::Cut { Happened::Cut } else { Happened::Ended });
+        connection.note(
+            now,
+            Direction::ToListener,
+            if how == Break::Cut { WireEventKind::Cut } else { WireEventKind::Ended },
+        );
     }
     match how {
-        Over::Finished => {}
-        Over::Broken(Break::End) => end(id, &dialer, &listener, &shared).await,
-        Over::Reset | Over::Broken(Break::Cut) => {
+        ConnectionEnd::Finished => {}
+        ConnectionEnd::Broken(Break::End) => end(id, &dialer, &listener, &shared).await,
+        ConnectionEnd::Reset | ConnectionEnd::Broken(Break::Cut) => {
             abort(&dialer);
             abort(&listener);
         }
@@ -570,17 +580,17 @@ async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, w
 /// they still send has nobody to read it: it is thrown away until they have seen the end, and refused then.
 async fn end(id: usize, dialer: &TcpStream, listener: &TcpStream, shared: &Shared) {
     let now = shared.now();
-    for (there, to) in [(true, listener), (false, dialer)] {
+    for (direction, to) in [(Direction::ToListener, listener), (Direction::ToDialer, dialer)] {
         let _ = socket2::SockRef::from(to).shutdown(std::net::Shutdown::Write);
-        shared.see(id, |connection, _| connection.flow(there).fin_delivered = Some(now));
-        shared.doing(id, there, Doing::AwaitingRead);
+        shared.see(id, |connection, _| connection.flow(direction).fin_delivered = Some(now));
+        shared.doing(id, direction, WriterState::AwaitingRead);
     }
-    let arrived = |there| shared.lock().evidence.connections[id].flow(there).arrived();
-    let there = direction::until_read(listener, arrived(true), shared, || {});
-    let back = direction::until_read(dialer, arrived(false), shared, || {});
+    let arrived = |direction| shared.lock().evidence.connections[id].flow(direction).arrived();
+    let to_listener = carrier::until_read(listener, arrived(Direction::ToListener), shared, || {});
+    let to_dialer = carrier::until_read(dialer, arrived(Direction::ToDialer), shared, || {});
     let thrown_away = async { tokio::join!(throw_away(dialer), throw_away(listener)) };
     tokio::select! {
-        _ = async { tokio::join!(there, back) } => {}
+        _ = async { tokio::join!(to_listener, to_dialer) } => {}
         _ = thrown_away => {}
     }
 }
@@ -588,7 +598,7 @@ async fn end(id: usize, dialer: &TcpStream, listener: &TcpStream, shared: &Share
 /// Reads what comes, for nobody.
 async fn throw_away(from: &TcpStream) {
     let mut buffer = vec![0; 16 * 1024];
-    while direction::read_some(from, &mut buffer).await.is_ok_and(|count| count > 0) {}
+    while carrier::read_some(from, &mut buffer).await.is_ok_and(|count| count > 0) {}
 }
 
 fn addresses(stream: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {

@@ -1,7 +1,7 @@
 //! Does what the peers show fit the transcript?
 //!
 //! The matcher is a simulation of all ways in which the events so far can be explained. A
-//! `State` is one way: a position in every role's expectations, and the values captured. An
+//! `Candidate` is one way: a position in every role's expectations, and the values captured. An
 //! event moves each state to its successors; the event is a difference when no state is left.
 //! No backtracking is needed afterwards, a wildcard can't steal the line that a later literal
 //! needs, and the captures of all roles are unified, whichever role prints its line first.
@@ -10,18 +10,18 @@
 //! the positions of the others alone. An expectation below an action can't be met before the
 //! action has happened: that is the `phase` of a step against the phase of the matcher.
 
-mod lanes;
+mod candidates;
+mod expectations;
 mod reading;
-mod ways;
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::pattern::{Known, Pattern, Type};
-use crate::transcript::{Expect, RoleId, StepKind, Transcript};
+use crate::transcript::{RoleId, StepKind, Transcript};
 
-use lanes::{Lane, lanes, starts};
-use reading::{Names, Reading};
-use ways::{Move, Position, State, Ways};
+use candidates::{Candidate, Candidates, Move, Position};
+use expectations::{Expectations, by_role, starts};
+use reading::{Bindings, LineReading};
 
 /// Captured values by name.
 pub type Captures = BTreeMap<String, String>;
@@ -50,11 +50,11 @@ pub enum Refused {
 /// Follows a run through its transcript.
 #[derive(Debug)]
 pub struct Matcher<'t> {
-    lanes: Vec<Lane<'t>>,
+    expectations: Vec<Expectations<'t>>,
     /// The role that each action starts, if it starts one.
     starts: Vec<Option<RoleId>>,
-    names: Names<'t>,
-    ways: Ways<'t>,
+    names: Bindings<'t>,
+    candidates: Candidates<'t>,
     phase: usize,
 }
 
@@ -62,10 +62,10 @@ impl<'t> Matcher<'t> {
     /// At the top of the transcript, with the values that are given from the start.
     pub fn new(transcript: &'t Transcript, given: Captures) -> Self {
         Matcher {
-            lanes: lanes(transcript),
+            expectations: by_role(transcript),
             starts: starts(transcript),
-            names: Names { types: declared_types(transcript), given, aliases: HashMap::new() },
-            ways: Ways::new(transcript.roles.len()),
+            names: Bindings { types: declared_types(transcript), given, aliases: HashMap::new() },
+            candidates: Candidates::new(transcript.roles.len()),
             phase: 0,
         }
     }
@@ -75,8 +75,8 @@ impl<'t> Matcher<'t> {
     /// # Errors
     /// No expectation explains it, or that can't be told; the matcher stays as it was.
     pub fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused> {
-        let mut reading = Reading::new(&self.names, role, text);
-        self.ways.advance(role, |state| reading.moves(&self.lanes[role], self.phase, state))
+        let mut reading = LineReading::new(&self.names, role, text);
+        self.candidates.advance(role, |candidate| reading.moves(&self.expectations[role], self.phase, candidate))
     }
 
     /// A role ended by itself.
@@ -84,20 +84,21 @@ impl<'t> Matcher<'t> {
     /// # Errors
     /// The transcript does not let it end so, or not here.
     pub fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused> {
-        let end = |state: &State<'t>| self.lanes[role].end(state.positions[role], self.phase, ending);
-        self.ways.advance(role, |state| Ok(end(state).into_iter().collect()))
+        let end =
+            |candidate: &Candidate<'t>| self.expectations[role].end(candidate.positions[role], self.phase, ending);
+        self.candidates.advance(role, |candidate| Ok(end(candidate).into_iter().collect()))
     }
 
     /// Has every line above the next action been seen?
     pub fn ready(&self) -> bool {
-        self.ways.iter().any(|state| missing(&self.lanes, self.phase, state).next().is_none())
+        self.candidates.iter().any(|candidate| missing(&self.expectations, self.phase, candidate).next().is_none())
     }
 
     /// The next action happens: what stands below it may be seen from now on.
     pub fn act(&mut self) {
-        self.ways.keep(|state| missing(&self.lanes, self.phase, state).next().is_none());
+        self.candidates.keep(|candidate| missing(&self.expectations, self.phase, candidate).next().is_none());
         if let Some(role) = self.starts.get(self.phase).copied().flatten() {
-            self.ways.put(role, self.lanes[role].below(self.phase));
+            self.candidates.put(role, self.expectations[role].below(self.phase));
         }
         self.phase += 1;
     }
@@ -134,22 +135,22 @@ impl<'t> Matcher<'t> {
 
     /// The steps (as indices) that are awaited before the next action can happen.
     pub fn awaited(&self) -> Vec<usize> {
-        let mut steps: Vec<_> = missing(&self.lanes, self.phase, self.best()).collect();
+        let mut steps: Vec<_> = missing(&self.expectations, self.phase, self.best()).collect();
         steps.sort_unstable();
         steps
     }
 
     /// Of all ways to read the transcript the one that a person would see: that with the fewest
     /// lines still missing, so with none when all was seen.
-    fn best(&self) -> &State<'t> {
-        let missing = |state: &&State<'t>| missing(&self.lanes, self.phase, state).count();
-        self.ways.iter().min_by_key(missing).expect("there is always a way")
+    fn best(&self) -> &Candidate<'t> {
+        let missing = |candidate: &&Candidate<'t>| missing(&self.expectations, self.phase, candidate).count();
+        self.candidates.iter().min_by_key(missing).expect("there is always a way")
     }
 }
 
 /// What must still be seen in one way, before the next action can happen.
-fn missing(lanes: &[Lane<'_>], phase: usize, state: &State<'_>) -> impl Iterator<Item = usize> {
-    lanes.iter().zip(&state.positions).flat_map(move |(lane, from)| lane.awaited(*from, phase))
+fn missing(expectations: &[Expectations<'_>], phase: usize, candidate: &Candidate<'_>) -> impl Iterator<Item = usize> {
+    expectations.iter().zip(&candidate.positions).flat_map(move |(of_role, from)| of_role.awaited(*from, phase))
 }
 
 /// Tells whether a pattern accepts a line, with what a run has captured; where it has captured nothing, any value
@@ -169,13 +170,10 @@ pub fn accepts<'k>(transcript: &'k Transcript, captures: &'k Captures) -> impl F
 pub fn declared_types(transcript: &Transcript) -> BTreeMap<&str, &Type> {
     let mut types = BTreeMap::new();
     for step in &transcript.steps {
-        if let StepKind::Expect(_, Expect::Line(pattern) | Expect::Unordered(pattern) | Expect::Optional(pattern)) =
-            &step.kind
-        {
-            for (name, ty, _) in pattern.names() {
-                if let Some(ty) = ty {
-                    types.entry(name).or_insert(ty);
-                }
+        let StepKind::Expect(_, expect) = &step.kind else { continue };
+        for (name, ty, _) in expect.pattern().into_iter().flat_map(Pattern::names) {
+            if let Some(ty) = ty {
+                types.entry(name).or_insert(ty);
             }
         }
     }

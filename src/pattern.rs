@@ -33,10 +33,10 @@ use std::ops::Range;
 
 pub use escape::{around_difference, cut, escape, shorten, visible};
 pub use search::Budget;
-pub use types::{Rule, Type};
-pub use values::{Value, values};
+pub use types::{Type, WholeRegex};
+pub use values::{FoundValue, values};
 
-use search::{Part, Step, search};
+use search::{CaptureStep, TailPart, search};
 
 /// One expected line.
 #[derive(Clone, Debug, PartialEq)]
@@ -279,7 +279,7 @@ impl Pattern {
         let Some(last) = steps.last() else {
             return (start == line.len()).then(Vec::new);
         };
-        if matches!(last.tail.as_slice(), [Part::Literal(text)] if !line.ends_with(text.as_str())) {
+        if matches!(last.tail.as_slice(), [TailPart::Literal(text)] if !line.ends_with(text.as_str())) {
             return None;
         }
         let found = search(line, start, &steps, budget)?;
@@ -288,8 +288,8 @@ impl Pattern {
 
     /// The text in front of the first unknown name, and a step for each unknown name. Known values
     /// are literal text from here on.
-    fn steps<'p, 'k>(&'p self, known: &dyn Fn(&str) -> Known<'k>) -> (String, Vec<Step<'p, 'k>>) {
-        let (mut head, mut steps) = (String::new(), Vec::<Step>::new());
+    fn steps<'p, 'k>(&'p self, known: &dyn Fn(&str) -> Known<'k>) -> (String, Vec<CaptureStep<'p, 'k>>) {
+        let (mut head, mut steps) = (String::new(), Vec::<CaptureStep>::new());
         for piece in &self.pieces {
             let text = match piece {
                 Piece::Literal(text) => text,
@@ -297,13 +297,13 @@ impl Pattern {
                     let current = steps.len();
                     if let Some(first) = steps.iter().position(|step| step.name == name) {
                         steps[first].last_use = Some(current - 1);
-                        steps[current - 1].tail.push(Part::Same(first));
+                        steps[current - 1].tail.push(TailPart::Same(first));
                         continue;
                     }
                     match known(name) {
                         Known::Value(value) => value,
                         Known::Type(ty) => {
-                            steps.push(Step { name, ty, tail: Vec::new(), last_use: None });
+                            steps.push(CaptureStep { name, ty, tail: Vec::new(), last_use: None });
                             continue;
                         }
                     }
@@ -312,8 +312,8 @@ impl Pattern {
             match steps.last_mut().map(|step| &mut step.tail) {
                 None => head.push_str(text),
                 Some(tail) => match tail.last_mut() {
-                    Some(Part::Literal(literal)) => literal.push_str(text),
-                    _ => tail.push(Part::Literal(text.to_owned())),
+                    Some(TailPart::Literal(literal)) => literal.push_str(text),
+                    _ => tail.push(TailPart::Literal(text.to_owned())),
                 },
             }
         }

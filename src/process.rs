@@ -4,7 +4,7 @@
 //! [`PeerEvent`]s: lines as they come, and one ending after the last of them. Whatever becomes of
 //! the run (success, failure, a panic, Ctrl-C), dropping the [`Peer`] ends the group at once.
 
-pub mod strays;
+pub mod orphans;
 mod typing;
 
 use std::collections::BTreeMap;
@@ -126,8 +126,8 @@ impl Peer {
             events,
             exited: Arc::clone(&exited),
             noise: Arc::clone(&noise),
-            stdout: Lines::default(),
-            stderr: Ends::default(),
+            stdout: LineSplitter::default(),
+            stderr: HeadAndTail::default(),
         };
         let task = tokio::spawn(async move {
             // What is still to be typed when the peer is gone, nobody will read.
@@ -177,7 +177,7 @@ impl Peer {
     pub fn has_printed_more(&self) -> bool {
         #[cfg(unix)]
         return self.output.as_ref().is_some_and(|output| {
-            crate::stillness::unread_in_pipe(std::os::fd::AsFd::as_fd(output)).is_some_and(|unread| unread > 0)
+            crate::quiescence::unread_in_pipe(std::os::fd::AsFd::as_fd(output)).is_some_and(|unread| unread > 0)
         });
         #[cfg(not(unix))]
         return false;
@@ -203,7 +203,7 @@ impl Peer {
     pub async fn pause(&self) -> io::Result<()> {
         if !self.is_ending() {
             signal_group(self.id, rustix::process::Signal::STOP);
-            while !self.is_ending() && crate::stillness::is_stopped(self.id) == Some(false) {
+            while !self.is_ending() && crate::quiescence::is_stopped(self.id) == Some(false) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
@@ -364,8 +364,8 @@ struct Listener {
     events: mpsc::UnboundedSender<(RoleId, PeerEvent)>,
     exited: Arc<AtomicBool>,
     noise: Arc<AtomicU64>,
-    stdout: Lines,
-    stderr: Ends,
+    stdout: LineSplitter,
+    stderr: HeadAndTail,
 }
 
 impl Listener {
@@ -511,14 +511,14 @@ fn ending(status: ExitStatus) -> Ending {
 
 /// Splits what comes into lines, up to a limit.
 #[derive(Default)]
-struct Lines {
+struct LineSplitter {
     rest: Vec<u8>,
     total: usize,
     count: usize,
     flooded: bool,
 }
 
-impl Lines {
+impl LineSplitter {
     fn push(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
         self.total = self.total.saturating_add(bytes.len());
         if self.flooded || self.total > MAX_PRINTED {
@@ -539,13 +539,13 @@ impl Lines {
 
 /// Keeps the beginning and the end of a stream.
 #[derive(Default)]
-struct Ends {
+struct HeadAndTail {
     head: Vec<u8>,
     tail: Vec<u8>,
     dropped: usize,
 }
 
-impl Ends {
+impl HeadAndTail {
     fn push(&mut self, bytes: &[u8]) {
         let room = KEPT_STDERR - self.head.len();
         let (head, tail) = bytes.split_at(room.min(bytes.len()));

@@ -1,7 +1,7 @@
-//! What a learner has done so far: `.workshop/state.json`.
+//! The learner's progress: `.workshop/state.json`.
 //!
-//! Keyed by the names of stages. The file is replaced as a whole, and changed under a lock: a command
-//! that is killed leaves the old state or the new one, and two commands at once lose nothing.
+//! Keyed by the names of stages. The file is replaced atomically and changed under a lock: a command that is killed
+//! leaves the old state or the new one, and two commands at once lose nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::files::{Lock, replace};
 
-/// The version of the format; a newer one is refused, and left alone.
+/// The version of the format. A newer one is refused and left alone.
 const FORMAT: u32 = 1;
 
 const STATE: &str = "state.json";
 
 /// The state of a workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
+pub struct WorkspaceState {
     /// The version of the format.
     pub format: u32,
     /// The course's name.
@@ -31,23 +31,22 @@ pub struct State {
     /// The address of the git repository that the course's folder is a copy of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub course_url: Option<String>,
-    /// What the learner has agreed to have run, as a mark of the course's commands; see
-    /// [`State::accepts`].
+    /// A mark of the course's commands that the learner has agreed to run; see [`WorkspaceState::accepts`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
-    /// The language that was asked for last, when one was.
+    /// The language that was requested last, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// The track.
     pub track: String,
-    /// The stage that is being worked on.
+    /// The current stage.
     pub current: String,
     /// The stages that were skipped or verified, by name.
     #[serde(default)]
     pub stages: BTreeMap<String, Progress>,
 }
 
-/// What was done in one stage.
+/// The progress in one stage.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Seconds since 1970 at which it was verified first.
@@ -56,10 +55,10 @@ pub struct Progress {
     /// `workshop next` has shown it.
     #[serde(default)]
     pub shown: bool,
-    /// Moved on from without being verified.
+    /// The learner moved on without verifying it.
     #[serde(default)]
     pub skipped: bool,
-    /// The hints that were shown, by their index, in the order in which they were.
+    /// The hints that were shown, by their index, in the order shown.
     #[serde(default)]
     pub hints: Vec<usize>,
     /// The explanation that was shown last.
@@ -71,7 +70,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Takes in what was done in the same stage under another name.
+    /// Merges the progress in the same stage under another name.
     fn join(&mut self, earlier: Progress) {
         self.verified = self.verified.into_iter().chain(earlier.verified).min();
         self.shown |= earlier.shown;
@@ -92,18 +91,18 @@ impl Progress {
 pub enum Standing {
     /// It is verified.
     Verified,
-    /// It is the one that is worked on.
+    /// It is the current stage.
     Current,
-    /// It was moved on from without being verified.
+    /// The learner moved on without verifying it.
     Skipped,
     /// It is still to come.
     Open,
 }
 
-impl State {
-    /// A fresh one.
-    pub fn new(course: &str, course_path: Option<PathBuf>, track: &str, current: &str) -> State {
-        State {
+impl WorkspaceState {
+    /// A new state.
+    pub fn new(course: &str, course_path: Option<PathBuf>, track: &str, current: &str) -> WorkspaceState {
+        WorkspaceState {
             format: FORMAT,
             course: course.to_owned(),
             course_path,
@@ -131,16 +130,14 @@ impl State {
         self.stages.get(stage).is_some_and(|progress| progress.verified.is_some())
     }
 
-    /// Has the learner had something run by a course with these commands? A course that is not
-    /// built in runs nothing before a `workshop verify` or `workshop run`, nor again when its
-    /// commands are others.
+    /// Has the learner agreed to run these commands? A course that is not built in runs nothing before a `workshop
+    /// verify` or `workshop run`, and asks for that again when its commands change.
     pub fn accepts(&self, commands: &str) -> bool {
         self.course_path.is_none() || self.accepted.as_deref() == Some(commands)
     }
 
-    /// Follows a course whose stages have changed: `renames` has earlier names of stages, and
-    /// what they are now. Whoever was at a stage that is no more is at the first that is not
-    /// verified.
+    /// Follows a course whose stages have changed: `renames` has earlier names of stages, and their new ones. If the
+    /// current stage is gone, the first unverified stage becomes the current one.
     pub fn follow(&mut self, renames: &BTreeMap<String, String>, stages: &[String]) {
         for (old, new) in renames {
             if let Some(progress) = self.stages.remove(old) {
@@ -156,12 +153,12 @@ impl State {
         }
     }
 
-    /// Are all stages that it names stages of the course?
+    /// Do all stages in it exist in the course?
     pub fn fits(&self, stages: &[String]) -> bool {
         stages.contains(&self.current) && self.stages.keys().all(|name| stages.contains(name))
     }
 
-    /// The progress in a stage, made when there is none.
+    /// The progress in a stage, created if there is none.
     pub fn stage(&mut self, name: &str) -> &mut Progress {
         self.stages.entry(name.to_owned()).or_default()
     }
@@ -170,13 +167,14 @@ impl State {
     ///
     /// # Errors
     /// It can't be read, or a newer runner wrote it.
-    pub fn load(dir: &Path) -> Result<State> {
+    pub fn load(dir: &Path) -> Result<WorkspaceState> {
         let path = dir.join(STATE);
         let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
         let damaged = |cause: &dyn std::fmt::Display| {
-            Error::new(format!("{} is damaged", path.display()))
-                .because(cause)
-                .help("your exercises are not in it, only which stages are done: move it away, and `workshop next` takes your files up again")
+            Error::new(format!("{} is damaged", path.display())).because(cause).help(
+                "it holds only your progress, not your exercises: move it away, and `workshop next` restores \
+                    the workspace",
+            )
         };
         let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
@@ -188,10 +186,10 @@ impl State {
         }
     }
 
-    /// Writes the state, whole or not at all.
+    /// Writes the state, completely or not at all.
     ///
     /// # Errors
-    /// It can't be written; the old one is left as it was.
+    /// It can't be written; then the old one is unchanged.
     pub fn save(&self, dir: &Path) -> Result<()> {
         let path = dir.join(STATE);
         let mut text = serde_json::to_string_pretty(self)
@@ -204,9 +202,9 @@ impl State {
     ///
     /// # Errors
     /// It can't be read or written.
-    pub fn update(dir: &Path, change: impl FnOnce(&mut State)) -> Result<State> {
+    pub fn update(dir: &Path, change: impl FnOnce(&mut WorkspaceState)) -> Result<WorkspaceState> {
         let _lock = Lock::take(dir, "state.lock", || {})?;
-        let mut state = State::load(dir)?;
+        let mut state = WorkspaceState::load(dir)?;
         let before = state.clone();
         change(&mut state);
         if state != before {

@@ -1,7 +1,6 @@
 //! Shows events and errors: on a terminal, as JSON lines, as JUnit XML.
 //!
-//! Only this module and `main` print. The verdict goes to standard output; progress and errors
-//! go to standard error.
+//! Only this module and `main` print. The verdict goes to standard output; progress and errors go to standard error.
 
 mod ascii;
 mod diff;
@@ -29,13 +28,13 @@ use crate::event::Reporter;
 
 pub use ascii::{showable, unicode};
 pub use diff::diff;
-pub use json::{EventLine, Json, Line, OverLine, RuleLine, json_line, millis};
-pub use junit::Junit;
+pub use json::{EventLine, JsonLine, JsonReporter, OverLine, RuleLine, json_line, millis};
+pub use junit::JunitReporter;
 pub use markdown::{laid_out, leads_to_the_web, parser};
 pub use paths::{link, relative};
 pub use plain::plain;
 pub use spinner::Spinner;
-pub use text::{Text, progress_line, whose};
+pub use text::{TextReporter, progress_line, whose};
 
 /// How a verdict is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -53,14 +52,14 @@ impl Format {
     /// The reporter of this format.
     pub fn reporter(self, verbose: bool) -> Box<dyn Reporter> {
         match self {
-            Format::Text => Box::new(Text::new(verbose)),
-            Format::Json => Box::new(Json),
-            Format::Junit => Box::new(Junit::default()),
+            Format::Text => Box::new(TextReporter::new(verbose)),
+            Format::Json => Box::new(JsonReporter),
+            Format::Junit => Box::new(JunitReporter::default()),
         }
     }
 }
 
-/// Colour or none, once for the whole program: `NO_COLOR`, a pipe and a dumb terminal mean none.
+/// Decides on colour, once for the whole program: `NO_COLOR`, a pipe and a dumb terminal mean none.
 pub fn choose_colour() {
     let no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let force = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
@@ -73,8 +72,8 @@ pub fn colour() -> bool {
     colored::control::SHOULD_COLORIZE.should_colorize()
 }
 
-/// The width of what is printed: the terminal's, or `COLUMNS`, or 80; at most 100, as longer
-/// lines are hard to read.
+/// The width of the output in columns: `COLUMNS`, or the terminal's, or 80; at most 100, as longer lines are hard to
+/// read.
 pub fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let terminal = || terminal::size().ok().filter(|_| std::io::stdout().is_terminal());
@@ -82,17 +81,17 @@ pub fn width() -> usize {
     width.clamp(20, 100)
 }
 
-/// Has the reader a whole screen, and keys?
+/// Is there an interactive terminal with a whole screen?
 pub fn has_screen() -> bool {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     can_ask() && !dumb
 }
 
-/// What first kept something from being printed.
+/// The first error of a write to standard output.
 static UNPRINTED: OnceLock<String> = OnceLock::new();
 
-/// Prints lines. A reader that has gone away is not an error: the work goes on, and the exit code tells
-/// the verdict. What can't be written although somebody wants it is told at the end; see [`printed`].
+/// Prints text. A closed pipe is not an error: the work goes on, and the exit code is the verdict. Any other failed
+/// write is reported at the end; see [`printed`].
 pub fn print(text: &str) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
@@ -102,21 +101,21 @@ pub fn print(text: &str) {
     }
 }
 
-/// Was all that was to be printed written?
+/// Was everything written that was printed?
 ///
 /// # Errors
-/// It was not: a disk is full, for example.
+/// It was not, for example because a disk is full.
 pub fn printed() -> Result<(), Error> {
     match UNPRINTED.get() {
         None => Ok(()),
         Some(why) => Err(Error::new("the output could not be written")
             .because(why)
-            .help("what was to be seen is not all there: look where standard output leads to, and try again")),
+            .help("a part of the output is missing: check where standard output goes, and try again")),
     }
 }
 
-/// Which runs failed besides the first that did, and why: a line for each reason. A failed run is the
-/// name of its explanation, and its title.
+/// Which runs failed besides the first, and why: a line for each reason. A failed run is given by the name of its
+/// explanation and its title.
 pub fn others<'r>(mut failed: impl Iterator<Item = (&'r str, String)>) -> Vec<String> {
     let Some((shown, _)) = failed.next() else { return Vec::new() };
     let mut reasons: BTreeMap<&str, (usize, String)> = BTreeMap::new();
@@ -128,12 +127,12 @@ pub fn others<'r>(mut failed: impl Iterator<Item = (&'r str, String)>) -> Vec<St
     reasons.into_iter().map(line).collect()
 }
 
-/// Is there somebody who can be asked?
+/// Is there a terminal to ask questions on?
 pub fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
-/// Asks a question; everything but a clear yes is a no.
+/// Asks a question; anything but a clear yes is a no.
 pub fn ask(question: &str) -> bool {
     print(&format!("{question} [y/N] "));
     let mut answer = String::new();
@@ -141,12 +140,12 @@ pub fn ask(question: &str) -> bool {
     read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }
 
-/// Tells something that is no part of the result, on standard error.
+/// Prints a message that is not part of the result to standard error.
 pub fn say(text: &str) {
     tell(text);
 }
 
-/// An error, with the line that it is about.
+/// Prints an error, with the line that it is about.
 pub fn error(error: &Error) {
     let on_terminal = std::io::stderr().is_terminal();
     let mut error = error.clone();
@@ -159,7 +158,7 @@ pub fn error(error: &Error) {
     tell(&render_error(&error, colour() && on_terminal));
 }
 
-/// Who does not listen any more misses it, and nothing else.
+/// A failed write to standard error is ignored.
 fn tell(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{}", showable(text, unicode()));
@@ -192,15 +191,14 @@ pub fn render_error(error: &Error, colour: bool) -> String {
     renderer.render(&[group]).clone()
 }
 
-/// Breaks text into lines of a width, each with an indent. A blank line separates paragraphs;
-/// within one, the line breaks of the source mean nothing. Words stay whole, so that they can be
-/// copied.
+/// Wraps text to a width, each line with an indent. A blank line separates paragraphs; within one, line breaks of the
+/// source are ignored. Words stay whole, so that they can be copied.
 pub fn wrap(text: &str, width: usize, indent: &str) -> String {
     wrap_hanging(text, width, indent, indent)
 }
 
-/// Like [`wrap`]; all lines of a paragraph but the first have an indent of their own, so that one sees
-/// where an entry of a list begins.
+/// Like [`wrap`], but the further lines of a paragraph have an indent of their own, which shows where an entry of a
+/// list begins.
 fn wrap_hanging(text: &str, width: usize, first: &str, rest: &str) -> String {
     let width = width.max(rest.chars().count() + 16);
     let options = lines_of(width).break_words(false).initial_indent(first).subsequent_indent(rest);
@@ -211,12 +209,12 @@ fn wrap_hanging(text: &str, width: usize, first: &str, rest: &str) -> String {
     text.split("\n\n").map(paragraph).collect::<Vec<_>>().join("\n")
 }
 
-/// A paragraph in lines of a width; words that are longer are broken.
+/// A paragraph in lines of a width; longer words are broken.
 fn broken(text: &str, width: usize) -> Vec<String> {
     textwrap::wrap(text.trim(), lines_of(width.max(1))).into_iter().map(Cow::into_owned).collect()
 }
 
-/// A line ends between words and nowhere else: what has a hyphen may be a name.
+/// Lines break only between words: a word with a hyphen may be a name.
 fn lines_of(width: usize) -> textwrap::Options<'static> {
     textwrap::Options::new(width).word_splitter(WordSplitter::NoHyphenation)
 }

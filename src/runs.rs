@@ -2,13 +2,13 @@
 //!
 //! A run never waits for time to pass. It waits for an event of a peer, and an action happens as
 //! soon as every line above it has been seen. Between events the runner asks the system what the
-//! peers are doing ([`stillness`](crate::stillness)):
+//! peers are doing ([`quiescence`](crate::quiescence)):
 //!
 //! - all peers asleep, and a coalesced link holds bytes: it is released;
 //! - all peers asleep, nothing on its way, and no timer that could go off before the time limit:
 //!   nobody will ever do anything again, so the run is over now, and not at the limit;
 //! - peers wake and sleep again, or ask the kernel for the same thing over and over, and nothing comes of
-//!   it: the run is over when that has been so for long enough (`patience`).
+//!   it: the run is over when that has been so for long enough (`watchdog`).
 //!
 //! Where the system does not say, links are released after a pause, and the time limit
 //! (`limit`) is what ends a run that hangs.
@@ -17,15 +17,15 @@ mod address;
 mod follower;
 mod limit;
 mod livelock;
-mod look;
-mod notes;
+mod machine_failure;
 mod order;
-mod patience;
+mod poll;
 mod recorded;
+mod recorder;
 mod recording;
-mod rest;
 mod scratch;
-mod unplayed;
+mod settle;
+mod watchdog;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,33 +35,33 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use self::address::{Address, Nobody};
+use self::address::{ClosedPort, PrintedAddress};
 use self::follower::Follower;
-use self::limit::Limit;
-use self::livelock::Unseen;
-use self::order::{Order, Turn};
-use self::patience::{Judgement, Patience};
-use self::rest::Until;
+use self::limit::TimeLimit;
+use self::livelock::LivelockMeter;
+use self::order::{EventOrder, Turn};
 use self::scratch::Scratch;
+use self::settle::Until;
+use self::watchdog::{Assessment, Watchdog};
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, SCRATCH, Scenario, Stage};
-use crate::evidence::{Evidence, Lane, Printed, Typed};
+use crate::evidence::{Direction, Evidence, Printed, RoleOutput, Typed};
 use crate::link::Link;
 use crate::machine::could_not;
 use crate::machine::room::Before;
 use crate::machine::shortage::Since;
 use crate::matcher::{Captures, Matcher, Refused};
 use crate::pattern::Pattern;
-use crate::process::{Peer, PeerCommand, PeerEvent, strays};
-use crate::stillness::{KnownSockets, SocketTable, Watch};
+use crate::process::{Peer, PeerCommand, PeerEvent, orphans};
+use crate::quiescence::{KnownSockets, ProcessProbe, SocketTable};
 use crate::transcript::{Action, LinkFault, LinkName, RoleId, StepKind};
-use crate::verdict::{Failure, RunId, Unplayed};
+use crate::verdict::{Failure, MachineFailure, RunId};
 
-pub use self::recorded::{Found, Handed, Heard, Recorded, Shown, Unrecorded};
+pub use self::recorded::{BoundValue, HandedAddress, Observation, RecordError, Recorded, RoleEvent};
 pub use self::recording::record;
 pub use self::scratch::sweep;
 
 /// The shortest and the longest pause between two looks at what the peers are doing.
-const LOOK: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
+const POLL_PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
 
 /// Who knows how to start a peer.
 pub trait Programs {
@@ -80,7 +80,7 @@ pub struct Plan<'c> {
 }
 
 /// A run as it was seen, before anybody has thought about why.
-pub struct Seen {
+pub struct ExecutedRun {
     /// What did not fit, unless it passed.
     pub failure: Option<Failure>,
     /// The steps that were awaited when it failed.
@@ -95,53 +95,53 @@ pub struct Seen {
 
 /// Plays one run to its end. When the future is dropped, nothing of the run is left. `computing` is told when
 /// a peer has computed to no effect for a while.
-pub async fn play(
+pub async fn execute(
     plan: &Plan<'_>,
     programs: &dyn Programs,
     sockets: Option<Arc<SocketTable>>,
     computing: &dyn Fn(),
-) -> Seen {
+) -> ExecutedRun {
     let (before, since) = (Before::now(), Since::now());
-    let own = Own::new(plan);
-    let given = own.as_ref().map(|own| own.given(plan)).unwrap_or_default();
+    let resources = Resources::new(plan);
+    let given = resources.as_ref().map(|resources| resources.given(plan)).unwrap_or_default();
     let matcher = Matcher::new(&plan.scenario.transcript, given);
-    strays::adopt();
+    orphans::adopt();
     let mut run = ActiveRun::new(plan, (programs, computing), sockets, matcher);
-    let own = match own {
-        Ok(own) => own,
-        Err(unplayed) => return run.finish(Some(Failure::Unplayed(unplayed))).await,
+    let resources = match resources {
+        Ok(resources) => resources,
+        Err(failure) => return run.finish(Some(Failure::Machine(failure))).await,
     };
     let limit = Rc::clone(&run.limit);
     let result = tokio::select! {
         biased;
         result = run.perform() => result,
         () = limit.over() => Err(Failure::TimeLimit(plan.scenario.limit)),
-        unplayed = since.meets() => Err(Failure::Unplayed(unplayed)),
+        failure = since.meets() => Err(Failure::Machine(failure)),
     };
-    let mut seen = run.finish(result.err()).await;
+    let mut executed = run.finish(result.err()).await;
     // All that the run has taken is given back, before anybody looks what is lacking.
-    drop(own);
-    if let Some(unplayed) = unplayed::reason(plan, programs, &seen, &before, &since) {
-        seen.failure = Some(Failure::Unplayed(unplayed));
+    drop(resources);
+    if let Some(failure) = machine_failure::reason(plan, programs, &executed, &before, &since) {
+        executed.failure = Some(Failure::Machine(failure));
     }
-    seen
+    executed
 }
 
 /// What belongs to a run, and is gone with it. Whoever holds it lets go of the peers first.
-struct Own {
-    nobody: Nobody,
+struct Resources {
+    nobody: ClosedPort,
     /// If the scenario has a use for it.
     scratch: Option<Scratch>,
 }
 
-impl Own {
-    fn new(plan: &Plan<'_>) -> Result<Own, Unplayed> {
-        let nobody = Nobody::new().map_err(|error| could_not("have a port on loopback", &error))?;
+impl Resources {
+    fn new(plan: &Plan<'_>) -> Result<Resources, MachineFailure> {
+        let nobody = ClosedPort::new().map_err(|error| could_not("have a port on loopback", &error))?;
         let wanted = plan.scenario.uses(SCRATCH, &plan.stage.roles);
         let scratch = wanted.then(Scratch::new).transpose().map_err(|error| {
             could_not(&format!("make a folder for the run in {}", std::env::temp_dir().display()), &error)
         })?;
-        Ok(Own { nobody, scratch })
+        Ok(Resources { nobody, scratch })
     }
 
     /// What a run is given from the start.
@@ -158,7 +158,21 @@ impl Own {
 }
 
 /// An event, and the role that it comes from.
-type FromPeer = (RoleId, PeerEvent);
+type RoleAndEvent = (RoleId, PeerEvent);
+
+/// The events of all peers of a run.
+struct EventChannel {
+    /// Each peer has a copy of it.
+    sender: mpsc::UnboundedSender<RoleAndEvent>,
+    receiver: mpsc::UnboundedReceiver<RoleAndEvent>,
+}
+
+impl EventChannel {
+    fn new() -> EventChannel {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        EventChannel { sender, receiver }
+    }
+}
 
 /// The state of a run while it is played.
 struct ActiveRun<'c, F> {
@@ -170,21 +184,21 @@ struct ActiveRun<'c, F> {
     /// What is known of the sockets that peers have open.
     known: KnownSockets,
     follower: F,
-    peers: Vec<Option<(Peer, Watch)>>,
+    peers: Vec<Option<(Peer, ProcessProbe)>>,
     links: Vec<Link>,
     /// What has befallen links so far.
     faults: Vec<(LinkFault, Option<LinkName>)>,
-    lanes: Vec<Lane>,
+    outputs: Vec<RoleOutput>,
     typed: Vec<Typed>,
     acted: Vec<Duration>,
-    events: (mpsc::UnboundedSender<FromPeer>, mpsc::UnboundedReceiver<FromPeer>),
+    events: EventChannel,
     start: Instant,
-    limit: Rc<Limit>,
+    limit: Rc<TimeLimit>,
     /// What the peers have done since something last came of it.
-    patience: Patience,
-    unseen: Unseen,
+    watchdog: Watchdog,
+    livelock_meter: LivelockMeter,
     /// The order of events, where links are interleaved.
-    order: Option<Order>,
+    order: Option<EventOrder>,
     /// How many events have been taken.
     taken: u64,
     /// Raised by links whenever something happens on them.
@@ -202,7 +216,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
     ) -> Self {
         let transcript = &plan.scenario.transcript;
         let party = |role: usize| plan.id.pairing.0[plan.scenario.cast[role]].unwrap_or(Party::Reference);
-        let lane = |(id, role): (usize, &String)| Lane::new(role, party(id));
+        let output = |(id, role): (usize, &String)| RoleOutput::new(role, party(id));
         ActiveRun {
             plan,
             programs,
@@ -213,15 +227,15 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             peers: transcript.roles.iter().map(|_| None).collect(),
             links: Vec::new(),
             faults: Vec::new(),
-            lanes: transcript.roles.iter().enumerate().map(lane).collect(),
+            outputs: transcript.roles.iter().enumerate().map(output).collect(),
             typed: Vec::new(),
             acted: Vec::new(),
-            events: mpsc::unbounded_channel(),
+            events: EventChannel::new(),
             start: Instant::now(),
-            limit: Rc::new(Limit::new(plan.scenario.limit)),
-            patience: Patience::default(),
-            unseen: Unseen::new(transcript.roles.len(), 0),
-            order: plan.id.order().map(|number| Order::new(number, plan.id.seed)),
+            limit: Rc::new(TimeLimit::new(plan.scenario.limit)),
+            watchdog: Watchdog::default(),
+            livelock_meter: LivelockMeter::new(transcript.roles.len(), 0),
+            order: plan.id.order().map(|number| EventOrder::new(number, plan.id.seed)),
             taken: 0,
             ticks: Arc::default(),
             aftermath: false,
@@ -276,7 +290,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
     /// Takes the events that have already come, so that a line that came before an action is
     /// never taken for one that came after it.
     fn take_waiting(&mut self) -> Result<(), Failure> {
-        while let Ok((role, event)) = self.events.1.try_recv() {
+        while let Ok((role, event)) = self.events.receiver.try_recv() {
             self.take(role, event)?;
         }
         Ok(())
@@ -287,9 +301,9 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         match event {
             PeerEvent::Line { bytes, whole } => {
                 let line = Printed { bytes, at: self.start.elapsed(), whole };
-                let index = self.lanes[role].lines.len();
-                self.lanes[role].lines.push(line);
-                let line = &self.lanes[role].lines[index];
+                let index = self.outputs[role].lines.len();
+                self.outputs[role].lines.push(line);
+                let line = &self.outputs[role].lines[index];
                 let result = match line.text().filter(|_| line.whole) {
                     Some(text) if !self.aftermath => self.follower.line(role, text),
                     _ => Err(Refused::Unexpected),
@@ -300,14 +314,14 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
                 })
             }
             PeerEvent::Unended(bytes) => {
-                self.lanes[role].unended = bytes;
+                self.outputs[role].unended = bytes;
                 Ok(())
             }
             PeerEvent::Flood => Err(Failure::Flood(role)),
             PeerEvent::Ended { ending, stderr, leaked } => {
-                self.lanes[role].ending = Some(ending);
-                self.lanes[role].endings.push((self.start.elapsed(), ending));
-                self.lanes[role].stderr.extend(stderr);
+                self.outputs[role].ending = Some(ending);
+                self.outputs[role].endings.push((self.start.elapsed(), ending));
+                self.outputs[role].stderr.extend(stderr);
                 self.peers[role] = None;
                 if leaked {
                     return Err(Failure::Leaked(role));
@@ -340,7 +354,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
                 Ok(())
             }
             Action::EndInput(role) => {
-                self.lanes[*role].input_ended = true;
+                self.outputs[*role].input_ended = true;
                 if let Some((peer, _)) = &mut self.peers[*role] {
                     peer.end_input();
                 }
@@ -354,7 +368,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             }
             Action::Pause(role) => match &self.peers[*role] {
                 Some((peer, _)) => peer.pause().await.map_err(|error| {
-                    Failure::Unplayed(could_not(&format!("pause {}", self.lanes[*role].role), &error))
+                    Failure::Machine(could_not(&format!("pause {}", self.outputs[*role].role), &error))
                 }),
                 None => Ok(()),
             },
@@ -372,16 +386,16 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
 
     fn spawn(&mut self, role: RoleId, args: &[String]) -> Result<(), Failure> {
         let name = &self.plan.stage.roles[self.plan.scenario.cast[role]].name;
-        let mut command = self.programs.command(self.lanes[role].party, name);
-        command.env.insert(strays::MARK.to_owned(), strays::mark());
+        let mut command = self.programs.command(self.outputs[role].party, name);
+        command.env.insert(orphans::MARK.to_owned(), orphans::mark());
         command.memory = self.plan.scenario.memory;
-        let peer = Peer::spawn(&command, args, role, self.events.0.clone())
-            .map_err(|error| unplayed::not_started(&command, role, &error))?;
-        let watch = Watch::new(peer.id);
+        let peer = Peer::spawn(&command, args, role, self.events.sender.clone())
+            .map_err(|error| machine_failure::not_started(&command, role, &error))?;
+        let probe = ProcessProbe::new(peer.id);
         self.limit.watch(peer.id);
-        let lane = &mut self.lanes[role];
-        (lane.started, lane.ending, lane.input_ended) = (Some(self.start.elapsed()), None, false);
-        self.peers[role] = Some((peer, watch));
+        let output = &mut self.outputs[role];
+        (output.started, output.ending, output.input_ended) = (Some(self.start.elapsed()), None, false);
+        self.peers[role] = Some((peer, probe));
         Ok(())
     }
 
@@ -395,12 +409,12 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
 
     /// Bytes that have come from a role to each role.
     fn sent_by(&self, role: RoleId) -> Vec<u64> {
-        let mut sent = vec![0; self.lanes.len()];
+        let mut sent = vec![0; self.outputs.len()];
         for link in &self.links {
             if link.name.dialer == role {
-                sent[link.name.listener] += link.came(true);
+                sent[link.name.listener] += link.came(Direction::ToListener);
             } else if link.name.listener == role {
-                sent[link.name.dialer] += link.came(false);
+                sent[link.name.dialer] += link.came(Direction::ToDialer);
             }
         }
         sent
@@ -420,14 +434,14 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
 
     /// Does whoever listens at this address listen on every interface? The system says so, or else the
     /// address itself.
-    fn is_open_to_all(&self, address: &Address<'_>) -> bool {
+    fn is_open_to_all(&self, address: &PrintedAddress<'_>) -> bool {
         let bound = self.sockets.as_ref().and_then(|sockets| sockets.listens(address.socket));
         bound.unwrap_or(address.printed).is_unspecified()
     }
 
     /// The address of a link, in the form of the address that it leads to.
     async fn link_to(&mut self, name: LinkName, value: &str) -> Result<String, Failure> {
-        let address = Address::read(value)
+        let address = PrintedAddress::read(value)
             .ok_or_else(|| Failure::NotStarted(name.dialer, format!("`{value}` has no TCP port on loopback")))?;
         if let Some(link) = self.links.iter().find(|link| link.name == name && link.target() == address.socket) {
             return Ok(address.with_port(link.address.port()));
@@ -444,7 +458,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             self.plan.id.seed ^ (self.links.len() as u64).rotate_left(32),
         )
         .await
-        .map_err(|error| unplayed::no_link(name.dialer, &error))?;
+        .map_err(|error| machine_failure::no_link(name.dialer, &error))?;
         let handed = address.with_port(link.address.port());
         for (fault, _) in self.faults.iter().filter(|(_, named)| named.is_none_or(|named| named == name)) {
             link.fault(*fault);
@@ -459,16 +473,16 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         loop {
             tokio::select! {
                 biased;
-                event = self.events.1.recv() => {
+                event = self.events.receiver.recv() => {
                     let Some((role, event)) = event else { return Ok(()) };
                     return self.take(role, event);
                 }
-                () = tokio::time::sleep(self.patience.pause) => match self.consider().1 {
-                    Judgement::Wait => {}
-                    Judgement::Release => self.release(),
-                    Judgement::Stuck => return Err(Failure::Stuck),
-                    Judgement::Restless => return Err(Failure::Restless),
-                    Judgement::Fails(failure) => return Err(failure),
+                () = tokio::time::sleep(self.watchdog.pause) => match self.consider().1 {
+                    Assessment::Wait => {}
+                    Assessment::Release => self.release(),
+                    Assessment::Stuck => return Err(Failure::Stuck),
+                    Assessment::Restless => return Err(Failure::Restless),
+                    Assessment::Fails(failure) => return Err(failure),
                 }
             }
         }

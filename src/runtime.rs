@@ -1,27 +1,26 @@
-//! What runs a command's asynchronous work, and ends it with all its processes when a signal says so.
+//! Runs a command's asynchronous work, and ends it, with all its processes, on a signal.
 
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::machine::files;
-use crate::process::strays;
+use crate::process::orphans;
 use crate::runs::sweep;
 
-/// The files that the runtime opens for itself, at most.
+/// The most files that the runtime opens for itself.
 const FILES: usize = 12;
 
-/// Runs asynchronous work until it is done or a signal asks to stop. When the work is dropped,
-/// every process that it started is ended.
+/// Runs asynchronous work until it is done or a signal asks to stop. When the work is dropped, every process that it
+/// started is ended.
 ///
 /// # Errors
 /// Those of the work; a signal has stopped it; the runtime can't be started.
 pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     until_stopped(work)?.map_err(|signal| {
-        Error::new(format!("stopped by {signal}"))
-            .help("all programs that were running are ended, and your files are as they were")
+        Error::new(format!("stopped by {signal}")).help("all running programs were ended, and your files are unchanged")
     })
 }
 
-/// The same for work that a signal is the usual end of: the signal is the inner error.
+/// The same for work that usually ends with a signal: the signal is the inner error.
 ///
 /// # Errors
 /// Those of the work; the runtime can't be started.
@@ -34,22 +33,22 @@ pub fn until_stopped<T>(work: impl Future<Output = Result<T>>) -> Result<Result<
     })
 }
 
-/// The same without a look at signals: for a thread beside the one that they stop.
+/// The same without signal handling, for a thread beside the main one.
 ///
 /// # Errors
 /// Those of the work; the runtime can't be started.
 pub fn block_on_unasked<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    // Tokio panics when it finds no file later on, for a signal or a child.
+    // Tokio panics when it can't open a file later, for a signal or a child.
     let runtime = files::has(FILES)
         .and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build())
         .map_err(|error| {
-        let help = Fault::of(&error).map_or("`workshop doctor` looks at what is needed", Fault::help);
+        let help = Fault::of(&error).map_or("`workshop doctor` checks what is needed", Fault::help);
         Error::new("the runtime can't be started").because(error).help(help)
     })?;
     let result = runtime.block_on(work);
-    // Dropping ends the process groups that were still running; what follows ends processes that left their group.
+    // Dropping it ends the process groups that are still running; the next line ends processes that left their group.
     drop(runtime);
-    strays::end();
+    orphans::end();
     sweep();
     result
 }

@@ -1,8 +1,8 @@
 //! The page of `workshop serve`: values in, HTML out.
 //!
-//! It is made of parts, so that it can be loaded as a whole, and be kept up to date part by part. All that
-//! stands in it is text (of the course, of the learner's programs, of a build tool), and none of it is HTML:
-//! a course can come from anywhere, and a program can print anything.
+//! The page consists of parts, so it can be loaded as a whole and updated part by part. All its content is text (of
+//! the course, of the learner's programs, of a build tool) and never HTML: a course can come from anywhere, and a
+//! program can print anything.
 
 mod address;
 mod code;
@@ -13,86 +13,93 @@ use serde::Serialize;
 use upon::Engine;
 
 use crate::error::{Error, Result};
-use crate::report::trace::{self, Shown};
+use crate::report::trace::{self, RunView};
 
-pub use address::Address;
-pub use code::{Difference, Hole, Holes, Line, difference};
+pub use address::PageAddress;
+pub use code::{CodeLine, Difference, Hole, Holes, difference};
 pub use lesson::html as lesson_html;
 
-/// What the page looks like.
+/// The style sheet of the page.
 pub const STYLE: &str = include_str!("serve/style.css");
 
-/// What keeps it up to date.
+/// The script that keeps the page up to date.
 pub const SCRIPT: &str = include_str!("serve/page.js");
 
 /// A part of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// What is being done, or what came of it, on a line.
+pub enum PagePart {
+    /// What is being done, or the result, in a line.
     Status,
-    /// The stages, and how far the learner is.
+    /// The stages, and how far the learner has come.
     Progress,
     /// Why it failed, and the runs.
     Verdict,
     /// The files to edit.
     Files,
-    /// How they differ from the solution.
+    /// How the files differ from the solution.
     Solution,
-    /// The hints that were given, and another one.
+    /// The hints so far, and a button for another one.
     Hints,
     /// The lesson.
     Lesson,
 }
 
-impl Part {
+impl PagePart {
     /// All of them.
-    pub const ALL: [Part; 7] =
-        [Part::Status, Part::Progress, Part::Hints, Part::Verdict, Part::Files, Part::Solution, Part::Lesson];
+    pub const ALL: [PagePart; 7] = [
+        PagePart::Status,
+        PagePart::Progress,
+        PagePart::Hints,
+        PagePart::Verdict,
+        PagePart::Files,
+        PagePart::Solution,
+        PagePart::Lesson,
+    ];
 
-    /// As it is called in the page, and in addresses.
+    /// Its name in the page and in addresses.
     pub fn name(self) -> &'static str {
         match self {
-            Part::Status => "status",
-            Part::Progress => "progress",
-            Part::Verdict => "verdict",
-            Part::Files => "files",
-            Part::Solution => "solution",
-            Part::Hints => "hints",
-            Part::Lesson => "lesson",
+            PagePart::Status => "status",
+            PagePart::Progress => "progress",
+            PagePart::Verdict => "verdict",
+            PagePart::Files => "files",
+            PagePart::Solution => "solution",
+            PagePart::Hints => "hints",
+            PagePart::Lesson => "lesson",
         }
     }
 
     /// The part of this name.
-    pub fn named(name: &str) -> Option<Part> {
-        Part::ALL.into_iter().find(|part| part.name() == name)
+    pub fn named(name: &str) -> Option<PagePart> {
+        PagePart::ALL.into_iter().find(|part| part.name() == name)
     }
 }
 
-/// [`Part::Status`].
+/// [`PagePart::Status`].
 #[derive(Serialize)]
-pub struct Status {
+pub struct StatusPart {
     /// How it looks: `busy`, `passed` or `failed`.
     pub kind: &'static str,
     /// The same as a character.
     pub mark: &'static str,
     /// What a screen reader says.
     pub say: String,
-    /// What changes all the time.
+    /// Details that change all the time.
     pub more: String,
     /// The stage.
     pub stage: String,
 }
 
-/// [`Part::Progress`].
+/// [`PagePart::Progress`].
 #[derive(Serialize)]
-pub struct Progress {
+pub struct ProgressPart {
     /// The stages, in their order.
-    pub stages: Vec<StageLine>,
+    pub stages: Vec<StageEntry>,
     /// The stage that is shown.
     pub here: String,
-    /// It is verified, and there is another one to go to.
+    /// The stage is verified, and there is a next one.
     pub next: bool,
-    /// It is not, and there is another one.
+    /// The stage is not verified, and there is a next one.
     pub skip: bool,
     /// What is said after the last stage.
     pub ending: String,
@@ -100,12 +107,12 @@ pub struct Progress {
 
 /// A stage among the others.
 #[derive(Serialize)]
-pub struct StageLine {
+pub struct StageEntry {
     /// Its name.
     pub name: String,
     /// Its title.
     pub title: String,
-    /// How far the learner is: `verified`, `current`, `skipped` or `open`.
+    /// Its state: `verified`, `current`, `skipped` or `open`.
     pub state: &'static str,
     /// The same as a character.
     pub mark: &'static str,
@@ -113,30 +120,30 @@ pub struct StageLine {
     pub here: bool,
 }
 
-/// [`Part::Verdict`].
+/// [`PagePart::Verdict`].
 #[derive(Serialize, Default)]
-pub struct Verdict<'v> {
-    /// It is that of the verify before the one at work.
+pub struct VerdictPart<'v> {
+    /// It is that of the previous verify, while another one is running.
     pub old: bool,
-    /// What the build tool said, where it could not build.
+    /// What the build tool printed, if the build failed.
     pub output: String,
-    /// What kept the runner from telling.
+    /// The error that kept the runner from a verdict.
     pub trouble: String,
-    /// What to know of all runs together.
+    /// Remarks about all runs together.
     pub notes: Vec<String>,
     /// Where to look first.
     pub place: String,
-    /// The address that shows it, where it is one of the files to edit.
+    /// Its address in the page, if it is one of the files to edit.
     pub place_address: String,
     /// The run that is shown.
-    pub run: Option<Shown<'v>>,
+    pub run: Option<RunView<'v>>,
     /// The runs to choose from.
-    pub runs: Vec<RunLine>,
-    /// How many there are, and how many of them failed.
+    pub runs: Vec<RunEntry>,
+    /// How many runs there are.
     pub count: usize,
     /// How many of them failed.
     pub failed: usize,
-    /// Something was chosen from them.
+    /// The reader has chosen from the list.
     pub listing: bool,
     /// Only the failed ones are listed.
     pub failed_only: bool,
@@ -150,10 +157,10 @@ pub struct Verdict<'v> {
 
 /// A run among the others.
 #[derive(Serialize)]
-pub struct RunLine {
+pub struct RunEntry {
     /// Its number.
     pub number: usize,
-    /// What it is called.
+    /// Its title.
     pub title: String,
     /// Did it pass?
     pub passed: bool,
@@ -163,24 +170,24 @@ pub struct RunLine {
     pub address: String,
 }
 
-/// [`Part::Files`].
+/// [`PagePart::Files`].
 #[derive(Serialize, Default)]
-pub struct Files {
+pub struct FilesPart {
     /// The files to edit.
-    pub files: Vec<FileLine>,
+    pub files: Vec<FileEntry>,
     /// All holes that are left.
-    pub holes: Vec<HoleLine>,
-    /// Does the course say what a hole is?
+    pub holes: Vec<HoleEntry>,
+    /// Does the track say what a hole is?
     pub has_holes: bool,
     /// The lines of the file that is shown.
-    pub lines: Vec<Line>,
+    pub lines: Vec<CodeLine>,
     /// Why there are none.
     pub trouble: String,
 }
 
 /// A file among the others.
 #[derive(Serialize)]
-pub struct FileLine {
+pub struct FileEntry {
     /// Its path.
     pub name: String,
     /// How many holes are in it.
@@ -193,7 +200,7 @@ pub struct FileLine {
 
 /// A hole in one of the files.
 #[derive(Serialize)]
-pub struct HoleLine {
+pub struct HoleEntry {
     /// The file's path and the line's number.
     pub place: String,
     /// What stands there.
@@ -202,44 +209,44 @@ pub struct HoleLine {
     pub address: String,
 }
 
-/// [`Part::Solution`].
+/// [`PagePart::Solution`].
 #[derive(Serialize, Default)]
-pub struct Solution {
-    /// The stage is verified: the solution may be seen.
+pub struct SolutionPart {
+    /// The stage is verified, so the solution may be shown.
     pub open: bool,
     /// The files that differ from it.
     pub files: Vec<Difference>,
 }
 
-/// [`Part::Lesson`].
+/// [`PagePart::Lesson`].
 #[derive(Serialize)]
-pub struct Lesson {
+pub struct LessonPart {
     /// Which stage it is, as in `Stage 1 of 7`.
     pub number: String,
     /// The stage's name.
     pub stage: String,
-    /// What it is called.
+    /// Its title.
     pub title: String,
     /// The lesson as HTML.
     pub html: String,
 }
 
-/// [`Part::Hints`].
+/// [`PagePart::Hints`].
 #[derive(Serialize)]
-pub struct Hints {
+pub struct HintsPart {
     /// The stage's name.
     pub stage: String,
     /// The hints that were given, as HTML.
     pub hints: Vec<String>,
     /// How many there are.
     pub count: usize,
-    /// There is another one.
+    /// There are more.
     pub more: bool,
 }
 
-/// The whole page, of parts that are made.
+/// The whole page, with its parts as HTML.
 #[derive(Serialize)]
-pub struct Page {
+pub struct WholePage {
     /// The course's title.
     pub course: String,
     /// The stage's name.
@@ -248,14 +255,14 @@ pub struct Page {
     pub parts: std::collections::BTreeMap<&'static str, String>,
 }
 
-/// What makes pages of values.
+/// Fills templates with values.
 pub struct Templates(Engine<'static>);
 
 impl Templates {
     /// Reads the templates.
     ///
     /// # Errors
-    /// One of them is not one.
+    /// One of them is wrong.
     pub fn new() -> Result<Templates> {
         let read = || -> std::result::Result<Engine<'static>, upon::Error> {
             let mut engine = trace::engine()?;
@@ -275,16 +282,16 @@ impl Templates {
     /// A part of the page.
     ///
     /// # Errors
-    /// The values are not those of the part.
-    pub fn part(&self, part: Part, values: &impl Serialize) -> Result<String> {
+    /// The values do not fit the part.
+    pub fn part(&self, part: PagePart, values: &impl Serialize) -> Result<String> {
         self.fill(part.name(), values)
     }
 
     /// The whole page.
     ///
     /// # Errors
-    /// None that is known of.
-    pub fn page(&self, page: &Page) -> Result<String> {
+    /// The values do not fit the template.
+    pub fn page(&self, page: &WholePage) -> Result<String> {
         self.fill("page", page)
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::course::{Party, Scenario};
-use crate::evidence::{Connection, Evidence, Happened, LinkEvidence};
+use crate::evidence::{Connection, Evidence, LinkEvidence, WireEventKind};
 use crate::matcher::Ending;
 use crate::pattern::{escape, shorten};
 use crate::transcript::{Action, After, Break, Expect, LinkFault, RoleId, StepKind};
@@ -40,10 +40,11 @@ pub struct Trace {
     pub transcript: Vec<String>,
     /// The lines of it that were awaited when it failed, counted from 0.
     pub awaited: Vec<usize>,
-    /// The roles, as columns.
-    pub lanes: Vec<Lane>,
+    /// A column for each role.
+    #[serde(rename = "lanes")]
+    pub columns: Vec<Column>,
     /// What happened, in the order of time.
-    pub events: Vec<Event>,
+    pub events: Vec<TraceEvent>,
     /// So many moments are left out at the end.
     pub left_out: usize,
     /// How long the run took.
@@ -52,9 +53,9 @@ pub struct Trace {
     pub reason: Option<Explanation>,
 }
 
-/// A column: a role.
+/// A column of the picture: a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lane {
+pub struct Column {
     /// Its name in the transcript.
     pub role: String,
     /// Who played it.
@@ -65,11 +66,11 @@ pub struct Lane {
 
 /// A moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
+pub struct TraceEvent {
     /// When, from the start of the run.
     pub at: Duration,
     /// What.
-    pub what: What,
+    pub what: TraceEventKind,
     /// This is what did not fit the transcript.
     pub wrong: bool,
 }
@@ -77,7 +78,7 @@ pub struct Event {
 /// What happened. Texts are escaped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum What {
+pub enum TraceEventKind {
     /// A role was started.
     Started(RoleId),
     /// A line was typed into a role.
@@ -103,14 +104,14 @@ pub enum What {
         /// What.
         text: String,
         /// What kind of thing.
-        kind: Wire,
+        kind: WireKind,
     },
 }
 
 /// What kind of thing goes over a wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Wire {
+pub enum WireKind {
     /// A connection is made.
     Open,
     /// Bytes.
@@ -135,10 +136,10 @@ impl Trace {
         let left_out = events.len().saturating_sub(MAX_EVENTS);
         events.truncate(MAX_EVENTS);
         events.extend(run.failure().iter().flat_map(|failed| missing(run, failed, scenario)));
-        let lanes = evidence.lanes.iter().map(|lane| Lane {
-            role: lane.role.clone(),
-            party: lane.party,
-            stderr: last_lines(&lane.stderr),
+        let columns = evidence.outputs.iter().map(|output| Column {
+            role: output.role.clone(),
+            party: output.party,
+            stderr: last_lines(&output.stderr),
         });
         Trace {
             scenario: scenario.name.clone(),
@@ -154,7 +155,7 @@ impl Trace {
                 .flat_map(|failed| &failed.awaited)
                 .map(|step| steps[*step].line)
                 .collect(),
-            lanes: lanes.collect(),
+            columns: columns.collect(),
             events,
             left_out,
             took: evidence.took,
@@ -179,29 +180,29 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// What the runner did.
-fn acts(evidence: &Evidence, scenario: &Scenario) -> Vec<Event> {
+fn acts(evidence: &Evidence, scenario: &Scenario) -> Vec<TraceEvent> {
     let roles = &scenario.transcript.roles;
     let mut typed = evidence.typed.iter();
     let mut events = Vec::new();
     for ((_, action), at) in scenario.transcript.actions().zip(&evidence.acted) {
         let what = match action {
-            Action::Start(role, _) => What::Started(*role),
+            Action::Start(role, _) => TraceEventKind::Started(*role),
             // An action that could not be done has typed nothing.
             Action::Type(role, _) => match typed.next() {
-                Some(typed) => What::Typed(*role, text(typed.text.as_bytes())),
+                Some(typed) => TraceEventKind::Typed(*role, text(typed.text.as_bytes())),
                 None => continue,
             },
-            Action::EndInput(role) => What::EndOfInput(*role),
-            Action::Kill(role) => What::Killed(*role),
-            Action::Pause(role) => What::Fault(format!("pause {}", roles[*role])),
-            Action::Resume(role) => What::Fault(format!("resume {}", roles[*role])),
+            Action::EndInput(role) => TraceEventKind::EndOfInput(*role),
+            Action::Kill(role) => TraceEventKind::Killed(*role),
+            Action::Pause(role) => TraceEventKind::Fault(format!("pause {}", roles[*role])),
+            Action::Resume(role) => TraceEventKind::Fault(format!("resume {}", roles[*role])),
             Action::Link(fault, name) => {
                 let link = name.map(|name| format!(" {}-{}", roles[name.dialer], roles[name.listener]));
-                What::Fault(format!("{}{}", fault_name(*fault, roles), link.unwrap_or_default()))
+                TraceEventKind::Fault(format!("{}{}", fault_name(*fault, roles), link.unwrap_or_default()))
             }
-            Action::UntilStill => What::Fault("everybody is at rest".to_owned()),
+            Action::UntilStill => TraceEventKind::Fault("everybody is at rest".to_owned()),
         };
-        events.push(Event { at: *at, what, wrong: false });
+        events.push(TraceEvent { at: *at, what, wrong: false });
     }
     events
 }
@@ -222,22 +223,22 @@ fn fault_name(fault: LinkFault, roles: &[String]) -> String {
 }
 
 /// What the roles showed.
-fn shown(evidence: &Evidence, failed: Option<&Failed>) -> Vec<Event> {
+fn shown(evidence: &Evidence, failed: Option<&Failed>) -> Vec<TraceEvent> {
     let how = failed.map(|failed| &failed.how);
     let mut events = Vec::new();
-    for (role, lane) in evidence.lanes.iter().enumerate() {
-        for (index, line) in lane.lines.iter().enumerate() {
-            let what = What::Printed(role, visible_end(text(&line.bytes)));
-            events.push(Event { at: line.at, what, wrong: how == Some(&Failure::Line(role, index)) });
+    for (role, output) in evidence.outputs.iter().enumerate() {
+        for (index, line) in output.lines.iter().enumerate() {
+            let what = TraceEventKind::Printed(role, visible_end(text(&line.bytes)));
+            events.push(TraceEvent { at: line.at, what, wrong: how == Some(&Failure::Line(role, index)) });
         }
-        if !lane.unended.is_empty() {
-            let what = What::Printed(role, format!("{} (without a newline)", text(&lane.unended)));
-            events.push(Event { at: evidence.took, what, wrong: false });
+        if !output.unended.is_empty() {
+            let what = TraceEventKind::Printed(role, format!("{} (without a newline)", text(&output.unended)));
+            events.push(TraceEvent { at: evidence.took, what, wrong: false });
         }
-        for (count, (at, ending)) in lane.endings.iter().enumerate() {
-            let last = count + 1 == lane.endings.len();
+        for (count, (at, ending)) in output.endings.iter().enumerate() {
+            let last = count + 1 == output.endings.len();
             let wrong = last && matches!(how, Some(Failure::Ended(wrong, _)) if *wrong == role);
-            events.push(Event { at: *at, what: What::Ended(role, told(*ending)), wrong });
+            events.push(TraceEvent { at: *at, what: TraceEventKind::Ended(role, told(*ending)), wrong });
         }
     }
     events
@@ -258,47 +259,47 @@ fn told(ending: Ending) -> String {
 }
 
 /// What went over a link.
-fn wires(link: &LinkEvidence) -> impl Iterator<Item = Event> {
-    link.connections.iter().flat_map(|connection| moments(link, connection))
+fn wires(link: &LinkEvidence) -> impl Iterator<Item = TraceEvent> {
+    link.connections.iter().flat_map(|connection| wire_events(link, connection))
 }
 
-fn moments(link: &LinkEvidence, connection: &Connection) -> impl Iterator<Item = Event> {
-    connection.moments.iter().map(|moment| {
-        let (from, to) = if moment.there { (link.dialer, link.listener) } else { (link.listener, link.dialer) };
-        let (kind, text) = (kind(&moment.what), happened(&moment.what));
+fn wire_events(link: &LinkEvidence, connection: &Connection) -> impl Iterator<Item = TraceEvent> {
+    connection.events.iter().map(|event| {
+        let (from, to) = event.direction.ends(link.dialer, link.listener);
+        let (kind, text) = (kind(&event.what), happened(&event.what));
         // An end is on its way for as long as the bytes before it are.
-        let told = if moment.there { connection.there.fin_delivered } else { connection.back.fin_delivered };
-        let at = if kind == Wire::End { told.unwrap_or(moment.at) } else { moment.at };
-        Event { at, what: What::Wire { from, to, text, kind }, wrong: false }
+        let told = connection.flow_in(event.direction).fin_delivered;
+        let at = if kind == WireKind::End { told.unwrap_or(event.at) } else { event.at };
+        TraceEvent { at, what: TraceEventKind::Wire { from, to, text, kind }, wrong: false }
     })
 }
 
-fn kind(what: &Happened) -> Wire {
+fn kind(what: &WireEventKind) -> WireKind {
     match what {
-        Happened::Opened => Wire::Open,
-        Happened::Data { sealed: false, .. } => Wire::Data,
-        Happened::Data { sealed: true, .. } => Wire::Sealed,
-        Happened::Finished => Wire::End,
-        Happened::Refused | Happened::Reset | Happened::Cut | Happened::Ended => Wire::Break,
+        WireEventKind::Opened => WireKind::Open,
+        WireEventKind::Data { sealed: false, .. } => WireKind::Data,
+        WireEventKind::Data { sealed: true, .. } => WireKind::Sealed,
+        WireEventKind::Finished => WireKind::End,
+        WireEventKind::Refused | WireEventKind::Reset | WireEventKind::Cut | WireEventKind::Ended => WireKind::Break,
     }
 }
 
 /// What happened on a connection, as people say it.
-pub fn happened(what: &Happened) -> String {
+pub fn happened(what: &WireEventKind) -> String {
     let size = |bytes: u64, pieces: u64| {
         let size = if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
         let pieces = if pieces > 1 { format!(" in {pieces} pieces") } else { String::new() };
         format!("{size}{pieces}")
     };
     match what {
-        Happened::Opened => "connected".to_owned(),
-        Happened::Refused => "nobody listens".to_owned(),
-        Happened::Finished => "end of the stream (FIN)".to_owned(),
-        Happened::Reset => "reset".to_owned(),
-        Happened::Cut => "cut by the scenario".to_owned(),
-        Happened::Ended => "ended by the scenario".to_owned(),
-        Happened::Data { bytes, pieces, sealed: true, .. } => format!("{}, encrypted", size(*bytes, *pieces)),
-        Happened::Data { bytes, pieces, sample, .. } => {
+        WireEventKind::Opened => "connected".to_owned(),
+        WireEventKind::Refused => "nobody listens".to_owned(),
+        WireEventKind::Finished => "end of the stream (FIN)".to_owned(),
+        WireEventKind::Reset => "reset".to_owned(),
+        WireEventKind::Cut => "cut by the scenario".to_owned(),
+        WireEventKind::Ended => "ended by the scenario".to_owned(),
+        WireEventKind::Data { bytes, pieces, sealed: true, .. } => format!("{}, encrypted", size(*bytes, *pieces)),
+        WireEventKind::Data { bytes, pieces, sample, .. } => {
             let more = if *bytes > sample.len() as u64 { "…" } else { "" };
             format!("{} «{}{more}»", size(*bytes, *pieces), escape(sample))
         }
@@ -306,17 +307,17 @@ pub fn happened(what: &Happened) -> String {
 }
 
 /// What was awaited when the run failed.
-fn missing(run: &Run, failed: &Failed, scenario: &Scenario) -> Vec<Event> {
+fn missing(run: &Run, failed: &Failed, scenario: &Scenario) -> Vec<TraceEvent> {
     let steps = &scenario.transcript.steps;
     let awaited = failed.awaited.iter().filter_map(|step| match &steps[*step].kind {
         StepKind::Expect(role, Expect::Line(pattern) | Expect::Unordered(pattern)) => {
             let filled = pattern.fill(&|name| run.captures.get(*role)?.get(name).cloned());
-            Some(What::Missing(*role, text(filled.as_bytes())))
+            Some(TraceEventKind::Missing(*role, text(filled.as_bytes())))
         }
-        StepKind::Expect(role, Expect::Exit(code)) => Some(What::Missing(*role, format!("exit {code}"))),
+        StepKind::Expect(role, Expect::Exit(code)) => Some(TraceEventKind::Missing(*role, format!("exit {code}"))),
         _ => None,
     });
-    awaited.map(|what| Event { at: run.evidence.took, what, wrong: true }).collect()
+    awaited.map(|what| TraceEvent { at: run.evidence.took, what, wrong: true }).collect()
 }
 
 /// The last lines of standard error.

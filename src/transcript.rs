@@ -66,13 +66,12 @@ impl Step {
     /// The end of what is typed or printed, where it looks like a remark: two spaces and `# `. In such a line
     /// nothing is a remark, as `#` is a character like any other.
     pub fn remark_in_text(&self) -> Option<String> {
-        let (StepKind::Act(Action::Type(_, pattern))
-        | StepKind::Expect(_, Expect::Line(pattern) | Expect::Unordered(pattern) | Expect::Optional(pattern))) =
-            &self.kind
-        else {
-            return None;
-        };
-        let text = pattern.to_string();
+        let text = match &self.kind {
+            StepKind::Act(Action::Type(_, pattern)) => pattern,
+            StepKind::Act(_) => return None,
+            StepKind::Expect(_, expect) => expect.pattern()?,
+        }
+        .to_string();
         text.find("  # ").map(|at| text[at..].trim_start().to_owned())
     }
 }
@@ -160,6 +159,17 @@ pub enum Expect {
     Exit(i32),
     /// `= running`: still up at the end.
     Running,
+}
+
+impl Expect {
+    /// The pattern of an expected line, whether the line has to come or may be missing; `None` for `...` and for an
+    /// ending.
+    pub fn pattern(&self) -> Option<&Pattern> {
+        match self {
+            Expect::Line(pattern) | Expect::Unordered(pattern) | Expect::Optional(pattern) => Some(pattern),
+            Expect::Elided | Expect::Exit(_) | Expect::Running => None,
+        }
+    }
 }
 
 /// What is wrong with a transcript, and where in it.

@@ -1,7 +1,7 @@
-//! What a run, and a stage, came to.
+//! The results of runs and of stages.
 //!
-//! A verdict is about the learner's program and nothing else. It is a value: it can be shown,
-//! written as JSON, stored, merged with others, long after the run.
+//! A verdict is about the learner's program and nothing else. It is a value: it can be shown, written as JSON, stored
+//! and compared with others, long after the run.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,10 +18,10 @@ pub struct RunId {
     pub scenario: String,
     /// Who plays.
     pub pairing: Pairing,
-    /// Over which link.
+    /// The condition of its links.
     pub condition: Condition,
-    /// Which of several runs that are the same but for this, counted from 0: which order of events, where the
-    /// links are interleaved; which time, where the scenario is played more than once.
+    /// Tells runs apart that are otherwise the same, counted from 0: the order of events, where the links are
+    /// interleaved, or the time, where the scenario is run several times.
     pub which: Option<u32>,
     /// Counted from 0.
     pub repeat: u32,
@@ -38,20 +38,20 @@ impl std::fmt::Display for RunId {
 }
 
 impl RunId {
-    /// Which order of events, counted from 0, where the links are interleaved.
+    /// The order of events, counted from 0, where the links are interleaved.
     pub fn order(&self) -> Option<u32> {
         self.which.filter(|_| self.condition == Condition::Interleaved)
     }
 
-    /// What the run is about: what the scenario shows, and in which order of events, where that is chosen.
+    /// What the run is about: what the scenario shows, and the order of events, where that is chosen.
     pub fn about(&self, scenario: &str) -> String {
         let order = match self.order() {
             None => return scenario.to_owned(),
-            Some(0) => "whatever is typed or done comes before anything that is still on its way",
-            Some(1) => "whatever is on its way arrives before anything else is typed or done",
-            Some(2) => "whatever the dialing side sends arrives as late as it can",
-            Some(3) => "whatever the listening side sends arrives as late as it can",
-            Some(_) => "one of the many orders in which it can happen, chosen by the seed",
+            Some(0) => "whatever is typed or done comes before anything still in flight",
+            Some(1) => "whatever is in flight arrives before anything else is typed or done",
+            Some(2) => "whatever the dialing side sends arrives as late as possible",
+            Some(3) => "whatever the listening side sends arrives as late as possible",
+            Some(_) => "one of the many possible orders, chosen by the seed",
         };
         format!("{scenario} The order of events here: {order}.")
     }
@@ -62,9 +62,9 @@ impl RunId {
 pub struct Run {
     /// Which.
     pub id: RunId,
-    /// What it came to.
+    /// Its result.
     pub outcome: Outcome,
-    /// All that was seen.
+    /// Everything that was seen.
     pub evidence: Evidence,
     /// What was captured, as each role of the transcript knows it.
     pub captures: Vec<Captures>,
@@ -80,35 +80,34 @@ impl Run {
     pub fn failure(&self) -> Option<&Failed> {
         match &self.outcome {
             Outcome::Failed(failed) => Some(failed),
-            Outcome::Passed | Outcome::Unplayed(_) => None,
+            Outcome::Passed | Outcome::NotRun(_) => None,
         }
     }
 
-    /// What kept it from being played, if something did.
-    pub fn unplayed(&self) -> Option<&Unplayed> {
+    /// What kept it from being executed, if something did.
+    pub fn not_run(&self) -> Option<&MachineFailure> {
         match &self.outcome {
-            Outcome::Unplayed(unplayed) => Some(unplayed),
+            Outcome::NotRun(failure) => Some(failure),
             Outcome::Passed | Outcome::Failed(_) => None,
         }
     }
 
-    /// Forgets what was seen: nobody looks at it in a run that passed, nor in the hundredth that
-    /// failed.
+    /// Drops the evidence: it is not needed of a run that passed, nor of the hundredth that failed.
     pub fn forget(&mut self) {
         self.evidence.forget();
         self.captures.clear();
     }
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// All was as the transcript says.
+    /// Everything was as the transcript says.
     Passed,
     /// Something did not fit it.
     Failed(Failed),
-    /// The machine kept it from being played: nobody has passed, and nobody has failed.
-    Unplayed(Unplayed),
+    /// The machine kept it from being executed: it has neither passed nor failed.
+    NotRun(MachineFailure),
 }
 
 impl Outcome {
@@ -117,16 +116,16 @@ impl Outcome {
         match self {
             Outcome::Passed => "passed",
             Outcome::Failed(_) => "failed",
-            Outcome::Unplayed(_) => "unplayed",
+            Outcome::NotRun(_) => "unplayed",
         }
     }
 }
 
-/// What kept a run from being played: something that the machine lacks or refuses.
+/// What kept a run from being executed: something that the machine lacks or refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Unplayed {
-    /// What is lacking, by its name.
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Unplayed"))]
+pub struct MachineFailure {
+    /// The name of what is lacking.
     pub id: String,
     /// What happened, and where. Escaped.
     pub say: String,
@@ -150,21 +149,21 @@ pub struct Failed {
 /// What did not fit the transcript.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// A role printed a line (by index) that nothing explains.
+    /// A role printed a line (by index) that no expectation explains.
     Line(RoleId, usize),
-    /// A role ended as the transcript does not let it.
+    /// A role ended in a way, or at a point, that the transcript does not allow.
     Ended(RoleId, Ending),
-    /// Every peer waits for something that nobody will do.
+    /// Deadlock: every peer is waiting for another one.
     Stuck,
     /// The time limit, in seconds.
     TimeLimit(u64),
-    /// A role printed more than it may.
+    /// A role printed more than is allowed.
     Flood(RoleId),
-    /// Peers wake by themselves, and nothing comes of it.
+    /// Peers wake by themselves again and again, to no effect.
     Restless,
-    /// Peers talk to each other without end, and nothing is to be seen of it.
+    /// Peers talk to each other without end, to no visible effect.
     Livelock,
-    /// A role burns processor time, with nothing to do.
+    /// A role uses processor time without end, to no effect.
     Spinning(RoleId),
     /// A role writes to standard error without end, while nothing else happens.
     Noisy(RoleId),
@@ -174,10 +173,10 @@ pub enum Failure {
     OpenToAll(RoleId),
     /// A role could not be started.
     NotStarted(RoleId, String),
-    /// The machine kept the run from being played. This is never part of a verdict: the run's
-    /// [`Outcome`] says so.
-    Unplayed(Unplayed),
-    /// The transcript can be read in too many ways: its author's fault.
+    /// The machine kept the run from being executed. This is never part of a verdict: the run's [`Outcome`] is
+    /// [`Outcome::NotRun`].
+    Machine(MachineFailure),
+    /// The transcript can be read in too many ways, which is its author's fault.
     Ambiguous(RoleId),
 }
 
@@ -194,48 +193,48 @@ pub struct Explanation {
     pub place: Option<String>,
 }
 
-/// What a stage came to.
+/// The result of a stage.
 #[derive(Debug, Clone)]
 pub struct StageVerdict {
     /// Which stage.
     pub stage: String,
     /// Every run, in the order of the plan.
     pub runs: Vec<Run>,
-    /// Runs that were left out, because too many before them took too long to fail.
+    /// Runs that were skipped, because too many before them took too long to fail.
     pub left_out: usize,
-    /// How long all of it took.
+    /// How long all runs took.
     pub took: std::time::Duration,
     /// Processor time that the runner and its peers used meanwhile, where the system says.
     pub processor: Option<(std::time::Duration, std::time::Duration)>,
 }
 
-/// What became of a rule of the stage.
+/// The state of a rule of the stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Kept"))]
 #[serde(rename_all = "kebab-case")]
-pub enum Kept {
+pub enum RuleState {
     /// Every run of every scenario that is there for it passed.
     Kept,
     /// One of them failed.
     Broken,
-    /// None failed, but not all of them were played.
+    /// None failed, but not all of them were executed.
     Untried,
 }
 
-impl Kept {
+impl RuleState {
     /// Its name in JSON and JUnit.
     pub fn name(self) -> &'static str {
         match self {
-            Kept::Kept => "kept",
-            Kept::Broken => "broken",
-            Kept::Untried => "untried",
+            RuleState::Kept => "kept",
+            RuleState::Broken => "broken",
+            RuleState::Untried => "untried",
         }
     }
 }
 
 impl Failure {
-    /// What it cost to find out, in failed runs that took long: every other such run would cost the learner
-    /// the same wait again. A peer that spins keeps the others from going on meanwhile.
+    /// How slow this failure is to detect, in units of one slow run: every further such run would cost the learner
+    /// the same wait again. A peer that spins also slows down the others meanwhile.
     pub fn slowness(&self) -> usize {
         match self {
             Failure::Spinning(_) | Failure::Livelock => 3,
@@ -245,7 +244,7 @@ impl Failure {
             | Failure::Stuck
             | Failure::OpenToAll(_)
             | Failure::NotStarted(..)
-            | Failure::Unplayed(_)
+            | Failure::Machine(_)
             | Failure::Ambiguous(_) => 0,
         }
     }
@@ -262,45 +261,44 @@ impl StageVerdict {
         self.runs.iter().filter_map(|run| run.failure().map(|failed| (run, failed)))
     }
 
-    /// The runs that could not be played.
-    pub fn unplayed(&self) -> impl Iterator<Item = (&Run, &Unplayed)> {
-        self.runs.iter().filter_map(|run| run.unplayed().map(|unplayed| (run, unplayed)))
+    /// The runs that could not be executed.
+    pub fn not_run(&self) -> impl Iterator<Item = (&Run, &MachineFailure)> {
+        self.runs.iter().filter_map(|run| run.not_run().map(|failure| (run, failure)))
     }
 
-    /// That there are runs that could not be played, as an error: there is no verdict then, whatever the
-    /// other runs came to.
+    /// The error if some runs could not be executed: then there is no verdict, whatever the results of the others.
     pub fn trouble(&self) -> Option<Error> {
-        let (run, first) = self.unplayed().next()?;
-        let message = match (self.unplayed().count(), self.runs.len()) {
-            (1, 1) => format!("the run of {} could not be played", self.stage),
-            (count, all) => format!("{count} of {all} runs of {} could not be played", self.stage),
+        let (run, first) = self.not_run().next()?;
+        let message = match (self.not_run().count(), self.runs.len()) {
+            (1, 1) => format!("the run of {} could not be executed", self.stage),
+            (count, all) => format!("{count} of {all} runs of {} could not be executed", self.stage),
         };
         Some(Error::new(message).because(format!("{run}: {}", first.say, run = run.id)).help(first.help.clone()))
     }
 
-    /// The rules of its stage, each with what became of it.
-    pub fn rules<'s>(&self, stage: &'s Stage) -> Vec<(&'s Rule, Kept)> {
+    /// The rules of its stage, each with its state.
+    pub fn rules<'s>(&self, stage: &'s Stage) -> Vec<(&'s Rule, RuleState)> {
         let repeats = self.runs.iter().map(|run| run.id.repeat).max().map_or(1, |last| last as usize + 1);
         let of = |scenario: &Scenario| {
             let runs: Vec<&Run> = self.runs.iter().filter(|run| run.id.scenario == scenario.name).collect();
             let passed = runs.iter().filter(|run| run.passed()).count();
             if runs.iter().any(|run| run.failure().is_some()) {
-                Kept::Broken
+                RuleState::Broken
             } else if passed < scenario.runs() * repeats {
-                Kept::Untried
+                RuleState::Untried
             } else {
-                Kept::Kept
+                RuleState::Kept
             }
         };
-        let of_scenarios: Vec<(&Scenario, Kept)> = stage.scenarios.iter().map(|s| (s, of(s))).collect();
+        let of_scenarios: Vec<(&Scenario, RuleState)> = stage.scenarios.iter().map(|s| (s, of(s))).collect();
         let of_rule = |rule: &Rule| {
             let there = || of_scenarios.iter().filter(|(scenario, _)| scenario.rules.contains(&rule.id));
             let any = |kept| there().any(|(_, other)| *other == kept);
             let tested = there().next().is_some();
-            match (any(Kept::Broken), any(Kept::Untried) || !tested) {
-                (true, _) => Kept::Broken,
-                (false, true) => Kept::Untried,
-                (false, false) => Kept::Kept,
+            match (any(RuleState::Broken), any(RuleState::Untried) || !tested) {
+                (true, _) => RuleState::Broken,
+                (false, true) => RuleState::Untried,
+                (false, false) => RuleState::Kept,
             }
         };
         stage.rules.iter().map(|rule| (rule, of_rule(rule))).collect()

@@ -1,9 +1,9 @@
-//! One stage, from its packages to its verdict.
+//! Verifies one stage, from its packages to its verdict.
 
-mod crowd;
 mod executor;
+mod throttle;
 
-use crate::build::{Built, Outcome, Package};
+use crate::build::{BuildOutcome, Built, Package};
 use crate::course::{Condition, Pairing, Party, Scenario, Stage, Track};
 use crate::error::{Error, Result, suggest};
 use crate::event::{Event, Reporter};
@@ -12,7 +12,7 @@ use crate::runs::Plan;
 use crate::trace::Trace;
 use crate::verdict::{RunId, StageVerdict};
 
-/// Which runs of a stage.
+/// Selects runs of a stage.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// Only these scenarios; all of them when there are none.
@@ -23,12 +23,12 @@ pub struct Selection {
     pub condition: Option<Condition>,
     /// How often every run is repeated; at least once.
     pub repeat: u32,
-    /// Every random choice follows from it.
+    /// The seed of every random choice.
     pub seed: u64,
-    /// How many runs there are at a time; chosen from the number of cores when 0.
+    /// The number of runs at a time; chosen from the number of cores when 0.
     pub jobs: usize,
-    /// Of each repeat, no scenarios beyond the first one in which a run fails: they can't change
-    /// what a learner is shown.
+    /// In each repeat, skip the scenarios beyond the first one in which a run fails: they can't change what a learner
+    /// is shown.
     pub until_failed: bool,
 }
 
@@ -38,14 +38,17 @@ impl Selection {
     }
 }
 
-/// A seed for a verify that was given none: short enough to be typed.
+/// The seed of a run has this many bits: as many as every reader of JSON keeps.
+pub const SEED_BITS: u32 = 53;
+
+/// A seed for a verify without `--seed`: short enough to be typed.
 pub fn new_seed() -> u64 {
     fastrand::u64(1..1_000_000)
 }
 
-/// What came of trying to verify a stage.
+/// The result of verifying a stage.
 pub enum Verified {
-    /// All runs are over: what they came to, and the stories of those that have one, in the same order.
+    /// All runs are over: their verdict, and the traces of those that have one, in the same order.
     Verdict(StageVerdict, Vec<Trace>),
     /// The learner's package can't be built.
     NotBuilt,
@@ -68,7 +71,7 @@ pub async fn verify(
     let needs_reference = plans.iter().any(|plan| plan.id.pairing.0.iter().flatten().any(|party| *party != Party::You));
     if needs_reference && !build(built.track, &built.reference, reporter).await? {
         return Err(Error::new(format!("the reference of `{}` can't be built", stage.name))
-            .help("`workshop doctor` looks at what a build needs"));
+            .help("`workshop doctor` checks what a build needs"));
     }
     let (verdict, traces) = executor::run_all(stage, built, &plans, selection, reporter).await?;
     reporter.tell(&Event::StageOver { stage, verdict: &verdict });
@@ -83,9 +86,9 @@ pub async fn build(track: &Track, package: &Package, reporter: &mut dyn Reporter
     let (stage, party) = (package.stage.as_str(), package.party);
     reporter.tell(&Event::Building { stage, party });
     match package.build(track, &mut |line| reporter.tell(&Event::BuildLine(line))).await? {
-        Outcome::Fresh => reporter.tell(&Event::Built { stage, party, took: None }),
-        Outcome::Built { took, .. } => reporter.tell(&Event::Built { stage, party, took: Some(took) }),
-        Outcome::Failed(output) => {
+        BuildOutcome::Fresh => reporter.tell(&Event::Built { stage, party, took: None }),
+        BuildOutcome::Built { took, .. } => reporter.tell(&Event::Built { stage, party, took: Some(took) }),
+        BuildOutcome::Failed(output) => {
             reporter.tell(&Event::NotBuilt { stage, party, output: &output });
             return Ok(false);
         }
@@ -93,14 +96,14 @@ pub async fn build(track: &Track, package: &Package, reporter: &mut dyn Reporter
     Ok(true)
 }
 
-/// The runs, from simple to hard: scenarios in the author's order, conditions and pairings too.
+/// The runs, from simple to hard: scenarios, conditions and pairings are in the author's order.
 fn plan<'s>(stage: &'s Stage, selection: &Selection) -> Result<Vec<Plan<'s>>> {
     selection.scenarios.iter().try_for_each(|name| stage.scenario(name).map(drop))?;
     let mut plans = Vec::new();
     for repeat in 0..selection.repeat.max(1) {
         for scenario in stage.scenarios.iter().filter(|scenario| selection.has(scenario)) {
             for condition in scenario.conditions.iter().filter(|c| selection.condition.is_none_or(|only| only == **c)) {
-                // Every pairing meets one order before any of them meets the next.
+                // All pairings meet one order before any of them meets the next.
                 let ordered = *condition == Condition::Interleaved;
                 let count = scenario.times(*condition);
                 for which in (0..count).map(|which| (ordered || count > 1).then_some(which)) {
@@ -143,7 +146,7 @@ fn nothing_selected(stage: &Stage, selection: &Selection) -> Error {
         Some(pairing) if !pairings.contains(pairing) => {
             Error::new(format!("there is no pairing `{pairing}` here")).help(suggest(pairing, "pairings", &known))
         }
-        _ => Error::new("no run is left by these choices").help(format!(
+        _ => Error::new("no run fits this selection").help(format!(
             "the conditions here are {}; the pairings are {}",
             conditions.join(", "),
             known.join(", ")
@@ -153,6 +156,5 @@ fn nothing_selected(stage: &Stage, selection: &Selection) -> Error {
 
 /// The seed of one run: the same for the same run, whatever else is selected.
 fn seed_of(seed: u64, id: &RunId) -> u64 {
-    // Any reader of JSON keeps 53 bits.
-    stable_hash(&(seed, &id.scenario, &id.pairing, id.condition, id.which, id.repeat)) >> 11
+    stable_hash(&(seed, &id.scenario, &id.pairing, id.condition, id.which, id.repeat)) >> (u64::BITS - SEED_BITS)
 }

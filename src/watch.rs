@@ -1,7 +1,7 @@
-//! The full-screen view: what stands on it, and where. It knows nothing of how things come about.
+//! The full-screen view: its content and layout. It knows nothing about how the content comes about.
 //!
-//! A [`View`] is a value. [`draw()`] puts it on a screen of any size, [`ask`] says what a key means,
-//! and [`Screen`] is the terminal, which is as it was when the screen is dropped.
+//! A [`View`] is a value. [`draw()`] draws it on a screen of any size, [`ask`] says what a key means, and [`Screen`]
+//! is the terminal, which is restored when it is dropped.
 
 mod draw;
 mod keys;
@@ -11,87 +11,87 @@ mod text;
 use crate::trace::Trace;
 
 pub use draw::{draw, page_width};
-pub use keys::{Ask, ask, help};
+pub use keys::{KeyAction, ask, help};
 pub use screen::{Screen, keys, suspend};
 
-/// What one looks at.
+/// What is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
+pub enum ViewPage {
     /// A run of the last verify, and the verdict.
     Run,
     /// The lesson.
     Lesson,
-    /// The hint that was given last.
+    /// The latest hint.
     Hint,
     /// The learner's files against the solution's.
     Diff,
     /// The solution.
     Solution,
-    /// All stages; one of them can be chosen.
+    /// All stages, to choose from.
     Stages,
-    /// What is said after the last stage.
+    /// The text after the last stage.
     Ending,
     /// The keys.
     Help,
 }
 
-/// How far the verify is.
+/// The progress of the verify.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Status {
+pub enum VerifyStatus {
     /// What is being done.
     Working(String),
-    /// All runs are over: so many, so many of them failed, so many were left out; in seconds.
+    /// All runs are over.
     Over {
-        /// How many were played.
+        /// How many were executed.
         runs: usize,
         /// How many failed.
         failed: usize,
-        /// How many were left out.
+        /// How many were skipped.
         left_out: usize,
         /// How long it took.
         seconds: f64,
     },
-    /// The learner's programs can't be built; what the build tool says.
+    /// The learner's programs can't be built: what the build tool printed.
     NotBuilt(String),
-    /// Something kept the runner from telling; what and what to do.
+    /// An error kept the runner from a verdict: what, and what to do.
     Trouble(String),
 }
 
-/// All that stands on the screen.
+/// Everything on the screen.
 pub struct View {
     /// The stage's name, its number, and how many stages there are.
     pub stage: (String, usize, usize),
-    /// How far the verify is.
-    status: Status,
-    /// What one looks at. On a wide screen a run stands beside it.
-    pub page: Page,
-    /// The text of the page, unless it is a run: with the colours of a terminal.
+    /// The progress of the verify.
+    status: VerifyStatus,
+    /// What is shown. On a wide screen a run stands beside it.
+    pub page: ViewPage,
+    /// The text of the page, unless it is a run, with the colours of a terminal.
     pub text: String,
-    /// The line of the stage that would be chosen.
+    /// The line of the selected stage.
     pub chosen: usize,
-    /// Said once, in the place of the keys.
+    /// A message, shown once in the place of the keys.
     pub message: Option<String>,
-    /// Where a learner may look first: a file and a line.
+    /// Where to look first: a file and a line.
     pub place: Option<String>,
     runs: Vec<Trace>,
     /// The run that is shown.
     at: usize,
-    /// The title of the run that somebody has chosen to look at.
+    /// The title of the run that the learner has chosen.
     studied: Option<String>,
     only_failed: bool,
     page_top: usize,
     /// The first line of the run's picture; `None` shows what went wrong.
     run_top: Option<usize>,
-    /// The lines of what one looks at that fit the screen, when it was drawn last.
+    /// How many lines of the page fitted the screen when it was drawn last.
     height: usize,
 }
 
 impl View {
-    /// A view of a stage of which nothing is known yet.
-    pub fn new(stage: (String, usize, usize), page: Page) -> View {
+    /// A view of a stage without any news yet.
+    pub fn new(stage: (String, usize, usize), page: ViewPage) -> View {
         View {
             stage,
-            status: Status::Working("starting".to_owned()),
+            status: VerifyStatus::Working("starting".to_owned()),
             page,
             text: String::new(),
             chosen: 0,
@@ -107,22 +107,21 @@ impl View {
         }
     }
 
-    /// Looks at another page, from its top.
-    pub fn turn_to(&mut self, page: Page) {
+    /// Shows another page, from its top.
+    pub fn turn_to(&mut self, page: ViewPage) {
         self.page = page;
         self.page_top = 0;
     }
 
-    /// Shows how far the verify is; what it says it says from the top.
-    pub fn tell(&mut self, status: Status) {
-        if matches!(status, Status::NotBuilt(_) | Status::Trouble(_)) {
+    /// Shows the progress of the verify; an error is shown from its top.
+    pub fn tell(&mut self, status: VerifyStatus) {
+        if matches!(status, VerifyStatus::NotBuilt(_) | VerifyStatus::Trouble(_)) {
             self.run_top = None;
         }
         self.status = status;
     }
 
-    /// Shows these runs: the one that was being looked at, if it has failed again, or else the first
-    /// that failed, or else the first.
+    /// Shows these runs: the chosen one if it failed again, or else the first that failed, or else the first.
     pub fn show_runs(&mut self, runs: Vec<Trace>) {
         let failed = |wanted: &dyn Fn(&Trace) -> bool| runs.iter().position(|run| !run.passed() && wanted(run));
         let again = self.studied.as_ref().and_then(|title| failed(&|run| run.title() == *title));
@@ -131,7 +130,7 @@ impl View {
         self.run_top = None;
     }
 
-    /// The runs that can be gone through.
+    /// The runs that can be stepped through.
     fn listed(&self) -> Vec<usize> {
         (0..self.runs.len()).filter(|index| !self.only_failed || !self.runs[*index].passed()).collect()
     }
@@ -145,7 +144,7 @@ impl View {
             self.studied = Some(self.runs[self.at].title());
             self.run_top = None;
         }
-        self.turn_to(Page::Run);
+        self.turn_to(ViewPage::Run);
     }
 
     /// Only the failed runs, or all again.
@@ -159,16 +158,16 @@ impl View {
             self.at = self.runs.iter().position(|run| !run.passed()).unwrap_or(0);
             self.run_top = None;
         }
-        self.turn_to(Page::Run);
+        self.turn_to(ViewPage::Run);
     }
 
-    /// Scrolls what one looks at by so many lines; where the text ends is known when it is drawn.
+    /// Scrolls by this many lines; drawing limits it to the end of the text.
     pub fn scroll(&mut self, by: isize) {
-        let top = if self.page == Page::Run { self.run_top.get_or_insert(0) } else { &mut self.page_top };
+        let top = if self.page == ViewPage::Run { self.run_top.get_or_insert(0) } else { &mut self.page_top };
         *top = top.saturating_add_signed(by);
     }
 
-    /// The same by so many screens, of which a line is seen twice.
+    /// Scrolls by this many screens, which overlap by one line.
     pub fn leaf(&mut self, by: isize) {
         let height = isize::try_from(self.height.saturating_sub(1).max(1)).unwrap_or(1);
         self.scroll(by * height);

@@ -29,11 +29,11 @@ use crate::assets::{Catalog, File, Origin};
 use crate::course::{Party, Track};
 use crate::error::{Error, Result};
 use crate::files::{remove_file, replace_unsynced};
-use crate::progress::State;
+use crate::progress::WorkspaceState;
 
-pub use making::{Making, is_free};
-pub use merge::{Action, Mine, decide};
-pub use update::{Move, Step, Updated};
+pub use making::{NewWorkspace, is_free};
+pub use merge::{Action, LearnerFile, decide};
+pub use update::{FileStep, StageMove, Updated};
 
 /// The folder that makes a folder a workspace.
 pub const DOT: &str = ".workshop";
@@ -48,7 +48,7 @@ pub struct Workspace {
     /// Its course.
     pub catalog: Catalog,
     /// Its state when it was opened.
-    pub state: State,
+    pub state: WorkspaceState,
 }
 
 impl Workspace {
@@ -71,11 +71,11 @@ impl Workspace {
     ///
     /// # Errors
     /// There is none, or several, or its state can't be read.
-    pub fn locate(from: &Path) -> Result<(PathBuf, State)> {
+    pub fn locate(from: &Path) -> Result<(PathBuf, WorkspaceState)> {
         let root = locate(from)?.ok_or_else(|| {
             Error::new("there is no workspace here").help("`workshop next` makes one in the current folder; inside of it, or directly above, every command finds it")
         })?;
-        let state = State::load(&root.join(DOT))?;
+        let state = WorkspaceState::load(&root.join(DOT))?;
         Ok((root, state))
     }
 
@@ -91,7 +91,7 @@ impl Workspace {
     ///
     /// # Errors
     /// The course is another one than the workspace's, or stages have been renamed wrongly.
-    pub fn with(root: PathBuf, mut state: State, catalog: Catalog) -> Result<Workspace> {
+    pub fn with(root: PathBuf, mut state: WorkspaceState, catalog: Catalog) -> Result<Workspace> {
         if catalog.course.name != state.course {
             return Err(Error::new(format!(
                 "this workspace belongs to the course `{}`, not to `{}`",
@@ -112,7 +112,7 @@ impl Workspace {
     /// There is a folder of that name already, or it can't be written.
     pub fn create(parent: &Path, catalog: Catalog, track: Option<&str>) -> Result<Workspace> {
         is_free(&parent.join(&catalog.course.name))?;
-        Making::begin(parent)?.finish(catalog, None, None, track)
+        NewWorkspace::begin(parent)?.finish(catalog, None, None, track)
     }
 
     /// The `.workshop` folder.

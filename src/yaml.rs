@@ -13,7 +13,7 @@ mod words;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Place, Result};
-use places::{Problem, Tree};
+use places::{Tree, YamlProblem};
 
 /// A YAML file of a course may be this long; the longest of ours has a twentieth of it.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -74,7 +74,7 @@ impl<'t> Source<'t> {
         Place::new(self.file, (line, column, if len == 0 { rest } else { len }), source)
     }
 
-    fn error(&self, problem: Problem) -> Error {
+    fn error(&self, problem: YamlProblem) -> Error {
         let (line, column) = problem.place;
         Error::new(problem.message).at(self.at(line, column, 0)).help(problem.help)
     }

@@ -1,4 +1,4 @@
-//! What the machine does is not what the learner did: a run that could not be played is no verdict, and
+//! What the machine does is not what the learner did: a run that could not be executed is no verdict, and
 //! a program that uses up its own limits keeps its own.
 #![cfg(target_os = "linux")]
 
@@ -53,7 +53,7 @@ fn verify_within(learner: &Learner, shell: &str, args: &[&str]) -> Verdict {
     Verdict::of(within(learner, shell, &[&["verify", "--format", "json"], args].concat()))
 }
 
-/// The only run could not be played for want of something, and the command said what to do.
+/// The only run could not be executed for want of something, and the command said what to do.
 fn unplayed<'v>(verdict: &'v Verdict, id: &str, help: &str) -> &'v Value {
     let run = verdict.run();
     assert_eq!(run["outcome"], "unplayed", "{run:#}");
@@ -168,7 +168,7 @@ sys.exit(subprocess.call(sys.argv[3:]))
         assert_eq!(verdict.run()["outcome"], "failed", "{:#}", verdict.run());
     }
 
-    /// A run could not be played for want of something, and no run failed.
+    /// A run could not be executed for want of something, and no run failed.
     fn unplayed_for(verdict: &Verdict, id: &str) {
         let runs = verdict.runs();
         assert!(runs.iter().any(|run| run["unplayed"]["id"] == id), "{runs:#?}");
@@ -533,8 +533,8 @@ mod outcome {
     fn people_are_told() {
         let learner = learner("scripts");
         let done = within(&learner, FEW, &["verify", "lacks", "--scenario", "needs-files"]);
-        no_verdict(&done, "the run of lacks could not be played");
-        assert!(done.text().contains("! lacks: 1 of 1 runs could not be played: no verdict"), "{}", done.text());
+        no_verdict(&done, "the run of lacks could not be executed");
+        assert!(done.text().contains("! lacks: 1 of 1 runs could not be executed: no verdict"), "{}", done.text());
         assert!(!done.text().contains('✗') && !done.text().contains("hint"), "{}", done.text());
     }
 
@@ -548,15 +548,15 @@ mod outcome {
         assert!(done.text().contains(r#"type="open-files""#), "{}", done.text());
     }
 
-    /// Beside a run that could not be played, others fail: they are shown, and there is no verdict.
+    /// Beside a run that could not be executed, others fail: they are shown, and there is no verdict.
     #[test]
     fn others_fail_all_the_same() {
         let learner = learner("scripts");
         let done = within(&learner, FEW, &["verify", "lacks"]);
-        no_verdict(&done, "could not be played");
+        no_verdict(&done, "could not be executed");
         let text = done.text();
         assert!(text.contains("✗ is-given-little-memory · you · clear") && text.contains("runs failed"), "{text}");
-        assert!(text.contains("could not be played: no verdict"), "{text}");
+        assert!(text.contains("could not be executed: no verdict"), "{text}");
     }
 
     /// Neither a stage that is verified nor a failure that could be hinted at.
@@ -579,7 +579,7 @@ mod outcome {
         fs::write(learner.file("lacks/peer.py"), "kept = [open('/dev/null') for _ in range(60)]\n").expect("written");
         let mut terminal = Terminal::start(&prepare(&learner, FEW, &["watch"]), 100, 40);
         terminal.sees("can't be verified");
-        terminal.sees("could not be played");
+        terminal.sees("could not be executed");
         terminal.sees("`ulimit -n 1024`");
         terminal.press("q");
         assert_eq!(terminal.ends().code(), Some(0));
@@ -596,7 +596,7 @@ mod outcome {
             write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("asked");
             let mut page = String::new();
             stream.read_to_string(&mut page).expect("an answer");
-            if page.contains("could not be played") { Ok(page) } else { Err(page) }
+            if page.contains("could not be executed") { Ok(page) } else { Err(page) }
         });
         assert!(page.contains("`ulimit -n 1024`"), "{page}");
         // `timeout` hands it on.
@@ -610,7 +610,7 @@ mod outcome {
     fn authors_are_told() {
         let learner = learner("scripts");
         let done = within(&learner, FEW, &["author", "check", "lacks"]);
-        no_verdict(&done, "could not be played");
+        no_verdict(&done, "could not be executed");
     }
 }
 

@@ -93,7 +93,7 @@ mod wakes {
     fn who_wakes_for_nothing_instead_of_ending_is_told_so() {
         let (verdict, said) = fails("wakes-and-does-not-end", "not-ended");
         is_over_long_before_the_limit(&verdict);
-        assert!(said.contains("Your peer has not ended, and nothing comes of what it wakes for"), "{said}");
+        assert!(said.contains("Your peer has not ended: it wakes again and again to no effect"), "{said}");
     }
 }
 

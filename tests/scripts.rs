@@ -133,7 +133,7 @@ mod honest {
         fs::write(learner.file("echo-line/conversation.py"), unended).expect("written");
         let args = ["echo-line", "--scenario", "greeting", "--condition", "clear", "--pairing", "you/you"];
         let say = learner.verify(&args).failed("newline-not-sent")["reason"]["say"].to_string();
-        assert!(say.contains("Your dialer sent «hello from dialer», and no newline behind it"), "{say}");
+        assert!(say.contains("Your dialer sent «hello from dialer» without a newline after it"), "{say}");
     }
 
     /// Who is left may end: it is the one who leaves who is told.

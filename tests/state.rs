@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use workshop::progress::State;
+use workshop::progress::WorkspaceState;
 
 fn workshop(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
@@ -21,8 +21,8 @@ fn workspace() -> (tempfile::TempDir, std::path::PathBuf) {
 }
 
 /// A state that takes more than one write: a torn one would show.
-fn large(course: &str, filler: usize) -> State {
-    let mut state = State::new(course, None, "rust", "duplex-tcp");
+fn large(course: &str, filler: usize) -> WorkspaceState {
+    let mut state = WorkspaceState::new(course, None, "rust", "duplex-tcp");
     for stage in 0..200 {
         state.stage(&format!("stage-{stage}")).hints = vec![filler; 8];
     }
@@ -48,11 +48,11 @@ fn killed_at_any_moment_the_state_is_the_old_one_or_the_new_one() {
         let mut lines = std::io::BufRead::lines(std::io::BufReader::new(writer.stdout.take().expect("piped")));
         assert!(lines.by_ref().map_while(Result::ok).any(|line| line.contains("writing")), "the helper writes");
         for _ in 0..(round * 7) % 13 {
-            State::load(&dot).expect("whole while it is being written");
+            WorkspaceState::load(&dot).expect("whole while it is being written");
         }
         writer.kill().expect("killed");
         writer.wait().expect("reaped");
-        let state = State::load(&dot).expect("whole after the kill");
+        let state = WorkspaceState::load(&dot).expect("whole after the kill");
         let fillers: std::collections::BTreeSet<usize> = state.stages.values().flat_map(|p| p.hints.clone()).collect();
         assert_eq!(state.stages.len(), 200);
         assert_eq!(fillers.len(), 1, "one state, not a mixture of two");
@@ -81,7 +81,7 @@ fn changes_at_the_same_time_are_all_kept() {
             let dot = &dot;
             scope.spawn(move || {
                 for change in 0..25 {
-                    State::update(dot, |state| {
+                    WorkspaceState::update(dot, |state| {
                         state.stage(&format!("{thread}-{change}")).skipped = true;
                     })
                     .expect("updated");
@@ -89,7 +89,7 @@ fn changes_at_the_same_time_are_all_kept() {
             });
         }
     });
-    let state = State::load(&dot).expect("loaded");
+    let state = WorkspaceState::load(&dot).expect("loaded");
     assert_eq!(state.stages.values().filter(|progress| progress.skipped).count(), 100);
 }
 

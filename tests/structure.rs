@@ -30,10 +30,10 @@ const MACHINERY: [&str; 13] = [
     "build",
     "machine",
     "process",
-    "stillness",
+    "quiescence",
     "link",
     "runs",
-    "saves",
+    "file_watch",
 ];
 const PRESENTATION: [&str; 3] = ["report", "watch", "serve"];
 const ASSEMBLY: [&str; 4] = ["verify", "author", "cli", "commands"];
@@ -105,7 +105,7 @@ fn only_report_and_main_print() {
 fn nothing_waits_for_time_to_pass() {
     // Where a clock is looked at, and why: see docs/architecture.md.
     const KNOWN: [(&str, usize); 5] =
-        [("direction.rs", 4), ("process.rs", 2), ("runs.rs", 1), ("rest.rs", 3), ("limit.rs", 1)];
+        [("carrier.rs", 4), ("process.rs", 2), ("runs.rs", 1), ("settle.rs", 3), ("limit.rs", 1)];
     for (_, path, text) in modules() {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         let sleeps = text.lines().filter(|line| line.contains("time::sleep") || line.contains("thread::sleep")).count();

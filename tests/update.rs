@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use folders::copy;
 use proptest::prelude::*;
 use workshop::assets::Catalog;
-use workshop::progress::State;
+use workshop::progress::WorkspaceState;
 use workshop::workspace::{Updated, Workspace};
 
 /// A machine with a course on it, and room for workspaces.
@@ -74,8 +74,8 @@ impl Desk {
         self.write(path, &text.replace(from, to));
     }
 
-    fn state(&self, workspace: &str) -> State {
-        State::load(&self.path(workspace).join(".workshop")).expect("a state")
+    fn state(&self, workspace: &str) -> WorkspaceState {
+        WorkspaceState::load(&self.path(workspace).join(".workshop")).expect("a state")
     }
 
     /// All files below a folder that begins with a text, in a workspace's backups.

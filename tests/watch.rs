@@ -397,7 +397,7 @@ fn panics_if_it_is_told_to() {
         return;
     }
     let mut screen = workshop::watch::Screen::enter().expect("a terminal");
-    let mut view = workshop::watch::View::new(("a stage".to_owned(), 1, 2), workshop::watch::Page::Run);
+    let mut view = workshop::watch::View::new(("a stage".to_owned(), 1, 2), workshop::watch::ViewPage::Run);
     screen.show(&mut view).expect("it is shown");
     // Whichever thread it is: here one that does not own the screen.
     let panicked = std::thread::spawn(|| panic!("on purpose")).join();

@@ -7,7 +7,7 @@ use crate::pattern::escape;
 
 /// Where a course is taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum CourseSource {
     /// A folder, whose files are used where they are.
     Folder(PathBuf),
     /// A git repository, which is copied into the workspace.
@@ -17,12 +17,12 @@ pub enum Source {
 /// Addresses of these kinds are handed to git. It knows more, and some of them run programs.
 const SCHEMES: [&str; 3] = ["https", "ssh", "file"];
 
-impl Source {
+impl CourseSource {
     /// Reads what was typed. Nothing is looked up, except whether a folder of this name exists.
     ///
     /// # Errors
     /// It is neither a folder nor an address that git may be given.
-    pub fn parse(typed: &str) -> Result<Source> {
+    pub fn parse(typed: &str) -> Result<CourseSource> {
         let shown = escape(typed.as_bytes());
         // To git and to ssh, what begins like this is an option.
         if typed.starts_with('-') || typed.is_empty() {
@@ -40,7 +40,7 @@ impl Source {
             return address(typed, rest, &shown);
         }
         if Path::new(typed).exists() {
-            return Ok(Source::Folder(PathBuf::from(typed)));
+            return Ok(CourseSource::Folder(PathBuf::from(typed)));
         }
         match typed.split_once(':') {
             // As in git@example.org:course.git, which is ssh.
@@ -57,8 +57,8 @@ impl Source {
     /// For people: control characters are escaped, a password is left out.
     pub fn shown(&self) -> String {
         match self {
-            Source::Folder(path) => escape(path.to_string_lossy().as_bytes()),
-            Source::Git(url) => shown_url(url),
+            CourseSource::Folder(path) => escape(path.to_string_lossy().as_bytes()),
+            CourseSource::Git(url) => shown_url(url),
         }
     }
 }
@@ -78,12 +78,12 @@ pub fn shown_url(url: &str) -> String {
 }
 
 /// `host` begins with the address's host, perhaps after a user.
-fn address(typed: &str, host: &str, shown: &str) -> Result<Source> {
+fn address(typed: &str, host: &str, shown: &str) -> Result<CourseSource> {
     let host = host.split('/').next().unwrap_or_default();
     let bare = host.rsplit_once('@').map_or(host, |(_, bare)| bare);
     if host.starts_with('-') || bare.starts_with('-') || typed.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(Error::new(format!("`{shown}` can't be the address of a course"))
             .help("no host begins with `-`, and there are no blanks in an address"));
     }
-    Ok(Source::Git(typed.to_owned()))
+    Ok(CourseSource::Git(typed.to_owned()))
 }

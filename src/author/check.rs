@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::findings::{Check, Row};
-use super::scratch::{Scratch, Ticker, Trees, package, play};
+use super::build_folder::{BuildFolder, ProgressLine, Trees, package, verify_package};
+use super::findings::{CheckItem, Finding};
 use super::strictness::Caught;
 use super::tables::Tables;
 use super::{languages, patch};
 use crate::assets::{Catalog, File};
-use crate::build::{Built, Outcome, Package};
+use crate::build::{BuildOutcome, Built, Package};
 use crate::cli::CheckArgs;
 use crate::course::{FACTS, Mistake, Party, Scenario, Stage, Track};
 use crate::error::{Error, Result, suggest};
@@ -43,18 +43,19 @@ pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
     let tracks = catalog.course.tracks.iter();
     let tracks = tracks.map(|(name, track)| Ok((name, track, Trees::of(catalog, track)?)));
     let tracks = tracks.collect::<Result<Vec<_>>>()?;
-    let scratch = Scratch::open(args.cache.as_deref())?;
+    let scratch = BuildFolder::open(args.cache.as_deref())?;
     let _busy = args.busy.then(Busy::start);
     let mut tables = Tables::new(args.format);
     for stage in &stages {
         for (name, track, trees) in &tracks {
             let start = Instant::now();
             let dir = scratch.path().join(name);
-            let ticker = Ticker::default();
-            let mut desk = Desk { catalog, stage, track, trees, dir, args, ticker, tables: &mut tables };
-            desk.tables.begin(&stage.name, Some(name), &desk.checks());
-            let checked = block_on(desk.check());
-            desk.ticker.spinner.done();
+            let progress_line = ProgressLine::default();
+            let mut stage_check =
+                StageCheck { catalog, stage, track, trees, dir, args, progress_line, tables: &mut tables };
+            stage_check.tables.begin(&stage.name, Some(name), &stage_check.checks());
+            let checked = block_on(stage_check.check());
+            stage_check.progress_line.spinner.done();
             checked?;
             tables.end(start.elapsed());
         }
@@ -62,7 +63,7 @@ pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
     if args.stages.is_empty() && catalog.course.languages.len() > 1 {
         let start = Instant::now();
         let rows = languages::of_course(catalog)?;
-        let checks: Vec<Check> = rows.iter().map(|row| row.check.clone()).collect();
+        let checks: Vec<CheckItem> = rows.iter().map(|row| row.check.clone()).collect();
         tables.begin(&catalog.course.name, None, &checks);
         rows.into_iter().for_each(|row| tables.add(row));
         tables.end(start.elapsed());
@@ -106,28 +107,28 @@ impl Drop for Busy {
 }
 
 /// One stage in one track, while it is checked.
-struct Desk<'c> {
+struct StageCheck<'c> {
     catalog: &'c Catalog,
     stage: &'c Stage,
     track: &'c Track,
     trees: &'c Trees,
     dir: PathBuf,
     args: &'c CheckArgs,
-    ticker: Ticker,
+    progress_line: ProgressLine,
     tables: &'c mut Tables,
 }
 
-impl Desk<'_> {
+impl StageCheck<'_> {
     /// All that is looked at, in order.
-    fn checks(&self) -> Vec<Check> {
+    fn checks(&self) -> Vec<CheckItem> {
         let mistakes = self.stage.mistakes.iter().filter(|mistake| self.is_wanted(mistake));
-        let mistakes = mistakes.map(|mistake| Check::Mistake(mistake.name.clone()));
+        let mistakes = mistakes.map(|mistake| CheckItem::Mistake(mistake.name.clone()));
         if self.args.mistake.is_some() {
-            return [Check::Names].into_iter().chain(mistakes).collect();
+            return [CheckItem::Names].into_iter().chain(mistakes).collect();
         }
-        let languages = self.catalog.course.languages.iter().skip(1).map(|tag| Check::Language(tag.clone()));
-        let first = [Check::Names, Check::Template, Check::Solution];
-        first.into_iter().chain(mistakes).chain([Check::Strictness, Check::Rules]).chain(languages).collect()
+        let languages = self.catalog.course.languages.iter().skip(1).map(|tag| CheckItem::Language(tag.clone()));
+        let first = [CheckItem::Names, CheckItem::Template, CheckItem::Solution];
+        first.into_iter().chain(mistakes).chain([CheckItem::Strictness, CheckItem::Rules]).chain(languages).collect()
     }
 
     fn is_wanted(&self, mistake: &Mistake) -> bool {
@@ -164,13 +165,13 @@ impl Desk<'_> {
     }
 
     /// Shows what was found, beside what is being looked at.
-    fn found(&mut self, row: Row) {
-        self.ticker.spinner.done();
+    fn found(&mut self, row: Finding) {
+        self.progress_line.spinner.done();
         self.tables.add(row);
     }
 
     fn looks_at(&mut self, what: &str) {
-        self.ticker.what = format!("{}, {what}", self.stage.name);
+        self.progress_line.what = format!("{}, {what}", self.stage.name);
     }
 
     fn package(&self, party: Party, name: &str, files: &[File]) -> Result<Package> {
@@ -178,23 +179,28 @@ impl Desk<'_> {
     }
 
     /// Plays `you` against the reference, with the seed that was asked for.
-    async fn play(&mut self, you: &Package, reference: &Package, selection: Selection) -> Result<Option<StageVerdict>> {
+    async fn verify(
+        &mut self,
+        you: &Package,
+        reference: &Package,
+        selection: Selection,
+    ) -> Result<Option<StageVerdict>> {
         let built = Built { track: self.track, you: you.clone(), reference: reference.clone() };
         let seed = self.args.seed.unwrap_or_else(new_seed);
         let selection = Selection { seed, jobs: self.args.jobs, ..selection };
-        play(self.stage, &built, &selection, &mut self.ticker).await
+        verify_package(self.stage, &built, &selection, &mut self.progress_line).await
     }
 
     /// 5: what is named exists.
-    fn names(&self) -> Result<Row> {
+    fn names(&self) -> Result<Finding> {
         let own = self.stage.explanations.iter().map(|own| own.id.as_str());
         let known: Vec<&str> = FACTS.iter().copied().chain(own).collect();
         let of_hints = self.stage.hints.iter().flat_map(|hint| &hint.helps);
         let of_mistakes = self.stage.mistakes.iter().map(|mistake| &mistake.explains);
         for id in of_hints.chain(of_mistakes) {
             if !known.contains(&id.as_str()) {
-                return Ok(Row::bad(
-                    Check::Names,
+                return Ok(Finding::bad(
+                    CheckItem::Names,
                     format!("there is no explanation `{id}`; {}", suggest(id, "explanations", &known)),
                 ));
             }
@@ -205,8 +211,8 @@ impl Desk<'_> {
         for rule in &self.stage.rules {
             if let Some(heading) = rule.lesson.as_deref().filter(|heading| !headings.contains(heading)) {
                 let help = suggest(heading, "headings", &headings);
-                return Ok(Row::bad(
-                    Check::Names,
+                return Ok(Finding::bad(
+                    CheckItem::Names,
                     format!("rule {}: the lesson has no heading `{heading}`; {help}", rule.id),
                 ));
             }
@@ -218,35 +224,37 @@ impl Desk<'_> {
             if template? != solution? {
                 let why = "is not the same in the templates and the solutions: a learner's program would be built with \
                            another one than the reference";
-                return Ok(Row::bad(Check::Names, format!("the shared package `{name}` {why}")));
+                return Ok(Finding::bad(CheckItem::Names, format!("the shared package `{name}` {why}")));
             }
         }
         if let Some(text) = remark_in_text(self.stage) {
-            return Ok(Row::note(Check::Names, text));
+            return Ok(Finding::note(CheckItem::Names, text));
         }
-        Ok(Row::good(Check::Names, "lesson, hints and explanations resolve".to_owned()))
+        Ok(Finding::good(CheckItem::Names, "lesson, hints and explanations resolve".to_owned()))
     }
 
     /// 1: the template builds without warnings and fails, and says what to do first.
-    async fn template(&mut self, reference: &Package) -> Result<Row> {
+    async fn template(&mut self, reference: &Package) -> Result<Finding> {
         let package = self.package(Party::You, "template", &self.trees.template)?;
         // Built in any case: what was built before has told its warnings then.
         package.forget();
         match package.build(self.track, &mut |_| {}).await? {
-            Outcome::Failed(output) => return Ok(Row::bad(Check::Template, format!("does not build:\n{output}"))),
-            Outcome::Built { output, .. } if self.warns(&output) => {
-                return Ok(Row::bad(Check::Template, format!("builds with warnings:\n{output}")));
+            BuildOutcome::Failed(output) => {
+                return Ok(Finding::bad(CheckItem::Template, format!("does not build:\n{output}")));
             }
-            Outcome::Built { .. } | Outcome::Fresh => {}
+            BuildOutcome::Built { output, .. } if self.warns(&output) => {
+                return Ok(Finding::bad(CheckItem::Template, format!("builds with warnings:\n{output}")));
+            }
+            BuildOutcome::Built { .. } | BuildOutcome::Fresh => {}
         }
         let start = Instant::now();
-        let Some(verdict) = self.play(&package, reference, Selection::default()).await? else {
-            return Ok(Row::bad(Check::Template, "does not build".to_owned()));
+        let Some(verdict) = self.verify(&package, reference, Selection::default()).await? else {
+            return Ok(Finding::bad(CheckItem::Template, "does not build".to_owned()));
         };
         Ok(match verdict.shown() {
-            None => Row::bad(Check::Template, "passes: there is nothing to learn".to_owned()),
+            None => Finding::bad(CheckItem::Template, "passes: there is nothing to learn".to_owned()),
             Some((_, failed)) => {
-                Row::good(Check::Template, format!("fails: {} — {}", failed.because.id, failed.because.say))
+                Finding::good(CheckItem::Template, format!("fails: {} — {}", failed.because.id, failed.because.say))
                     .took(start.elapsed())
             }
         })
@@ -258,18 +266,20 @@ impl Desk<'_> {
     }
 
     /// 2: the solution passes every run, every time.
-    async fn solution(&mut self, reference: &Package) -> Result<Row> {
+    async fn solution(&mut self, reference: &Package) -> Result<Finding> {
         let start = Instant::now();
         let you = Package { party: Party::You, ..reference.clone() };
-        let Some(verdict) = self.play(&you, reference, times(self.args.repeat)).await? else {
-            return Ok(Row::bad(Check::Solution, "does not build".to_owned()));
+        let Some(verdict) = self.verify(&you, reference, times(self.args.repeat)).await? else {
+            return Ok(Finding::bad(CheckItem::Solution, "does not build".to_owned()));
         };
         let whole = repeats(&verdict).filter(Option::is_none).count();
         let runs = verdict.runs.len();
         let row = match verdict.shown() {
-            None => Row::good(Check::Solution, format!("passes {whole} of {} times, {runs} runs", self.args.repeat)),
-            Some((run, failed)) => Row::bad(
-                Check::Solution,
+            None => {
+                Finding::good(CheckItem::Solution, format!("passes {whole} of {} times, {runs} runs", self.args.repeat))
+            }
+            Some((run, failed)) => Finding::bad(
+                CheckItem::Solution,
                 format!(
                     "passes {whole} of {} times; {run_id} (seed {}): {} — {}",
                     self.args.repeat,
@@ -285,40 +295,43 @@ impl Desk<'_> {
 
     /// 3: the mistake is rejected every time, with its own explanation. Beyond what a learner would be shown,
     /// only those scenarios are played of which it is still to be seen that they catch anything.
-    async fn mistake(&mut self, reference: &Package, mistake: &Mistake, caught: &mut Caught) -> Result<Row> {
-        let check = || Check::Mistake(mistake.name.clone());
+    async fn mistake(&mut self, reference: &Package, mistake: &Mistake, caught: &mut Caught) -> Result<Finding> {
+        let check = || CheckItem::Mistake(mistake.name.clone());
         let text = self.catalog.stage_text(&self.stage.name, &mistake.patch)?;
         let files = match patch::apply(&text, &self.stage.name, &self.trees.solution) {
             Ok(files) => files,
-            Err(why) => return Ok(Row::bad(check(), why)),
+            Err(why) => return Ok(Finding::bad(check(), why)),
         };
         let package = self.package(Party::You, "mistake", &files)?;
         let start = Instant::now();
         let all = self.args.repeat;
         let until_failed = Selection { until_failed: true, ..times(all) };
-        let Some(verdict) = self.play(&package, reference, until_failed).await? else {
-            return Ok(Row::bad(check(), "does not build".to_owned()));
+        let Some(verdict) = self.verify(&package, reference, until_failed).await? else {
+            return Ok(Finding::bad(check(), "does not build".to_owned()));
         };
         caught.note(self.stage, mistake, &verdict);
-        let shown: Vec<Option<Told>> = repeats(&verdict).collect();
+        let shown: Vec<Option<ShownReason>> = repeats(&verdict).collect();
         let took = start.elapsed() / all;
         let scenarios = caught.open(self.stage, mistake, &verdict);
         if self.args.mistake.is_none()
             && !scenarios.is_empty()
             && let Some(verdict) =
-                self.play(&package, reference, Selection { scenarios, ..Selection::default() }).await?
+                self.verify(&package, reference, Selection { scenarios, ..Selection::default() }).await?
         {
             caught.note(self.stage, mistake, &verdict);
         }
         let rejected = shown.iter().flatten().count();
-        let matched = shown.iter().flatten().filter(|told| told.id == mistake.explains).count();
+        let matched = shown.iter().flatten().filter(|shown_first| shown_first.id == mistake.explains).count();
         let mut text = format!("rejected {rejected} of {all}, explained {matched} of {all} ({})", mistake.explains);
         let good = rejected == all as usize && matched == all as usize;
-        if !good && let Some(other) = shown.iter().find(|told| told.as_ref().is_none_or(|t| t.id != mistake.explains)) {
+        if !good
+            && let Some(other) =
+                shown.iter().find(|shown_first| shown_first.as_ref().is_none_or(|t| t.id != mistake.explains))
+        {
             text.push_str("; otherwise ");
-            text.push_str(&other.as_ref().map_or("accepted".to_owned(), Told::to_string));
+            text.push_str(&other.as_ref().map_or("accepted".to_owned(), ShownReason::to_string));
         }
-        let row = if good { Row::good(check(), text) } else { Row::bad(check(), text) };
+        let row = if good { Finding::good(check(), text) } else { Finding::bad(check(), text) };
         Ok(row.took(took))
     }
 }
@@ -341,19 +354,19 @@ fn times(repeat: u32) -> Selection {
 }
 
 /// What a learner is told first: the explanation, and of which run.
-struct Told {
+struct ShownReason {
     id: String,
     say: String,
     run: String,
 }
 
-impl Told {
-    fn new(run: &Run, failed: &Failed) -> Told {
-        Told { id: failed.because.id.clone(), say: failed.because.say.clone(), run: run.id.to_string() }
+impl ShownReason {
+    fn new(run: &Run, failed: &Failed) -> ShownReason {
+        ShownReason { id: failed.because.id.clone(), say: failed.because.say.clone(), run: run.id.to_string() }
     }
 }
 
-impl std::fmt::Display for Told {
+impl std::fmt::Display for ShownReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}, in {}: {}", self.id, self.run, self.say)
     }
@@ -361,14 +374,14 @@ impl std::fmt::Display for Told {
 
 /// What a learner is told of a failed run, on a line.
 pub(super) fn said(run: &Run, failed: &Failed) -> String {
-    Told::new(run, failed).to_string()
+    ShownReason::new(run, failed).to_string()
 }
 
 /// For each repeat: what a learner would have been told, if it failed.
-fn repeats(verdict: &StageVerdict) -> impl Iterator<Item = Option<Told>> {
+fn repeats(verdict: &StageVerdict) -> impl Iterator<Item = Option<ShownReason>> {
     let last = verdict.runs.iter().map(|run| run.id.repeat).max().unwrap_or(0);
     (0..=last).map(|repeat| {
         let (run, failed) = verdict.failed().find(|(run, _)| run.id.repeat == repeat)?;
-        Some(Told::new(run, failed))
+        Some(ShownReason::new(run, failed))
     })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What every stage has to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Check {
+pub enum CheckItem {
     /// What hints, mistakes and explanations name exists, and so do lesson and packages.
     Names,
     /// The template builds without warnings and fails, with an explanation.
@@ -25,24 +25,24 @@ pub enum Check {
     Language(String),
 }
 
-impl Check {
+impl CheckItem {
     /// Its kind in JSON, and which one it is of several.
     pub fn name(&self) -> (&'static str, Option<&str>) {
         match self {
-            Check::Names => ("names", None),
-            Check::Template => ("template", None),
-            Check::Solution => ("solution", None),
-            Check::Mistake(name) => ("mistake", Some(name)),
-            Check::Strictness => ("strictness", None),
-            Check::Rules => ("rules", None),
-            Check::Mutant(name) => ("mutant", Some(name)),
-            Check::Mutants => ("mutants", None),
-            Check::Language(tag) => ("language", Some(tag)),
+            CheckItem::Names => ("names", None),
+            CheckItem::Template => ("template", None),
+            CheckItem::Solution => ("solution", None),
+            CheckItem::Mistake(name) => ("mistake", Some(name)),
+            CheckItem::Strictness => ("strictness", None),
+            CheckItem::Rules => ("rules", None),
+            CheckItem::Mutant(name) => ("mutant", Some(name)),
+            CheckItem::Mutants => ("mutants", None),
+            CheckItem::Language(tag) => ("language", Some(tag)),
         }
     }
 }
 
-impl std::fmt::Display for Check {
+impl std::fmt::Display for CheckItem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.name() {
             ("mutant", Some(name)) => f.write_str(name),
@@ -54,9 +54,9 @@ impl std::fmt::Display for Check {
 
 /// What was found of one of them.
 #[derive(Debug, Clone)]
-pub struct Row {
+pub struct Finding {
     /// What was checked.
-    pub check: Check,
+    pub check: CheckItem,
     /// Is it as it should be?
     pub good: bool,
     /// Worth a look, though nothing is wrong.
@@ -67,25 +67,25 @@ pub struct Row {
     pub took: Option<Duration>,
 }
 
-impl Row {
+impl Finding {
     /// It is as it should be.
-    pub fn good(check: Check, text: String) -> Row {
-        Row { check, good: true, note: false, text, took: None }
+    pub fn good(check: CheckItem, text: String) -> Finding {
+        Finding { check, good: true, note: false, text, took: None }
     }
 
     /// It is not as it should be.
-    pub fn bad(check: Check, text: String) -> Row {
-        Row { good: false, ..Row::good(check, text) }
+    pub fn bad(check: CheckItem, text: String) -> Finding {
+        Finding { good: false, ..Finding::good(check, text) }
     }
 
     /// Worth a look.
-    pub fn note(check: Check, text: String) -> Row {
-        Row { note: true, ..Row::good(check, text) }
+    pub fn note(check: CheckItem, text: String) -> Finding {
+        Finding { note: true, ..Finding::good(check, text) }
     }
 
     /// With the time that one repeat took.
-    pub fn took(self, took: Duration) -> Row {
-        Row { took: Some(took), ..self }
+    pub fn took(self, took: Duration) -> Finding {
+        Finding { took: Some(took), ..self }
     }
 }
 
@@ -97,7 +97,7 @@ pub struct Checked {
     /// The track; none for the course.
     pub track: Option<String>,
     /// What was found, in the order in which it was looked at.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Finding>,
     /// How long all of it took, builds included.
     pub took: Duration,
 }

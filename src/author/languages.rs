@@ -1,6 +1,6 @@
 //! What a course does not say in each of its languages.
 
-use super::findings::{Check, Row};
+use super::findings::{CheckItem, Finding};
 use crate::assets::Catalog;
 use crate::error::Result;
 
@@ -8,7 +8,7 @@ use crate::error::Result;
 ///
 /// # Errors
 /// A file of a language is wrong.
-pub(super) fn of_stage(catalog: &Catalog, name: &str) -> Result<Vec<Row>> {
+pub(super) fn of_stage(catalog: &Catalog, name: &str) -> Result<Vec<Finding>> {
     let rows = catalog.course.languages.iter().skip(1).map(|tag| {
         let mut stage = catalog.stage_as_written(name)?;
         let mut missing = Vec::new();
@@ -28,7 +28,7 @@ pub(super) fn of_stage(catalog: &Catalog, name: &str) -> Result<Vec<Row>> {
 ///
 /// # Errors
 /// A file of a language is wrong.
-pub(super) fn of_course(catalog: &Catalog) -> Result<Vec<Row>> {
+pub(super) fn of_course(catalog: &Catalog) -> Result<Vec<Finding>> {
     let rows = catalog.course.languages.iter().skip(1).map(|tag| {
         let missing = match catalog.course_words(tag)? {
             Some(words) => words.apply(&mut catalog.course.clone()),
@@ -40,10 +40,10 @@ pub(super) fn of_course(catalog: &Catalog) -> Result<Vec<Row>> {
 }
 
 /// Nothing is broken where something is missing: it is said in the first language.
-fn row(tag: &str, missing: &[String]) -> Row {
-    let check = Check::Language(tag.to_owned());
+fn row(tag: &str, missing: &[String]) -> Finding {
+    let check = CheckItem::Language(tag.to_owned());
     if missing.is_empty() {
-        return Row::good(check, "everything is said in it".to_owned());
+        return Finding::good(check, "everything is said in it".to_owned());
     }
-    Row::note(check, format!("missing: {}", missing.join(", ")))
+    Finding::note(check, format!("missing: {}", missing.join(", ")))
 }

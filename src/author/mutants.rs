@@ -12,11 +12,11 @@ use std::time::Instant;
 
 use self::equivalent::Equivalent;
 use self::list::Mutant;
-use self::results::{Came, Results};
+use self::results::{MutantResult, Results};
+use super::build_folder::{BuildFolder, ProgressLine, Trees, package, verify_package};
 use super::check::said;
-use super::findings::{Check, Row};
+use super::findings::{CheckItem, Finding};
 use super::patch;
-use super::scratch::{Scratch, Ticker, Trees, package, play};
 use super::tables::Tables;
 use crate::assets::Catalog;
 use crate::build::{Built, Package};
@@ -42,7 +42,7 @@ pub fn mutants(catalog: &Catalog, args: &MutantsArgs) -> Result<bool> {
         return Err(Error::new("no track of this course says how mutants are made")
             .help("`mutants` of a track is a command that lists them; docs/course.md says what it prints"));
     }
-    let scratch = Scratch::open(args.cache.as_deref())?;
+    let scratch = BuildFolder::open(args.cache.as_deref())?;
     let mut tables = Tables::new(args.format);
     let seed = args.seed.unwrap_or_else(new_seed);
     if args.sample.is_some() {
@@ -51,15 +51,15 @@ pub fn mutants(catalog: &Catalog, args: &MutantsArgs) -> Result<bool> {
     for stage in &stages {
         for (name, track, trees) in &tracks {
             let start = Instant::now();
-            let bed = Bed::new(catalog, stage, (track, trees), &scratch.path().join(name))?;
-            let (all, mutants) = chosen(bed.mutants()?, args, seed, &stage.name);
-            let checks: Vec<Check> = mutants.iter().map(|mutant| Check::Mutant(mutant.name.clone())).collect();
+            let test = MutantTest::new(catalog, stage, (track, trees), &scratch.path().join(name))?;
+            let (all, mutants) = chosen(test.mutants()?, args, seed, &stage.name);
+            let checks: Vec<CheckItem> = mutants.iter().map(|mutant| CheckItem::Mutant(mutant.name.clone())).collect();
             tables.begin(&stage.name, Some(name), &checks);
             let whole = mutants.len() == all;
-            let mut ticker = Ticker::default();
-            let played = block_on(bed.play_all(&mutants, args.jobs, whole, &mut ticker, &mut tables));
-            ticker.spinner.done();
-            played?;
+            let mut progress_line = ProgressLine::default();
+            let done = block_on(test.run_all(&mutants, args.jobs, whole, &mut progress_line, &mut tables));
+            progress_line.spinner.done();
+            done?;
             tables.end(start.elapsed());
         }
     }
@@ -88,7 +88,7 @@ fn chosen(mut mutants: Vec<Mutant>, args: &MutantsArgs, seed: u64, stage: &str) 
 }
 
 /// Where the mutants of one stage in one track grow.
-struct Bed<'c> {
+struct MutantTest<'c> {
     stage: &'c Stage,
     track: &'c Track,
     dir: PathBuf,
@@ -98,11 +98,16 @@ struct Bed<'c> {
     results: Results,
 }
 
-impl<'c> Bed<'c> {
-    fn new(catalog: &Catalog, stage: &'c Stage, (track, trees): (&'c Track, &'c Trees), dir: &Path) -> Result<Bed<'c>> {
+impl<'c> MutantTest<'c> {
+    fn new(
+        catalog: &Catalog,
+        stage: &'c Stage,
+        (track, trees): (&'c Track, &'c Trees),
+        dir: &Path,
+    ) -> Result<MutantTest<'c>> {
         let solution = &trees.solution;
         let yaml = catalog.stage_text(&stage.name, "stage.yaml")?;
-        Ok(Bed {
+        Ok(MutantTest {
             stage,
             track,
             dir: dir.to_owned(),
@@ -124,37 +129,37 @@ impl<'c> Bed<'c> {
         Ok(mutants)
     }
 
-    async fn play_all(
+    async fn run_all(
         mut self,
         mutants: &[Mutant],
         jobs: usize,
         whole: bool,
-        ticker: &mut Ticker,
+        progress_line: &mut ProgressLine,
         tables: &mut Tables,
     ) -> Result<()> {
-        let mut all: Vec<Came> = Vec::new();
+        let mut all: Vec<MutantResult> = Vec::new();
         for (index, mutant) in mutants.iter().enumerate() {
-            ticker.what = format!("{}, mutant {} of {}", self.stage.name, index + 1, mutants.len());
+            progress_line.what = format!("{}, mutant {} of {}", self.stage.name, index + 1, mutants.len());
             let start = Instant::now();
             let known = self.results.of(mutant);
-            let came = match known.clone() {
-                Some(came) => came,
-                None => self.play(mutant, jobs, ticker).await?,
+            let result = match known.clone() {
+                Some(result) => result,
+                None => self.run(mutant, jobs, progress_line).await?,
             };
             if known.is_none() {
-                self.results.add(mutant, &came)?;
+                self.results.add(mutant, &result)?;
             }
-            ticker.spinner.done();
-            let row = self.row(mutant, &came);
+            progress_line.spinner.done();
+            let row = self.row(mutant, &result);
             tables.add(if known.is_none() { row.took(start.elapsed()) } else { row });
-            all.push(came);
+            all.push(result);
         }
         tables.add(self.summary(mutants, &all, whole));
         Ok(())
     }
 
     /// What comes of one mutant.
-    async fn play(&self, mutant: &Mutant, jobs: usize, ticker: &mut Ticker) -> Result<Came> {
+    async fn run(&self, mutant: &Mutant, jobs: usize, progress_line: &mut ProgressLine) -> Result<MutantResult> {
         let Ok(files) = patch::apply(&mutant.patch, &self.stage.name, &self.trees.solution) else {
             return Err(Error::new(format!("the mutant `{}` does not apply to the solution", mutant.name))
                 .help("`mutants` of the track has to list changes of the package as it is"));
@@ -163,34 +168,35 @@ impl<'c> Bed<'c> {
         let you = package(&self.dir, self.stage, Party::You, "mutant", &files)?;
         let built = Built { track: self.track, you, reference: self.reference.clone() };
         let selection = Selection { until_failed: true, jobs, seed: new_seed(), ..Selection::default() };
-        let verdict = play(self.stage, &built, &selection, ticker).await?;
-        Ok(verdict.map_or(Came::NotBuilt, |verdict| {
-            verdict.shown().map_or(Came::Survived, |(run, failed)| Came::Rejected(said(run, failed)))
+        let verdict = verify_package(self.stage, &built, &selection, progress_line).await?;
+        Ok(verdict.map_or(MutantResult::NotBuilt, |verdict| {
+            verdict.shown().map_or(MutantResult::Survived, |(run, failed)| MutantResult::Rejected(said(run, failed)))
         }))
     }
 
-    fn row(&self, mutant: &Mutant, came: &Came) -> Row {
-        let check = Check::Mutant(mutant.name.clone());
-        match (came, self.equivalent.iter().find(|one| one.is(mutant))) {
-            (Came::NotBuilt, _) => Row::good(check, "does not build".to_owned()),
-            (Came::Rejected(said), None) => Row::good(check, format!("rejected: {said}")),
-            (Came::Rejected(said), Some(_)) => {
-                Row::bad(check, format!("is listed as equivalent, and rejected all the same: {said}"))
+    fn row(&self, mutant: &Mutant, result: &MutantResult) -> Finding {
+        let check = CheckItem::Mutant(mutant.name.clone());
+        match (result, self.equivalent.iter().find(|one| one.is(mutant))) {
+            (MutantResult::NotBuilt, _) => Finding::good(check, "does not build".to_owned()),
+            (MutantResult::Rejected(said), None) => Finding::good(check, format!("rejected: {said}")),
+            (MutantResult::Rejected(said), Some(_)) => {
+                Finding::bad(check, format!("is listed as equivalent, and rejected all the same: {said}"))
             }
-            (Came::Survived, Some(one)) => Row::good(check, format!("listed: {}", one.why)),
-            (Came::Survived, None) => Row::bad(check, format!("survives\n{}", mutant.patch.trim_end())),
+            (MutantResult::Survived, Some(one)) => Finding::good(check, format!("listed: {}", one.why)),
+            (MutantResult::Survived, None) => Finding::bad(check, format!("survives\n{}", mutant.patch.trim_end())),
         }
     }
 
     /// How many there are of each kind. With all mutants of the stage at hand, what is listed and none of them
     /// is told, too.
-    fn summary(&self, mutants: &[Mutant], all: &[Came], whole: bool) -> Row {
-        let count = |of: &dyn Fn(&Mutant, &Came) -> bool| mutants.iter().zip(all).filter(|(m, c)| of(m, c)).count();
+    fn summary(&self, mutants: &[Mutant], all: &[MutantResult], whole: bool) -> Finding {
+        let count =
+            |of: &dyn Fn(&Mutant, &MutantResult) -> bool| mutants.iter().zip(all).filter(|(m, c)| of(m, c)).count();
         let is_listed = |mutant: &Mutant| self.equivalent.iter().any(|one| one.is(mutant));
-        let rejected = count(&|_, came| matches!(came, Came::Rejected(_)));
-        let listed = count(&|mutant, came| matches!(came, Came::Survived) && is_listed(mutant));
-        let survive = count(&|mutant, came| matches!(came, Came::Survived) && !is_listed(mutant));
-        let not_built = count(&|_, came| matches!(came, Came::NotBuilt));
+        let rejected = count(&|_, result| matches!(result, MutantResult::Rejected(_)));
+        let listed = count(&|mutant, result| matches!(result, MutantResult::Survived) && is_listed(mutant));
+        let survive = count(&|mutant, result| matches!(result, MutantResult::Survived) && !is_listed(mutant));
+        let not_built = count(&|_, result| matches!(result, MutantResult::NotBuilt));
         let mut text = format!(
             "{} build: {rejected} rejected, {listed} listed, {survive} survive; {not_built} do not build",
             all.len() - not_built
@@ -202,9 +208,9 @@ impl<'c> Bed<'c> {
             .map(|one| one.mutant.as_str())
             .collect();
         if gone.is_empty() {
-            return Row { good: survive == 0, ..Row::good(Check::Mutants, text) };
+            return Finding { good: survive == 0, ..Finding::good(CheckItem::Mutants, text) };
         }
         text.push_str(&format!("; equivalent.yaml lists what is no mutant any more: {}", gone.join(", ")));
-        Row::bad(Check::Mutants, text)
+        Finding::bad(CheckItem::Mutants, text)
     }
 }

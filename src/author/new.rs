@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::changes::Changes;
-use super::here::own_course;
-use super::starter::{Names, Starter};
-use super::{listed, patch, told};
+use super::locate::own_course;
+use super::starter::{StageNames, Starter};
+use super::{course_list, messages, patch};
 use crate::assets::{COURSE_FILE, Catalog, File, Origin, is_passed_over};
 use crate::cli::NewArgs;
 use crate::course::{Stage, is_file_name, schema};
@@ -36,12 +36,12 @@ pub fn stage(course: Option<&Path>, args: &NewArgs) -> Result<bool> {
         None => all.clone(),
     };
     let mut changes = plan(&catalog, &args.name, &args.roles, &tracks)?;
-    let list = listed::add(&root.join(COURSE_FILE).display().to_string(), &catalog.text()?, &args.name)?;
+    let list = course_list::add(&root.join(COURSE_FILE).display().to_string(), &catalog.text()?, &args.name)?;
     // Last: the stage is there when the course says so.
     changes.replaced.push((COURSE_FILE.to_owned(), list.into_bytes()));
     changes.make(&root)?;
     let without: Vec<&str> = all.into_iter().filter(|track| !tracks.contains(track)).collect();
-    told::stage(&catalog, &root, &args.name, &changes, &without);
+    messages::stage(&catalog, &root, &args.name, &changes, &without);
     Ok(true)
 }
 
@@ -68,7 +68,7 @@ pub(super) fn plan(catalog: &Catalog, stage: &str, roles: &[String], tracks: &[&
     let starters = tracks.iter().map(|track| Starter::read(catalog, track)).collect::<Result<Vec<_>>>()?;
     let roles = if roles.is_empty() { starters[0].about.roles.clone() } else { roles.to_vec() };
     check_roles(&roles)?;
-    let names = Names { stage: stage.to_owned(), roles };
+    let names = StageNames { stage: stage.to_owned(), roles };
     if let Some(starter) = starters.iter().find(|starter| starter.about.taken.contains(&names.stage)) {
         return Err(Error::new(format!("`{stage}` means something else in this language already"))
             .help(format!("take another name; {}/starter.yaml lists those that are taken", starter.folder)));
@@ -140,7 +140,7 @@ fn text_of<'f>(files: &'f [File], path: &str, starter: &Starter) -> Result<&'f s
 }
 
 /// The stage as it will be read.
-fn read_stage(names: &Names, own: &[File], starter: &Starter) -> Result<Stage> {
+fn read_stage(names: &StageNames, own: &[File], starter: &Starter) -> Result<Stage> {
     text_of(own, "lesson.md", starter)?;
     let text = text_of(own, "stage.yaml", starter)?;
     Stage::parse(&names.stage, &format!("{}/stage.yaml", starter.folder), text)
@@ -159,7 +159,13 @@ fn check_mistakes(stage: &Stage, own: &[File], solution: &[File], starter: &Star
 }
 
 /// The files beside the packages, as they are when there is one more: those that change.
-fn beside(catalog: &Catalog, folder: &str, package: &[File], starter: &Starter, names: &Names) -> Result<Vec<File>> {
+fn beside(
+    catalog: &Catalog,
+    folder: &str,
+    package: &[File],
+    starter: &Starter,
+    names: &StageNames,
+) -> Result<Vec<File>> {
     let all = catalog.tree(folder)?;
     let mut top: Vec<File> = all.iter().filter(|(path, _)| !path.contains('/')).cloned().collect();
     for insert in &starter.about.insert {

@@ -8,10 +8,10 @@ use std::fs;
 use upon::Value;
 
 use super::changes::Changes;
-use super::here::here;
+use super::locate::current_folder;
+use super::messages;
 use super::new::{check_name, plan};
-use super::starter::{Names, STARTERS, Starter, title};
-use super::told;
+use super::starter::{STARTERS, StageNames, Starter, title};
 use crate::assets::{COURSE_FILE, Catalog, File};
 use crate::cli::NewCourseArgs;
 use crate::course::{Course, schema};
@@ -25,7 +25,7 @@ use crate::workspace::write_files;
 /// be written. Nothing is left behind then.
 pub fn course(model: &Catalog, args: &NewCourseArgs) -> Result<bool> {
     check_name(&args.name)?;
-    let here = here()?;
+    let here = current_folder()?;
     let root = here.join(&args.name);
     Changes { folders: vec![args.name.clone()], ..Changes::default() }.check(&here)?;
     let track = track_name(model, args.track.as_deref())?;
@@ -50,7 +50,7 @@ pub fn course(model: &Catalog, args: &NewCourseArgs) -> Result<bool> {
         use std::os::unix::fs::PermissionsExt;
         let _ = fs::set_permissions(&root, fs::Permissions::from_mode(0o755));
     }
-    told::course(&Catalog::folder(&root)?, &root, &args.stage);
+    messages::course(&Catalog::folder(&root)?, &root, &args.stage);
     Ok(true)
 }
 
@@ -91,7 +91,7 @@ fn frame(model: &Catalog, track: &str, starter: &Starter, args: &NewCourseArgs) 
     ];
     let folder = &starter.folder;
     files.extend(model.tree(folder)?.into_iter().map(|(path, bytes)| (format!("{folder}/{path}"), bytes)));
-    let names = Names { stage: args.stage.clone(), roles: starter.about.roles.clone() };
+    let names = StageNames { stage: args.stage.clone(), roles: starter.about.roles.clone() };
     let packages = model.track(track)?;
     for (path, bytes) in starter.part("workspace", &names)? {
         files.push((format!("{}/{path}", packages.templates), bytes.clone()));

@@ -19,13 +19,13 @@ use std::path::Path;
 
 use colored::Colorize;
 
-use self::rehearsal::Stagehand;
-use self::script::Line;
+use self::rehearsal::Rehearsal;
+use self::script::ScriptLine;
 use self::splice::splice;
-use super::here::own_course;
-use super::scratch::{Scratch, package};
+use super::build_folder::{BuildFolder, package};
+use super::locate::own_course;
 use crate::assets::Catalog;
-use crate::build::{Built, Outcome, Package};
+use crate::build::{BuildOutcome, Built, Package};
 use crate::cli::RecordArgs;
 use crate::course::{Party, Stage, Track};
 use crate::error::{Error, Result};
@@ -48,7 +48,7 @@ pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
         stage.scenario(name)?;
     }
     let (track_name, track) = chosen_track(&catalog, args.track.as_deref())?;
-    let scratch = Scratch::open(args.cache.as_deref())?;
+    let scratch = BuildFolder::open(args.cache.as_deref())?;
     let solution = package(
         &scratch.path().join(track_name),
         &stage,
@@ -60,7 +60,7 @@ pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
         report::say(&format!("building and playing the solution of {} …", stage.name));
     }
     let recording = Recording { args, file: &file, old: &old, stage: &stage, track };
-    let changes = block_on(recording.play(&solution))?;
+    let changes = block_on(recording.record(&solution))?;
     let name = stage.name.bold();
     if changes.is_empty() {
         let count = args.scenario.as_ref().map_or(stage.scenarios.len(), |_| 1);
@@ -117,7 +117,7 @@ fn decide(args: &RecordArgs, file: &Path, old: &str, new: &str) -> Result<bool> 
 }
 
 /// New transcripts, by the index of their scenario.
-type Changes = Vec<(usize, Vec<Line>)>;
+type NewTranscripts = Vec<(usize, Vec<ScriptLine>)>;
 
 /// What is to be recorded, and from what.
 struct Recording<'r> {
@@ -138,8 +138,8 @@ impl Recording<'_> {
         Built { track: self.track, you: Package { party: Party::You, ..solution.clone() }, reference: solution.clone() }
     }
 
-    async fn play(&self, solution: &Package) -> Result<Changes> {
-        if let Outcome::Failed(output) = solution.build(self.track, &mut |_| {}).await? {
+    async fn record(&self, solution: &Package) -> Result<NewTranscripts> {
+        if let BuildOutcome::Failed(output) = solution.build(self.track, &mut |_| {}).await? {
             return Err(Error::new(format!("the solution of `{}` can't be built", self.stage.name))
                 .because(output.trim_end())
                 .help("`workshop doctor` looks at what a build needs"));
@@ -150,14 +150,14 @@ impl Recording<'_> {
             if !self.is_wanted(&scenario.name) {
                 continue;
             }
-            let hand = Stagehand { stage: self.stage, scenario, built: &built, runs: self.args.runs };
+            let rehearsal = Rehearsal { stage: self.stage, scenario, built: &built, runs: self.args.runs };
             let strict = Stage::draft(&self.stage.name, self.file, self.old, &|name| name != scenario.name);
             if let Ok(strict) = &strict
-                && hand.passes(strict).await
+                && rehearsal.passes(strict).await
             {
                 continue;
             }
-            let lines = hand.record().await.map_err(|problem| self.error(index, problem))?;
+            let lines = rehearsal.record().await.map_err(|problem| self.error(index, problem))?;
             if compose::text_of(scenario, &lines) == own_text(&scenario.text) {
                 // The solution does not always pass what it always shows.
                 return Err(self.error(index, rehearsal::unsteady(scenario)));
@@ -168,7 +168,7 @@ impl Recording<'_> {
     }
 
     /// The new text is that of a stage, and the solution passes what is new in it.
-    async fn verify(&self, new: &str, changes: &Changes, solution: &Package) -> Result<()> {
+    async fn verify(&self, new: &str, changes: &NewTranscripts, solution: &Package) -> Result<()> {
         let name = &self.stage.name;
         let stage =
             Stage::draft(name, self.file, new, &|scenario| !self.is_wanted(scenario)).map_err(|error| Error {
@@ -198,7 +198,7 @@ impl Recording<'_> {
         Ok(())
     }
 
-    fn error(&self, index: usize, problem: compose::Problem) -> Error {
+    fn error(&self, index: usize, problem: compose::RecordProblem) -> Error {
         let scenario = &self.stage.scenarios[index];
         let mut error =
             Error::new(format!("`{}` can't be recorded: {}", scenario.name, problem.message)).help(problem.help);

@@ -65,7 +65,7 @@ pub struct Insert {
 
 /// The names of a stage, as its starter's files use them.
 #[derive(Debug, Clone)]
-pub struct Names {
+pub struct StageNames {
     /// The stage's name.
     pub stage: String,
     /// Its roles.
@@ -103,7 +103,7 @@ impl Starter {
     ///
     /// # Errors
     /// A file is not written as a template is.
-    pub fn part(&self, part: &str, names: &Names) -> Result<Vec<File>> {
+    pub fn part(&self, part: &str, names: &StageNames) -> Result<Vec<File>> {
         let prefix = format!("{part}/");
         self.filled(names, |path| path.strip_prefix(&prefix).map(str::to_owned))
     }
@@ -112,12 +112,12 @@ impl Starter {
     ///
     /// # Errors
     /// A file is not written as a template is.
-    pub fn stage_files(&self, names: &Names) -> Result<Vec<File>> {
+    pub fn stage_files(&self, names: &StageNames) -> Result<Vec<File>> {
         let is_part = |path: &str| path.split_once('/').is_some_and(|(part, _)| PARTS.contains(&part));
         self.filled(names, |path| (!is_part(path)).then(|| path.to_owned()))
     }
 
-    fn filled(&self, names: &Names, wanted: impl Fn(&str) -> Option<String>) -> Result<Vec<File>> {
+    fn filled(&self, names: &StageNames, wanted: impl Fn(&str) -> Option<String>) -> Result<Vec<File>> {
         let mut filled = Vec::new();
         for (path, bytes) in &self.files {
             let Some(below) = wanted(path) else { continue };
@@ -142,7 +142,7 @@ impl Starter {
     }
 }
 
-impl Names {
+impl StageNames {
     /// Fills in a text of a starter; `file` is where it comes from.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::findings::{Check, Row};
+use super::findings::{CheckItem, Finding};
 use crate::course::{Condition, Mistake, Pairing, Party, Scenario, Stage};
 use crate::verdict::StageVerdict;
 
@@ -48,7 +48,7 @@ impl Caught {
     }
 
     /// Scenarios and conditions that catch no mistake.
-    pub(super) fn idle(&self, stage: &Stage) -> Row {
+    pub(super) fn idle(&self, stage: &Stage) -> Finding {
         let scenarios = stage
             .scenarios
             .iter()
@@ -62,15 +62,15 @@ impl Caught {
             .map(|condition| format!("condition {}", condition.name()));
         let idle: Vec<String> = scenarios.chain(conditions).collect();
         if idle.is_empty() {
-            Row::good(Check::Strictness, "every scenario and condition catches a mistake".to_owned())
+            Finding::good(CheckItem::Strictness, "every scenario and condition catches a mistake".to_owned())
         } else {
-            Row::note(Check::Strictness, format!("catch no known mistake: {}", idle.join(", ")))
+            Finding::note(CheckItem::Strictness, format!("catch no known mistake: {}", idle.join(", ")))
         }
     }
 
     /// Rules without a test, scenarios and mistakes without a rule; `None` for a stage that writes no rules
     /// down.
-    pub(super) fn untested(&self, stage: &Stage) -> Option<Row> {
+    pub(super) fn untested(&self, stage: &Stage) -> Option<Finding> {
         if stage.rules.is_empty() {
             return None;
         }
@@ -92,9 +92,9 @@ impl Caught {
                 1 => "the one rule is tested in every role that it binds".to_owned(),
                 count => format!("each of {count} rules is tested in every role that it binds"),
             };
-            return Some(Row::good(Check::Rules, text));
+            return Some(Finding::good(CheckItem::Rules, text));
         }
-        Some(Row::note(Check::Rules, lacking.join("; ")))
+        Some(Finding::note(CheckItem::Rules, lacking.join("; ")))
     }
 }
 

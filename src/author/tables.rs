@@ -5,8 +5,8 @@ use std::time::Duration;
 use colored::Colorize;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::findings::{Check, Checked, Row};
-use crate::report::{EventLine, Format, Line, OverLine, RuleLine, json_line, millis, print, width, wrap};
+use super::findings::{CheckItem, Checked, Finding};
+use crate::report::{EventLine, Format, JsonLine, OverLine, RuleLine, json_line, millis, print, width, wrap};
 
 /// Shows each finding as soon as it is there, and all stages at the end.
 pub struct Tables {
@@ -23,7 +23,7 @@ impl Tables {
     }
 
     /// A stage is going to be checked in a track, or the course itself: these things of it.
-    pub fn begin(&mut self, stage: &str, track: Option<&str>, checks: &[Check]) {
+    pub fn begin(&mut self, stage: &str, track: Option<&str>, checks: &[CheckItem]) {
         let checked = Checked {
             stage: stage.to_owned(),
             track: track.map(str::to_owned),
@@ -38,7 +38,7 @@ impl Tables {
     }
 
     /// One of them is checked.
-    pub fn add(&mut self, row: Row) {
+    pub fn add(&mut self, row: Finding) {
         let Some(checked) = self.checked.last_mut() else { return };
         match self.format {
             Format::Text => print(&text(&row, self.room)),
@@ -64,7 +64,7 @@ impl Tables {
         match self.format {
             Format::Text if self.checked.len() > 1 => print(&summary(&self.checked)),
             Format::Text => {}
-            Format::Json => print(&json_line(&Line::from(EventLine::Over(OverLine { passed: good })))),
+            Format::Json => print(&json_line(&JsonLine::from(EventLine::Over(OverLine { passed: good })))),
             Format::Junit => print(&junit(&self.checked)),
         }
         good
@@ -72,7 +72,7 @@ impl Tables {
 }
 
 /// A row of the table of a stage.
-fn text(row: &Row, room: usize) -> String {
+fn text(row: &Finding, room: usize) -> String {
     let mark = match (row.good, row.note) {
         (false, _) => "✗".red().bold(),
         (true, true) => "!".yellow().bold(),
@@ -94,7 +94,7 @@ fn summary(all: &[Checked]) -> String {
     let room = all.iter().map(|checked| checked.title().chars().count()).max().unwrap_or(0);
     let mut out = format!("{}\n", "All stages".bold());
     for checked in all {
-        let mistakes = || checked.rows.iter().filter(|row| matches!(row.check, Check::Mistake(_)));
+        let mistakes = || checked.rows.iter().filter(|row| matches!(row.check, CheckItem::Mistake(_)));
         let caught = mistakes().filter(|row| row.good).count();
         let broken: Vec<String> =
             checked.rows.iter().filter(|row| !row.good).map(|row| row.check.to_string()).collect();
@@ -112,9 +112,9 @@ fn summary(all: &[Checked]) -> String {
     out
 }
 
-fn line(checked: &Checked, row: &Row) -> String {
+fn line(checked: &Checked, row: &Finding) -> String {
     let (rule, name) = row.check.name();
-    json_line(&Line::from(EventLine::Rule(RuleLine {
+    json_line(&JsonLine::from(EventLine::Rule(RuleLine {
         rule,
         name,
         stage: &checked.stage,
@@ -143,7 +143,7 @@ fn junit(all: &[Checked]) -> String {
     report.to_string().unwrap_or_default()
 }
 
-fn status(row: &Row) -> TestCaseStatus {
+fn status(row: &Finding) -> TestCaseStatus {
     if row.good {
         return TestCaseStatus::success();
     }

@@ -1,45 +1,45 @@
-//! What a tool prints, as a terminal would show it.
+//! The output of a tool, as a terminal would show it.
 //!
-//! A line that ends with a carriage return is written over by the next one: so tools show how far
-//! they are. It is news for those who wait, and no part of what the tool has said at the end.
+//! A line that ends with a carriage return is overwritten by the next one: that is how tools show progress. Such a
+//! line is shown while the tool runs, and is not part of its final output.
 
 use std::io;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
-/// What a tool prints, line by line.
-pub struct Lines<R> {
+/// The output of a tool, line by line.
+pub struct ToolLines<R> {
     reader: BufReader<R>,
     line: Vec<u8>,
-    /// The line was shown, and may yet turn out to stay.
+    /// The line was returned as `Passing`, and a newline may still follow.
     returned: bool,
 }
 
 /// A line.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum ToolLine {
     /// It stays.
     Said(Vec<u8>),
-    /// The next one is written over it.
+    /// The next one overwrites it.
     Passing(Vec<u8>),
 }
 
-impl<R: AsyncRead + Unpin> Lines<R> {
+impl<R: AsyncRead + Unpin> ToolLines<R> {
     /// The lines of a pipe.
-    pub fn of(pipe: R) -> Lines<R> {
-        Lines { reader: BufReader::new(pipe), line: Vec::new(), returned: false }
+    pub fn of(pipe: R) -> ToolLines<R> {
+        ToolLines { reader: BufReader::new(pipe), line: Vec::new(), returned: false }
     }
 
     /// The next line; `None` at the end. Nothing is lost when the future is dropped.
     ///
     /// # Errors
     /// The pipe can't be read.
-    pub async fn next(&mut self) -> io::Result<Option<Line>> {
+    pub async fn next(&mut self) -> io::Result<Option<ToolLine>> {
         loop {
             let bytes = self.reader.fill_buf().await?;
             let Some(first) = bytes.first() else {
                 let rest = std::mem::take(&mut self.line);
-                return Ok((!rest.is_empty() && !self.returned).then_some(Line::Said(rest)));
+                return Ok((!rest.is_empty() && !self.returned).then_some(ToolLine::Said(rest)));
             };
             if std::mem::take(&mut self.returned) && *first != b'\n' {
                 self.line.clear();
@@ -50,10 +50,10 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             let used = end.map_or(bytes.len(), |end| end + 1);
             self.reader.consume(used);
             match ending {
-                Some(b'\n') => return Ok(Some(Line::Said(std::mem::take(&mut self.line)))),
+                Some(b'\n') => return Ok(Some(ToolLine::Said(std::mem::take(&mut self.line)))),
                 Some(_) => {
                     self.returned = true;
-                    return Ok(Some(Line::Passing(self.line.clone())));
+                    return Ok(Some(ToolLine::Passing(self.line.clone())));
                 }
                 None => {}
             }
@@ -63,15 +63,15 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, Lines};
+    use super::{ToolLine, ToolLines};
 
     async fn read(text: &str) -> Vec<String> {
-        let mut lines = Lines::of(text.as_bytes());
+        let mut lines = ToolLines::of(text.as_bytes());
         let mut all = Vec::new();
         while let Some(line) = lines.next().await.expect("bytes can be read") {
             let (mark, bytes) = match line {
-                Line::Said(bytes) => ("", bytes),
-                Line::Passing(bytes) => ("~", bytes),
+                ToolLine::Said(bytes) => ("", bytes),
+                ToolLine::Passing(bytes) => ("~", bytes),
             };
             all.push(format!("{mark}{}", String::from_utf8_lossy(&bytes)));
         }

@@ -1,4 +1,4 @@
-//! What a build depends on, by its content; and the times of files, by which build tools go.
+//! What a build depends on, by its content; and the modification times that build tools go by.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -16,17 +16,17 @@ pub(super) struct Sources {
     files: BTreeMap<PathBuf, u64>,
 }
 
-/// Files of more bytes are no sources, but a recording perhaps: they count by their length.
+/// A file of more bytes is not source code, but perhaps a recording: it counts by its length.
 const LARGE: u64 = 8 << 20;
 
 impl Sources {
-    /// Those of a command; none yet.
+    /// The sources of a command, without files yet.
     pub(super) fn of(command: &impl Hash) -> Sources {
         Sources { command: stable_hash(command), files: BTreeMap::new() }
     }
 
-    /// Takes in the files below a folder that has not been `seen`, through links as well. What is
-    /// gone by now, or can't be read, is left to the tool to complain of.
+    /// Adds the files below a folder that has not been `seen`, through links as well. The tool will report a file
+    /// that is gone or can't be read.
     ///
     /// # Errors
     /// The folder itself can't be read.
@@ -53,13 +53,13 @@ impl Sources {
         Ok(())
     }
 
-    /// A text that is another one when anything is.
+    /// A text that changes when anything changes.
     pub(super) fn stamp(&self) -> String {
         let files = self.files.iter().map(|(path, hash)| format!("{}\n", line(path, *hash)));
         std::iter::once(format!("{:016x}\n", self.command)).chain(files).collect()
     }
 
-    /// A number that is another one when any file is that counts.
+    /// A number that changes when any file changes that counts.
     pub(super) fn mark(&self, counts: &dyn Fn(&Path) -> bool) -> u64 {
         stable_hash(&(self.command, self.files.iter().filter(|(path, _)| counts(path)).collect::<Vec<_>>()))
     }
@@ -76,7 +76,7 @@ fn line(path: &Path, hash: u64) -> String {
     format!("{hash:016x} {}", path.display())
 }
 
-/// A folder that a build fills says so, as <https://bford.info/cachedir/> has it.
+/// Is this a folder that a build fills? Such a folder says so, as <https://bford.info/cachedir/> specifies.
 fn is_output(dir: &Path) -> bool {
     dir.join("CACHEDIR.TAG").is_file()
 }
@@ -92,27 +92,26 @@ fn hash_of_file(path: &Path) -> Option<u64> {
     Some(stable_hash(&fs::read(path).ok()?))
 }
 
-/// What the last build, good or not, was tried from, and when.
+/// What the last build, successful or not, was tried from, and when.
 pub(super) struct Tried {
     path: PathBuf,
     /// A line for each file.
     before: String,
-    /// Nothing that builds have made is later, whatever the clock says.
+    /// No build result is later than this, whatever the clock says.
     last: Option<SystemTime>,
 }
 
 impl Tried {
-    /// Reads it, before the programs of that build are removed.
+    /// Reads it. Must happen before the programs of that build are removed.
     pub(super) fn after(path: &Path, programs: impl Iterator<Item = PathBuf>) -> Tried {
         let time = |path: &Path| fs::metadata(path).and_then(|about| about.modified()).ok();
         let last = programs.filter_map(|program| time(&program)).chain(time(path)).max();
         Tried { path: path.to_owned(), before: fs::read_to_string(path).unwrap_or_default(), last }
     }
 
-    /// Build tools go by the time of a file. One that was put back from a backup is new in its
-    /// content and old in its time: it would not be built, and the verdict would be about the
-    /// program of before. Such a file, and no other, gets a time that is later than all that was
-    /// built: that of now, where the clock has not been set back.
+    /// Build tools go by the time of a file. A file restored from a backup has new content and an old time: it would
+    /// not be built, and the verdict would be about the old program. Such a file, and no other, gets a time later
+    /// than everything that was built: the current time, unless the clock was set back.
     ///
     /// # Errors
     /// A time can't be set.
@@ -124,15 +123,17 @@ impl Tried {
             if old && !known.contains(line(path, *hash).as_str()) {
                 let time = SystemTime::now().max(last + Duration::from_millis(1));
                 File::open(path).and_then(|file| file.set_modified(time)).map_err(|error| {
-                    Error::io("set the time of", path, &error)
-                        .help("it has changed, but has an old time, by which build tools go: save it once more")
+                    Error::io("set the time of", path, &error).help(
+                        "its content has changed, but its time is old, and build tools go by the time: save it \
+                            once more",
+                    )
                 })?;
             }
         }
         Ok(())
     }
 
-    /// Writes what was tried. Its time is never earlier than before.
+    /// Writes what was tried. The file's time never goes back.
     ///
     /// # Errors
     /// It can't be written.

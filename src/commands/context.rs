@@ -1,4 +1,4 @@
-//! What a command needs to know first: the workspace, the course, the language, the stage that is meant.
+//! What a command needs first: the workspace, the course, the language, the stage.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::cli::Chosen;
 use crate::course::{Party, Stage};
 use crate::error::{Error, Result};
 use crate::pattern::escape;
-use crate::progress::State;
+use crate::progress::WorkspaceState;
 use crate::workspace::{DOT, Workspace};
 
 pub(super) fn current_dir() -> Result<PathBuf> {
@@ -32,12 +32,12 @@ pub(super) fn open_course(chosen: &Chosen) -> Result<Catalog> {
 pub(super) fn open_workspace(chosen: &Chosen) -> Result<Workspace> {
     let workspace = open_quietly(chosen)?;
     if workspace.has_news() {
-        crate::report::say("this course has changed: `workshop update` brings what is new, and keeps what you wrote");
+        crate::report::say("this course has changed: `workshop update` brings the changes and keeps what you wrote");
     }
     Ok(workspace)
 }
 
-/// The same without a word about news: for commands that own the whole screen, or open it again and again.
+/// The same without a message about changes: for commands that own the whole screen, or open it repeatedly.
 pub(super) fn open_quietly(chosen: &Chosen) -> Result<Workspace> {
     let mut workspace = Workspace::find(&current_dir()?, chosen.course.as_deref())?;
     speak(&mut workspace.catalog, chosen, workspace.state.language.as_deref())?;
@@ -45,8 +45,8 @@ pub(super) fn open_quietly(chosen: &Chosen) -> Result<Workspace> {
     Ok(workspace)
 }
 
-/// The course speaks the language that was asked for, now or (`before`) earlier, or else that of the
-/// environment, or else its first one. What was asked for now it has to have.
+/// Sets the language of the course: the one asked for now, or earlier (`before`), or that of the environment, or the
+/// course's first. It is an error if the course lacks the one asked for now.
 pub(super) fn speak(catalog: &mut Catalog, chosen: &Chosen, before: Option<&str>) -> Result<()> {
     let tag = match &chosen.lang {
         Some(wanted) => Some(catalog.course.language(wanted).ok_or_else(|| {
@@ -59,10 +59,10 @@ pub(super) fn speak(catalog: &mut Catalog, chosen: &Chosen, before: Option<&str>
     tag.map(str::to_owned).map_or(Ok(()), |tag| catalog.speak(&tag))
 }
 
-/// The language that was asked for is the workspace's from now on.
+/// Remembers the requested language in the workspace.
 pub(super) fn remember(workspace: &Workspace, chosen: &Chosen) -> Result<()> {
     if chosen.lang.is_some() && workspace.state.language != chosen.lang {
-        State::update(&workspace.dot(), |state| state.language.clone_from(&chosen.lang))?;
+        WorkspaceState::update(&workspace.dot(), |state| state.language.clone_from(&chosen.lang))?;
     }
     Ok(())
 }
@@ -73,16 +73,16 @@ fn locale() -> Option<String> {
     set.into_iter().find(|value| !value.is_empty())
 }
 
-/// The learner has something of the course run, knowingly.
+/// Records that the learner agrees to run the course's commands.
 pub(super) fn accept(workspace: &Workspace) -> Result<()> {
     let commands = workspace.catalog.course.commands();
     if !workspace.state.accepts(&commands) {
-        State::update(&workspace.dot(), |state| state.accepted = Some(commands))?;
+        WorkspaceState::update(&workspace.dot(), |state| state.accepted = Some(commands))?;
     }
     Ok(())
 }
 
-/// The stage that is meant: the one named, the one whose folder this is, or the current one.
+/// The stage: the one named, the one whose folder this is, or the current one.
 pub(super) fn stage_name(workspace: &Workspace, named: Option<&str>) -> Result<String> {
     if let Some(name) = named {
         // A wrong name is reported with the nearest right ones.
@@ -106,7 +106,7 @@ pub(super) fn built<'w>(workspace: &'w Workspace, stage: &Stage, solution: bool)
     Ok(Built { track: workspace.track()?, you, reference })
 }
 
-/// The package of a stage with which a party plays.
+/// The package of a stage that a party runs.
 pub(super) fn package(workspace: &Workspace, stage: &Stage, party: Party, whose: Party) -> Result<Package> {
     Ok(Package {
         party,

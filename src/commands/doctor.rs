@@ -1,4 +1,4 @@
-//! `workshop doctor`: has this machine what is needed?
+//! `workshop doctor`: does this machine have what is needed?
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -10,24 +10,24 @@ use super::context;
 use crate::assets::{Catalog, Origin};
 use crate::build::Package;
 use crate::cli::Chosen;
-use crate::course::{Check, Party, fill_words};
+use crate::course::{DoctorCheck, Party, fill_words};
 use crate::error::Result;
 use crate::fault::Fault;
 use crate::machine::{ports, proc_is_ours};
 use crate::pattern::escape;
+use crate::quiescence::SocketTable;
 use crate::report::{print, width, wrap};
-use crate::stillness::SocketTable;
 use crate::workspace::Workspace;
 
-/// With fewer bytes left on its disk, a workspace can't hold the build of a single stage.
+/// With fewer free bytes on its disk, a workspace can't hold the build of a single stage.
 #[cfg(unix)]
 const LEAST: u64 = 512 << 20;
 
-/// With fewer, perhaps not those of a whole course: that depends on the course.
+/// With fewer free bytes, the builds of a whole course may not fit.
 #[cfg(unix)]
 const ROOM: u64 = 4 << 30;
 
-/// Looks at everything, and says what to do about what is missing.
+/// Checks everything, and says what to do about what is missing.
 pub fn doctor(chosen: &Chosen) -> Result<bool> {
     let here = context::current_dir()?;
     let workspace = workspace_of(&here, chosen)?;
@@ -47,7 +47,7 @@ pub fn doctor(chosen: &Chosen) -> Result<bool> {
     let mut good = true;
     match &workspace {
         Some(workspace) => good &= line(true, &format!("the workspace is {}", workspace.root.display()), ""),
-        None if Workspace::exists(&here)? => good &= line(true, "the workspace here has another course", ""),
+        None if Workspace::exists(&here)? => good &= line(true, "the workspace here belongs to another course", ""),
         None => good &= line(true, "there is no workspace here yet (`workshop next` makes one)", ""),
     }
     for (name, track) in &catalog.course.tracks {
@@ -61,7 +61,7 @@ pub fn doctor(chosen: &Chosen) -> Result<bool> {
     }
     if !accepted && catalog.course.tracks.values().any(|track| !track.checks.is_empty()) {
         print(&wrap(
-            "The course's own checks are left out: they are run in its workspace, after a `workshop verify`.",
+            "The course's own checks are left out: they run in its workspace, after a `workshop verify`.",
             width(),
             "",
         ));
@@ -69,25 +69,25 @@ pub fn doctor(chosen: &Chosen) -> Result<bool> {
     let used_up = ports::are_used_up();
     good &= line(
         !used_up && TcpListener::bind(("127.0.0.1", 0)).is_ok(),
-        "ports can be had on loopback",
+        "ports are available on loopback",
         if used_up { Fault::Ports.help() } else { "is a sandbox or a firewall in the way? Peers listen on 127.0.0.1" },
     );
     let seen = SocketTable::open().is_some();
     line(
         seen || !cfg!(target_os = "linux"),
         if seen {
-            "the kernel tells what peers have read (sock_diag)"
+            "the kernel reports what peers have read (sock_diag)"
         } else {
-            "the kernel does not tell what peers have read: fragments may merge on this system"
+            "the kernel does not report what peers have read: fragments may merge on this system"
         },
-        "a sandbox forbids netlink: fragmented links are paced by the clock here, and may miss a mistake",
+        "a sandbox forbids netlink: fragmented links are paced by the clock here and may miss a mistake",
     );
     if !proc_is_ours() {
         line(
             false,
-            "/proc tells of other processes than those that are started here, or of none",
-            "runs are played without it, to the time limit where nothing happens any more: in a container, or after \
-             `unshare --pid`, mount a `/proc` of its own (`unshare --mount-proc`)",
+            "/proc does not show the processes that are started here",
+            "without it, a run that is stuck lasts until its time limit: in a container, or after `unshare --pid`, \
+             mount a `/proc` of its own (`unshare --mount-proc`)",
         );
     }
     good &= disk(workspace.as_ref().map_or(here.as_path(), |workspace| workspace.root.as_path()));
@@ -95,7 +95,7 @@ pub fn doctor(chosen: &Chosen) -> Result<bool> {
     Ok(good)
 }
 
-/// The workspace here. A course that is named may be another one: it is looked at by itself.
+/// The workspace here. A course named with `--course` may be another one; then it is checked by itself.
 fn workspace_of(here: &Path, chosen: &Chosen) -> Result<Option<Workspace>> {
     if !Workspace::exists(here)? {
         return Ok(None);
@@ -112,7 +112,7 @@ fn workspace_of(here: &Path, chosen: &Chosen) -> Result<Option<Workspace>> {
     Ok(None)
 }
 
-/// What a course runs on this machine, and when: all tracks, or one. Nothing is run for it.
+/// What a course runs on this machine, and when: all tracks, or one. This runs nothing.
 pub fn what_it_runs(catalog: &Catalog, only: Option<&str>) -> Result<String> {
     let mut out = format!("{}\n", format!("What the course `{}` runs on this machine:", catalog.course.name).bold());
     for (name, track) in catalog.course.tracks.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
@@ -121,7 +121,7 @@ pub fn what_it_runs(catalog: &Catalog, only: Option<&str>) -> Result<String> {
         };
         tell(&format!("track {name}"), track.title.clone());
         tell("to build a stage", if track.build.is_empty() { "nothing".to_owned() } else { words(&track.build) });
-        tell("to play a role", words(&track.run));
+        tell("to run a role", words(&track.run));
         if !track.env.is_empty() {
             let env = track.env.iter().map(|(key, value)| format!("{key}={value}"));
             tell("with", words(&env.collect::<Vec<_>>()));
@@ -139,13 +139,13 @@ pub fn what_it_runs(catalog: &Catalog, only: Option<&str>) -> Result<String> {
         let own: Vec<&str> =
             stage.roles.iter().filter(|role| role.by == Some(Party::Stage)).map(|role| role.name.as_str()).collect();
         if !own.is_empty() {
-            out.push_str(&wrap(&format!("stage {}: plays {} itself", stage.name, own.join(", ")), width(), "    "));
+            out.push_str(&wrap(&format!("stage {}: runs {} itself", stage.name, own.join(", ")), width(), "    "));
         }
     }
     Ok(out)
 }
 
-/// A command as it could be typed, with nothing in it that a terminal obeys.
+/// A command as it could be typed, without anything that a terminal obeys.
 fn words(command: &[String]) -> String {
     let quoted = command.iter().map(|word| {
         let plain = !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || "'\"\\$&|;<>*?()`".contains(c));
@@ -166,8 +166,8 @@ fn places(
     Ok((Some(workspace.root.clone()), Some(built.you)))
 }
 
-/// One check of a track: in the workspace where there is one, otherwise only what needs none.
-fn look(check: &Check, root: Option<&Path>, package: Option<&Package>) -> bool {
+/// One check of a track: in the workspace if there is one, otherwise only if it needs none.
+fn look(check: &DoctorCheck, root: Option<&Path>, package: Option<&Package>) -> bool {
     let needs_workspace = check.run.iter().any(|word| word.contains('{'));
     if needs_workspace && package.is_none() {
         return true;
@@ -203,7 +203,7 @@ fn disk(path: &Path) -> bool {
     let what = format!("{shown:.1} GiB are free on this disk");
     if (LEAST..ROOM).contains(&free) {
         print(&format!("{} {what}\n", "!".yellow().bold()));
-        print(&wrap("the builds of a whole course may take more: make room before it runs out", width(), "    "));
+        print(&wrap("the builds of a whole course may need more: make room before it runs out", width(), "    "));
         return true;
     }
     line(free >= LEAST, &what, "a stage can't be built here: make room")

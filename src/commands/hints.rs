@@ -6,7 +6,7 @@ use super::context;
 use crate::cli::{Chosen, HintArgs};
 use crate::course::Stage;
 use crate::error::Result;
-use crate::progress::State;
+use crate::progress::WorkspaceState;
 use crate::report::{print, width, wrap};
 use crate::workspace::Workspace;
 
@@ -29,19 +29,19 @@ impl Hint {
     }
 }
 
-/// Gives one hint more, or shows again those that were given.
+/// Gives one more hint, or shows the given ones again.
 pub fn hint(chosen: &Chosen, args: &HintArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
     let stage = workspace.catalog.stage(&context::stage_name(&workspace, args.stage.as_deref())?)?;
     let mut hints = if args.again { given(&workspace, &stage) } else { vec![one_more(&workspace, &stage)?] };
     if hints.is_empty() {
-        hints.push(Hint::none(format!("No hint for {} was given yet; `workshop hint` gives one.", stage.name)));
+        hints.push(Hint::none(format!("You have seen no hint for {} yet; `workshop hint` gives one.", stage.name)));
     }
     print(&text(&hints, width()));
     Ok(true)
 }
 
-/// The newest hint, if it is to be shown, and those that were given before, the last one first.
+/// The newest hint, if it is shown, and the earlier ones, the latest first.
 pub(super) fn page(newest: Option<&Hint>, given: &[Hint], width: usize) -> String {
     let before = given.iter().rev().filter(|one| newest.is_none_or(|newest| newest.say != one.say));
     text(newest.into_iter().chain(before), width)
@@ -60,24 +60,24 @@ pub(super) fn given(workspace: &Workspace, stage: &Stage) -> Vec<Hint> {
     says.enumerate().map(|(before, say)| Hint::new(stage, before + 1, say)).collect()
 }
 
-/// Gives one hint more: the next one that is for what failed last, or else the next one.
+/// Gives one more hint: the next one for what failed last, or else the next one.
 pub(super) fn one_more(workspace: &Workspace, stage: &Stage) -> Result<Hint> {
     let mut hint = Hint::none("This stage has no hints.".to_owned());
     let all = 0..stage.hints.len();
-    State::update(&workspace.dot(), |state| {
+    WorkspaceState::update(&workspace.dot(), |state| {
         let progress = state.stage(&stage.name);
         let fresh = |index: &usize| !progress.hints.contains(index);
         let fits =
             |index: &usize| progress.last_failure.as_ref().is_some_and(|id| stage.hints[*index].helps.contains(id));
         let chosen = all.clone().filter(fresh).find(fits).or_else(|| all.clone().find(fresh));
-        // The course may have fewer hints than it had.
+        // The course may have fewer hints than before.
         let there = |index: &usize| all.contains(index);
         let again = all.clone().rev().find(fits).or_else(|| progress.hints.iter().copied().rfind(there));
         if let Some(index) = chosen {
             progress.hints.push(index);
             hint = Hint::new(stage, progress.hints.len(), &stage.hints[index].say);
         } else if let Some(index) = again {
-            let title = "All hints are out; the one that fits best, again:".to_owned();
+            let title = "You have seen all hints; here is the best match again:".to_owned();
             hint = Hint { title, ..Hint::new(stage, 0, &stage.hints[index].say) };
         }
     })?;

@@ -6,29 +6,32 @@ use colored::Colorize;
 
 use super::context;
 use super::doctor;
-use crate::assets::{Catalog, Source, git};
+use crate::assets::{Catalog, CourseSource, git};
 use crate::cli::{Chosen, InitArgs};
 use crate::error::{Error, Result};
 use crate::pattern::escape;
 use crate::report;
 use crate::report::{print, say, width, wrap};
 use crate::runtime;
-use crate::workspace::{Making, Workspace, is_free};
+use crate::workspace::{NewWorkspace, Workspace, is_free};
 
-/// Makes the workspace, and says what its course will run, and when.
+/// Makes the workspace, and says what its course will run and when.
 pub fn init(chosen: &Chosen, args: &InitArgs) -> Result<bool> {
     if chosen.course.is_some() {
-        return Err(Error::new("`init` is told its course without `--course`").help("`workshop init PATH` will do"));
+        return Err(Error::new("`init` takes its course as an argument, without `--course`").help(
+            "use `workshop init \
+            PATH`",
+        ));
     }
-    let source = Source::parse(&args.source)?;
+    let source = CourseSource::parse(&args.source)?;
     let (parent, name) = target(args.dir.as_deref())?;
     if let Some(name) = &name {
         is_free(&parent.join(name))?;
     }
-    let making = Making::begin(&parent)?;
+    let making = NewWorkspace::begin(&parent)?;
     let (mut catalog, url) = match &source {
-        Source::Folder(path) => (Catalog::folder(path)?, None),
-        Source::Git(url) => {
+        CourseSource::Folder(path) => (Catalog::folder(path)?, None),
+        CourseSource::Git(url) => {
             say(&format!("getting {}", source.shown()));
             runtime::block_on(git::clone(url, &making.course()))?;
             (Catalog::folder(&making.course())?, Some(url.as_str()))
@@ -48,15 +51,18 @@ fn target(dir: Option<&Path>) -> Result<(PathBuf, Option<String>)> {
     let shown = escape(dir.to_string_lossy().as_bytes());
     let name = dir.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with(['-', '.']));
     let name = name.ok_or_else(|| {
-        Error::new(format!("`{shown}` can't be a workspace")).help("name a folder that is not there yet; it is made")
+        Error::new(format!("`{shown}` can't be a workspace")).help(
+            "name a folder that does not exist yet; it will be \
+            made",
+        )
     })?;
     if shown.starts_with('-') {
-        return Err(Error::new(format!("`{shown}` can't be a workspace")).help("no folder begins with `-`"));
+        return Err(Error::new(format!("`{shown}` can't be a workspace")).help("a folder's name can't begin with `-`"));
     }
     Ok((here.join(dir.parent().unwrap_or(Path::new(""))), Some(name.to_owned())))
 }
 
-fn welcome(workspace: &Workspace, source: &Source) -> Result<()> {
+fn welcome(workspace: &Workspace, source: &CourseSource) -> Result<()> {
     let course = &workspace.catalog.course;
     let root = escape(report::relative(&workspace.root).as_bytes());
     print(&format!("{}\n", format!("Your workspace: {root}").bold()));
@@ -66,7 +72,8 @@ fn welcome(workspace: &Workspace, source: &Source) -> Result<()> {
     print(&doctor::what_it_runs(&workspace.catalog, Some(&workspace.state.track))?);
     print(&wrap(
         &format!(
-            "Nothing of this is run before `workshop verify` or `workshop run`. In {root}, `workshop next` shows the first lesson."
+            "None of this runs before `workshop verify` or `workshop run`. In {root}, `workshop next` shows the first \
+             lesson."
         ),
         width(),
         "",

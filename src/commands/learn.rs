@@ -10,7 +10,7 @@ use crate::cli::{Chosen, NextArgs, SolutionArgs};
 use crate::course::Stage;
 use crate::error::{Error, Result};
 use crate::pattern::visible;
-use crate::progress::{Standing, State};
+use crate::progress::{Standing, WorkspaceState};
 use crate::report::{self, print, width, wrap};
 use crate::workspace::{DOT, Workspace};
 
@@ -28,7 +28,7 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
                 format!("{current} is not verified yet: here it is again (`workshop next --skip` moves on)").yellow()
             ));
         }
-        State::update(&workspace.dot(), |state| state.stage(&current).shown = true)?;
+        WorkspaceState::update(&workspace.dot(), |state| state.stage(&current).shown = true)?;
         start_ahead(&workspace, args.no_prefetch);
         return show(&workspace, &current);
     }
@@ -43,15 +43,16 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
     }
 }
 
-/// A workspace in a folder; one that has been there is taken up again.
+/// A workspace in a folder; one that was there before is restored.
 fn make(here: &Path, chosen: &Chosen, args: &NextArgs) -> Result<Workspace> {
     let (catalog, track) = (context::open_course(chosen)?, args.track.as_deref());
     for root in [here.to_owned(), here.join(&catalog.course.name)] {
         if Workspace::was_here(&root, &catalog, track)? {
             let workspace = Workspace::take_up_again(&root, catalog, track)?;
             context::remember(&workspace, chosen)?;
-            print(&format!("{}\n", "Your workspace is taken up again, with your files as they are.".bold()));
-            let how = "Which stages are done is not known here: `workshop verify --all` finds out, and records it.";
+            print(&format!("{}\n", "Your workspace is restored, with your files as they are.".bold()));
+            let how = "It is not known which stages you have passed: `workshop verify --all` finds out, and records \
+                it.";
             print(&wrap(how, width(), ""));
             return Ok(workspace);
         }
@@ -62,7 +63,7 @@ fn make(here: &Path, chosen: &Chosen, args: &NextArgs) -> Result<Workspace> {
             here.display(),
             catalog.course.name
         ))
-        .help("`workshop next --course PATH`, with the course that it is of, takes it up again"));
+        .help("`workshop next --course PATH` restores it, with PATH its own course"));
     }
     let workspace = Workspace::create(here, catalog, track)?;
     context::remember(&workspace, chosen)?;
@@ -71,17 +72,17 @@ fn make(here: &Path, chosen: &Chosen, args: &NextArgs) -> Result<Workspace> {
     Ok(workspace)
 }
 
-/// The next stage that is not verified, from a stage on.
+/// The next unverified stage after a stage.
 pub(super) fn following<'w>(workspace: &'w Workspace, from: &str) -> Option<&'w String> {
     let course = &workspace.catalog.course;
     course.stages[course.number(from)..].iter().find(|stage| !workspace.state.verified(stage))
 }
 
-/// Goes to the next stage that is not verified, from a stage on; `None` when it was the last. A
-/// stage that is not verified is skipped.
+/// Goes to the next unverified stage after a stage; `None` when it was the last. A stage that is left unverified is
+/// recorded as skipped.
 pub(super) fn move_on(workspace: &Workspace, from: &str) -> Result<Option<String>> {
     let following = following(workspace, from).cloned();
-    State::update(&workspace.dot(), |state| {
+    WorkspaceState::update(&workspace.dot(), |state| {
         if !state.verified(from) {
             state.stage(from).skipped = true;
         }
@@ -93,18 +94,18 @@ pub(super) fn move_on(workspace: &Workspace, from: &str) -> Result<Option<String
     Ok(following)
 }
 
-/// The learner works on this stage from now on: it is what other commands are about.
+/// Makes this stage the current one, which other commands are about.
 pub(super) fn take_up(workspace: &Workspace, stage: &str) -> Result<()> {
-    State::update(&workspace.dot(), |state| {
+    WorkspaceState::update(&workspace.dot(), |state| {
         stage.clone_into(&mut state.current);
         state.stage(stage).shown = true;
     })
     .map(drop)
 }
 
-/// Builds what is needed later, unless that is not wanted.
+/// Starts building dependencies in the background, unless that is not wanted.
 pub(super) fn start_ahead(workspace: &Workspace, not_wanted: bool) {
-    // A build is a program of the course's: there is none before the learner has asked for one.
+    // A build runs programs of the course: only after the learner has agreed.
     if !not_wanted && workspace.state.accepts(&workspace.catalog.course.commands()) {
         super::prefetch::start(workspace);
     }
@@ -116,7 +117,7 @@ fn show(workspace: &Workspace, stage: &str) -> Result<bool> {
     let course = &workspace.catalog.course;
     let title = format!("Stage {} of {}: {}", course.number(&stage.name), course.stages.len(), stage.title);
     let lesson = visible(&workspace.catalog.lesson(&stage.name)?);
-    // In a pipe or without colour Markdown stays as it is: it is made to be read so, too.
+    // In a pipe or without colour, Markdown stays as it is: it is readable as text.
     let lesson = if report::colour() { report::laid_out(&lesson, width()) } else { lesson };
     print(&format!("\n{}\n{lesson}\n{}", title.cyan().bold(), task(workspace, &stage)?));
     Ok(true)
@@ -129,7 +130,7 @@ fn task(workspace: &Workspace, stage: &Stage) -> Result<String> {
     }
     out.push_str(&format!("{}\n  workshop verify\n", "Then try".bold()));
     for also in
-        ["workshop watch does so at each save", "workshop hint gives a hint; workshop run ROLE plays one peer by hand"]
+        ["workshop watch verifies at each save", "workshop hint gives a hint; workshop run ROLE runs one peer by hand"]
     {
         out.push_str(&format!("  {}\n", also.dimmed()));
     }
@@ -146,7 +147,14 @@ pub(super) fn ending_text(workspace: &Workspace, width: usize) -> String {
         let title = format!("✓ {all} verified.").green().bold();
         return format!("{title}\n{}", wrap(workspace.catalog.course.ending.trim(), width, ""));
     }
-    let rest = format!("Not verified yet: {}. `workshop verify {}` takes one up again.", open.join(", "), open[0]);
+    let rest = format!(
+        "Not verified yet: {}. `workshop verify {}` goes back to the first of them.",
+        open.join(
+            ", \
+        "
+        ),
+        open[0]
+    );
     format!("{}\n{}", "This was the last stage.".bold(), wrap(&rest, width, ""))
 }
 
@@ -183,8 +191,8 @@ pub(super) fn list_text(workspace: &Workspace, width: usize) -> Result<String> {
     Ok(out)
 }
 
-/// How much of a stage that is not verified yet is done, as its last verify found.
-fn rules_kept(state: &State, stage: &Stage) -> Option<String> {
+/// How many rules of an unverified stage the last verify found kept.
+fn rules_kept(state: &WorkspaceState, stage: &Stage) -> Option<String> {
     let progress = state.stages.get(&stage.name).filter(|progress| progress.verified.is_none())?;
     let kept = stage.rules.iter().filter(|rule| progress.kept.contains(&rule.id)).count();
     (kept > 0).then(|| format!("{kept} of {} rules kept", stage.rules.len()))
@@ -203,7 +211,7 @@ fn spoilable(workspace: &Workspace, args: &SolutionArgs) -> Result<String> {
         return Ok(stage);
     }
     Err(Error::new(format!("{stage} is not verified yet"))
-        .help("`--spoil` shows it all the same; `workshop hint` tells less"))
+        .help("`--spoil` shows it anyway; `workshop hint` reveals less"))
 }
 
 /// The solution's files.
@@ -238,19 +246,19 @@ pub(super) fn diff_text(workspace: &Workspace, stage: &str) -> Result<String> {
         out.push_str(&report::diff(&yours, &String::from_utf8_lossy(&mine), &solution, &theirs));
     }
     if out.is_empty() {
-        out.push_str("Your files are the solution's.\n");
+        out.push_str("Your files are the same as the solution's.\n");
     }
     Ok(out)
 }
 
-/// The template again; what was there is kept.
+/// Restores the template, and keeps a backup.
 pub fn reset(chosen: &Chosen, named: Option<&str>) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
     let stage = context::stage_name(&workspace, named)?;
     let backup = workspace.reset(&stage)?;
-    print(&format!("{stage} is as it was at first.\n"));
+    print(&format!("{stage} is back to its first state.\n"));
     if let Some(backup) = backup {
-        print(&format!("  what was there is kept in {}\n", report::relative(&backup)));
+        print(&format!("  your files are kept in {}\n", report::relative(&backup)));
     }
     Ok(true)
 }

@@ -1,14 +1,11 @@
 //! Building ahead of time, so that the first verify of a stage does not begin with a long wait.
 //!
-//! `workshop next` starts `workshop prefetch` in the background, at the lowest priority. It builds
-//! the reference of every stage, in the order of the course, by the same way and into the same
-//! cache as a verify does, and gives way to whoever wants to build: what is half built is begun
-//! again afterwards, what is built stays.
+//! `workshop next` starts `workshop prefetch` in the background, at the lowest priority. It builds the reference of every stage in the order of the course, in the same way and into the same cache as a verify does, and yields to any command that wants to build: a half-finished build is begun again afterwards, a finished one stays.
 //!
-//! Three locks see to that. `prefetch.lock`: there is one prefetch at a time. `build.lock`: one
-//! process builds at a time. `want.lock` is held by who wants to build, from before he asks until
-//! he is done; the prefetch holds it for as long as it takes to get ready to be asked. So whoever
-//! has it finds the prefetch either building, and listening for the bell, or waiting for him.
+//! Three locks make that work. `prefetch.lock`: one prefetch at a time. `build.lock`: one process builds at a time.
+//! `want.lock`: held by a command that wants to build, from before it rings the bell until it is done, and by the
+//! prefetch while it gets ready to hear the bell. So a command that holds `want.lock` finds the prefetch either
+//! building and listening for the bell, or waiting for the lock.
 
 use std::fs;
 use std::path::Path;
@@ -22,14 +19,14 @@ use crate::files::Lock;
 use crate::runtime;
 use crate::workspace::Workspace;
 
-/// What is being built ahead, for those who ask.
+/// Says what is being built ahead.
 const STATUS: &str = "prefetch.txt";
 
 const PREFETCH: &str = "prefetch.lock";
 const WANT: &str = "want.lock";
 const BUILD: &str = "build.lock";
 
-/// Starts the prefetch in the background; it is no error when it can't be started.
+/// Starts the prefetch in the background. That it can't be started is not an error.
 pub fn start(workspace: &Workspace) {
     let Ok(program) = std::env::current_exe() else { return };
     let mut command = Command::new(program);
@@ -42,13 +39,13 @@ pub fn start(workspace: &Workspace) {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    // Not in the terminal's group: Ctrl-C there is not meant for it.
+    // Not in the terminal's process group: Ctrl-C must not reach it.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let _ = command.spawn();
 }
 
-/// Builds the references of all stages. Safe to interrupt: the next one goes on where it ended.
+/// Builds the references of all stages. Safe to interrupt: the next one continues.
 pub fn prefetch(chosen: &Chosen) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
     let Some(_one_at_a_time) = Lock::try_take(&workspace.dot(), PREFETCH)? else { return Ok(true) };
@@ -72,13 +69,13 @@ pub fn status(workspace: &Workspace) -> Option<String> {
     at_work.then(|| fs::read_to_string(workspace.dot().join(STATUS)).ok()).flatten()
 }
 
-/// Builds the reference of a stage; `None` when somebody else wanted to build.
+/// Builds the reference of a stage; `None` when another command wanted to build.
 fn build_ahead(workspace: &Workspace, stage: &str) -> Result<Option<bool>> {
     let dot = workspace.dot();
     let want = Lock::take(&dot, WANT, || {})?;
     let _lock = Lock::take(&dot, BUILD, || {})?;
     let built = context::built(workspace, &workspace.catalog.stage(stage)?, false)?;
-    let mut status = Status { path: &dot.join(STATUS), stage };
+    let mut status = StatusFile { path: &dot.join(STATUS), stage };
     runtime::block_on(async {
         let bell = Bell::hang(&dot);
         drop(want);
@@ -89,22 +86,22 @@ fn build_ahead(workspace: &Workspace, stage: &str) -> Result<Option<bool>> {
     })
 }
 
-/// The right to build, for as long as it is held.
+/// Exclusive permission to build, while it is held.
 pub struct BuildLock {
     _want: Lock,
     _build: Lock,
 }
 
-/// Waits for the right to build. A prefetch that is at work gives way.
+/// Waits for permission to build. A running prefetch yields.
 pub async fn build_lock(workspace: &Workspace, reporter: &mut dyn Reporter) -> Result<BuildLock> {
     let dot = workspace.dot();
-    let want = told_lock(&dot, WANT, "another `workshop` builds", reporter).await?;
+    let want = told_lock(&dot, WANT, "another `workshop` is building", reporter).await?;
     ring(&dot);
-    let build = told_lock(&dot, BUILD, "what is built ahead is put aside", reporter).await?;
+    let build = told_lock(&dot, BUILD, "the background build is being stopped", reporter).await?;
     Ok(BuildLock { _want: want, _build: build })
 }
 
-/// Takes a lock, and tells why it is waited for, if it is.
+/// Takes a lock, and reports the reason if it has to wait.
 pub async fn told_lock(dot: &Path, name: &'static str, why: &str, reporter: &mut dyn Reporter) -> Result<Lock> {
     if let Some(lock) = Lock::try_take(dot, name)? {
         return Ok(lock);
@@ -115,13 +112,13 @@ pub async fn told_lock(dot: &Path, name: &'static str, why: &str, reporter: &mut
     lock
 }
 
-/// Writes what is being built where those who ask can read it.
-struct Status<'p> {
+/// Writes what is being built into a file that other commands read.
+struct StatusFile<'p> {
     path: &'p Path,
     stage: &'p str,
 }
 
-impl Reporter for Status<'_> {
+impl Reporter for StatusFile<'_> {
     fn tell(&mut self, event: &Event<'_>) {
         if let Event::BuildLine(line) = event {
             let _ = fs::write(self.path, format!("{}: {}", self.stage, line.trim()));
@@ -129,7 +126,7 @@ impl Reporter for Status<'_> {
     }
 }
 
-/// Waits until somebody wants to build; for ever where there is no bell.
+/// Waits until another command wants to build; for ever where there is no bell.
 async fn rung(bell: Option<Bell>) {
     match bell {
         Some(bell) => bell.rung().await,
@@ -140,7 +137,7 @@ async fn rung(bell: Option<Bell>) {
 #[cfg(unix)]
 use bell::{Bell, ring};
 
-/// A named pipe: to write into it works only while somebody listens.
+/// A named pipe: writing into it works only while the prefetch listens.
 #[cfg(unix)]
 mod bell {
     use std::io::Write;
@@ -152,10 +149,10 @@ mod bell {
 
     const BELL: &str = "bell";
 
-    /// The end that listens.
+    /// The listening end.
     pub struct Bell {
         receiver: Receiver,
-        /// Without a sender a pipe is at its end, and seems to ring all the time.
+        /// Without a sender the pipe would be at its end, and seem to ring all the time.
         _own: Sender,
     }
 
@@ -180,7 +177,7 @@ mod bell {
         }
     }
 
-    /// Rings, if anybody listens.
+    /// Rings, if a prefetch listens.
     pub fn ring(dir: &Path) {
         let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
         let pipe = std::fs::OpenOptions::new().write(true).custom_flags(nonblocking).open(dir.join(BELL));
@@ -188,7 +185,7 @@ mod bell {
     }
 }
 
-/// Elsewhere a stage that is being built ahead is waited for.
+/// Other systems wait for the stage that is being built ahead.
 #[cfg(not(unix))]
 struct Bell;
 

@@ -1,7 +1,7 @@
-//! `workshop serve`: from save to verdict, over and over, for a browser.
+//! `workshop serve`: verifies at each save, and shows the result in a browser.
 
+mod page_state;
 mod parts;
-mod showing;
 mod site;
 
 use std::cell::RefCell;
@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use super::context;
 use super::learn;
-use super::live::Live;
+use super::verify_worker::VerifyWorker;
 use crate::cli::{Chosen, ServeArgs};
 use crate::error::{Error, Result};
 use crate::report::print;
@@ -19,24 +19,24 @@ use crate::runtime;
 use crate::serve::http::{self, Gate};
 use site::Site;
 
-/// Serves the page until somebody ends it, which is no failure.
+/// Serves the page until a signal ends it, which is not an error.
 pub fn serve(chosen: &Chosen, args: &ServeArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
     let stage = context::stage_name(&workspace, args.stage.as_deref())?;
     learn::start_ahead(&workspace, args.no_prefetch);
     let served = runtime::until_stopped(async {
         let listener = listen(args.port).await?;
-        let port = listener.local_addr().map_err(|error| Error::new("the port can't be told").because(error))?.port();
+        let port = listener.local_addr().map_err(|error| Error::new("the port can't be read").because(error))?.port();
         let gate = Gate::new(port).map_err(|error| Error::new("no token can be made").because(error))?;
-        let (live, mut told) = Live::start(chosen, &stage, args.poll)?;
-        let site = RefCell::new(Site::new(chosen.clone(), stage, live)?);
+        let (worker, mut receiver) = VerifyWorker::start(chosen, &stage, args.poll)?;
+        let site = RefCell::new(Site::new(chosen.clone(), stage, worker)?);
         print(&format!("{}\n  for a browser on this machine; Ctrl-C ends it\n", gate.address()));
         let take_in = async {
-            while let Some(news) = told.next().await {
+            while let Some(news) = receiver.next().await {
                 site.borrow_mut().take_in(news);
             }
         };
-        let answer = |asked: &http::Asked<'_>| site.borrow_mut().answer(asked);
+        let answer = |asked: &http::AdmittedRequest<'_>| site.borrow_mut().answer(asked);
         tokio::join!(take_in, http::serve(&listener, &gate, &answer));
         Ok(())
     });
@@ -46,8 +46,8 @@ pub fn serve(chosen: &Chosen, args: &ServeArgs) -> Result<bool> {
 /// On this machine only.
 async fn listen(port: u16) -> Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
-        Error::new(format!("port {port} of this machine can't be had"))
+        Error::new(format!("port {port} is not available"))
             .because(error)
-            .help("without `--port` the system chooses one that is free")
+            .help("without `--port` the system chooses a free one")
     })
 }

@@ -32,14 +32,14 @@ pub fn trace(chosen: &Chosen, args: &TraceArgs) -> Result<bool> {
     Ok(true)
 }
 
-/// Writes the page of a stage's last verify, and says where.
+/// Writes the page of a stage's last verify, and says where it is.
 pub fn write_page(last: &Last, path: &Path) -> Result<()> {
     write(path, &report::trace::page(&last.stage, &last.title, last.seed, &last.runs)?)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text)
-        .map_err(|error| Error::io("write", path, &error).help("name a file in a folder that there is"))?;
+        .map_err(|error| Error::io("write", path, &error).help("name a file in an existing folder"))?;
     report::say(&format!(
         "{} is written",
         report::link(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))

@@ -1,4 +1,4 @@
-//! `workshop update`: what is new in the course, for a workspace that there is.
+//! `workshop update`: brings the course's changes into a workspace.
 
 use std::path::Path;
 
@@ -10,19 +10,19 @@ use crate::cli::{Chosen, UpdateArgs};
 use crate::error::{Error, Result};
 use crate::files::Lock;
 use crate::pattern::escape;
-use crate::progress::State;
+use crate::progress::WorkspaceState;
 use crate::report::{self, print, say, width, wrap};
 use crate::runtime;
-use crate::workspace::{Action, DOT, Step, Updated, Workspace};
+use crate::workspace::{Action, DOT, FileStep, Updated, Workspace};
 
-/// Brings it, and says what became of every file that is not what it was.
+/// Updates the workspace, and says what became of every file that changed.
 pub fn update(chosen: &Chosen, args: &UpdateArgs) -> Result<bool> {
     let (root, state) = Workspace::locate(&context::current_dir()?)?;
     let dot = root.join(DOT);
-    let _one_at_a_time = Lock::take(&dot, "update.lock", || say("another `workshop update` is at work; waiting"))?;
+    let _one_at_a_time = Lock::take(&dot, "update.lock", || say("another `workshop update` is running; waiting"))?;
     let waits = || say("another `workshop` is verifying in this workspace; waiting for it to finish");
     let _verify = Lock::take(&dot, super::verify::VERIFY, waits)?;
-    // Kept until the end: a dry run reads the new version from there.
+    // Kept until the end: a dry run reads the new version from it.
     let _fetched;
     let mut catalog = match (&chosen.course, &state.course_url, &state.course_path) {
         (Some(path), ..) => Catalog::folder(path)?,
@@ -46,10 +46,16 @@ pub fn update(chosen: &Chosen, args: &UpdateArgs) -> Result<bool> {
     Ok(updated.conflicts() == 0)
 }
 
-/// The newest version of a course from git. It is read as a whole before a file of the old one is
-/// changed: a course that this runner can't play leaves the one that it can.
-fn fetch(url: &str, copy: &Path, dot: &Path, state: &State, dry: bool) -> Result<(Option<tempfile::TempDir>, Catalog)> {
-    say(&format!("looking for what is new at {}", crate::assets::shown_url(url)));
+/// The newest version of a course from git. It is read completely before any file of the old one is changed: a
+/// version that this runner can't run leaves the old one in place.
+fn fetch(
+    url: &str,
+    copy: &Path,
+    dot: &Path,
+    state: &WorkspaceState,
+    dry: bool,
+) -> Result<(Option<tempfile::TempDir>, Catalog)> {
+    say(&format!("fetching {}", crate::assets::shown_url(url)));
     let dir = tempfile::Builder::new().prefix("course-new-").tempdir_in(dot);
     let dir = dir.map_err(|error| Error::io("write into", dot, &error))?;
     runtime::block_on(async {
@@ -64,7 +70,7 @@ fn fetch(url: &str, copy: &Path, dot: &Path, state: &State, dry: bool) -> Result
             git::checkout(copy, &new).await?;
             return Ok((None, Catalog::folder(copy)?));
         }
-        // Refused by whoever opens the workspace with it.
+        // `Workspace::with` refuses it.
         Ok((None, catalog))
     })
 }
@@ -75,11 +81,9 @@ fn show(workspace: &Workspace, updated: &Updated, dry: bool) {
         let (old, new) = (&moved.old, &moved.new);
         out.push_str(&wrap(
             &if moved.free {
-                format!("{old} is called {new} now, and so is your folder; your progress in it is kept")
+                format!("{old} was renamed to {new}, and so is your folder; your progress is kept")
             } else {
-                format!(
-                    "{old} is called {new} now; your folder {old} stays where it is, as there is a folder {new} already"
-                )
+                format!("{old} was renamed to {new}; your folder {old} stays, as there is a folder {new} already")
             },
             width(),
             "",
@@ -95,26 +99,33 @@ fn show(workspace: &Workspace, updated: &Updated, dry: bool) {
         out.push_str(&line(step, file));
     }
     if let Some(backup) = &updated.backup {
-        out.push_str(&wrap(&format!("what was there is kept in {}", report::relative(backup)), width(), ""));
+        out.push_str(&wrap(&format!("the replaced files are kept in {}", report::relative(backup)), width(), ""));
     }
     print(&out);
     print(&wrap(&ending(workspace, updated, dry), width(), ""));
 }
 
 /// One file: what became of it, and its name.
-fn line(step: &Step, file: &str) -> String {
+fn line(step: &FileStep, file: &str) -> String {
     let (word, more) = match &step.action {
         Action::Left => return String::new(),
         Action::Added => ("new", String::new()),
         Action::Replaced => ("replaced", String::new()),
         Action::Merged(_) => ("merged", ": yours and the course's changes".to_owned()),
-        Action::Removed => ("removed", ": the course has it no more".to_owned()),
-        Action::Kept => ("left", ": the course has it no more, but you have changed it".to_owned()),
-        Action::Deleted => ("deleted", ": by you, and not brought back".to_owned()),
+        Action::Removed => ("removed", ": no longer in the course".to_owned()),
+        Action::Kept => ("left", ": no longer in the course, but you have changed it".to_owned()),
+        Action::Deleted => ("deleted", ": you deleted it, so it stays deleted".to_owned()),
         Action::Conflict => {
             let beside = step.beside.as_deref().unwrap_or_default();
             let beside = beside.rsplit('/').next().unwrap_or(beside);
-            ("conflict", format!(": yours is as it was, the course's is beside it, in {}", escape(beside.as_bytes())))
+            (
+                "conflict",
+                format!(
+                    ": yours is unchanged; the course's version is beside it, in \
+                {}",
+                    escape(beside.as_bytes())
+                ),
+            )
         }
     };
     let word = format!("{word:<8}");
@@ -140,8 +151,8 @@ fn ending(workspace: &Workspace, updated: &Updated, dry: bool) -> String {
         (0, false) if changed == 0 && updated.moves.is_empty() => format!("Your files are up to date.{lessons}"),
         (0, false) => format!("{} brought up to date.{lessons}", files(changed)),
         (_, false) => format!(
-            "{} brought up to date; in {} you and the course have changed the same lines. Take over what you want from \
-             the files beside them, and remove those.",
+            "{} brought up to date; in {} you and the course changed the same lines. Take what you want from the \
+             files beside them, then remove those.",
             files(changed),
             files(conflicts)
         ),

@@ -9,22 +9,22 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
 use crate::files::Lock;
 use crate::last::Last;
-use crate::progress::State;
+use crate::progress::WorkspaceState;
 use crate::report;
 use crate::runtime;
 use crate::trace::Trace;
-use crate::verdict::{Kept, StageVerdict};
+use crate::verdict::{RuleState, StageVerdict};
 use crate::verify::{Selection, Verified, new_seed, verify as verify_stage};
 use crate::workspace::Workspace;
 
-/// One verify at a time plays in a workspace.
+/// One verify at a time runs in a workspace.
 pub const VERIFY: &str = "verify.lock";
 
-/// Builds, plays, and records what came of it.
+/// Builds and runs, and records the result.
 pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
     let waits = || report::say("another `workshop` is verifying in this workspace; waiting for it to finish");
     let _lock = Lock::take(&context::dot()?, VERIFY, waits)?;
-    // Only now: what was waited for may have been an update.
+    // Not before the lock: it may have been held by an update.
     let workspace = context::open_workspace(chosen)?;
     let names = if args.all {
         workspace.catalog.course.stages.clone()
@@ -43,24 +43,24 @@ pub fn verify(chosen: &Chosen, args: &VerifyArgs) -> Result<bool> {
         if stages.len() > 1 {
             reporter.tell(&Event::Turn { number: index + 1, of: stages.len() });
         }
-        let judging = Judging { workspace: &workspace, stage, solution: args.solution, selection: &selection };
-        let (good, unplayed) = verify_one(&judging, args, reporter.as_mut())?;
+        let stage_verify = StageVerify { workspace: &workspace, stage, solution: args.solution, selection: &selection };
+        let (good, trouble_here) = verify_one(&stage_verify, args, reporter.as_mut())?;
         passed &= good;
-        trouble = trouble.or(unplayed);
+        trouble = trouble.or(trouble_here);
     }
     reporter.tell(&Event::Over { passed });
-    // What failed was shown; but with runs that could not be played there is no verdict.
+    // Failed runs were shown; but with runs that could not be executed there is no verdict.
     trouble.map_or(Ok(passed), Err)
 }
 
-/// The stage has a folder in the workspace: a new or renamed one may not yet.
+/// Checks that the stage has a folder in the workspace: a new or renamed stage may not have one yet.
 pub(super) fn has_package(workspace: &Workspace, stage: &Stage) -> Result<()> {
     let package = workspace.root.join(&stage.name);
     if package.is_dir() {
         return Ok(());
     }
     Err(Error::new(format!("there is no folder {}", report::relative(&package))).help(
-        "`workshop update` brings what is new in the course; `workshop reset` brings back a folder that you have removed",
+        "`workshop update` brings the course's changes; `workshop reset` restores a folder that you have removed",
     ))
 }
 
@@ -77,21 +77,21 @@ fn selection(args: &VerifyArgs) -> Selection {
 }
 
 /// What is verified, and how.
-pub struct Judging<'j> {
+pub struct StageVerify<'j> {
     /// The workspace.
     pub workspace: &'j Workspace,
     /// The stage.
     pub stage: &'j Stage,
-    /// The reference in the learner's place: nothing is recorded.
+    /// Run the reference in the learner's place; then nothing is recorded.
     pub solution: bool,
     /// Which runs.
     pub selection: &'j Selection,
 }
 
-impl Judging<'_> {
-    /// Builds and plays, and records what came of it: the verdict, and the runs as stories. `None` when
-    /// the learner's package can't be built.
-    pub async fn judge(&self, reporter: &mut dyn Reporter) -> Result<Option<(StageVerdict, Last)>> {
+impl StageVerify<'_> {
+    /// Builds, executes the runs and records the result: the verdict, and the traces of the runs. `None` when the
+    /// learner's package can't be built.
+    pub async fn run(&self, reporter: &mut dyn Reporter) -> Result<Option<(StageVerdict, Last)>> {
         let _lock = super::prefetch::build_lock(self.workspace, reporter).await?;
         let built = context::built(self.workspace, self.stage, self.solution)?;
         match verify_stage(self.stage, &built, self.selection, reporter).await? {
@@ -103,30 +103,30 @@ impl Judging<'_> {
         }
     }
 
-    /// Are these all runs of the stage?
+    /// Are all runs of the stage selected?
     fn whole(&self) -> bool {
         let Selection { scenarios, pairing, condition, .. } = self.selection;
         scenarios.is_empty() && pairing.is_none() && condition.is_none()
     }
 
-    /// The last runs, for pictures; and the learner's progress, which the solution does not touch.
+    /// Records the last runs, for pictures, and the learner's progress. The solution records nothing.
     fn record(&self, verdict: &StageVerdict, traces: Vec<Trace>) -> Result<Last> {
         let (stage, dot) = (self.stage, self.workspace.dot());
         let last = Last::new(&stage.name, &stage.title, self.selection.seed, traces);
         if self.solution {
             return Ok(last);
         }
-        // Where no run could be played, those of before are the last.
+        // If no run could be executed, the earlier ones stay the last.
         if !last.runs.is_empty() {
             last.save(&dot)?;
         }
         let shown = verdict.shown().map(|(_, failed)| failed.because.id.clone());
         let whole = self.whole();
-        let rules = verdict.rules(stage).into_iter().filter(|(_, kept)| *kept == Kept::Kept);
+        let rules = verdict.rules(stage).into_iter().filter(|(_, kept)| *kept == RuleState::Kept);
         let kept: Vec<String> = rules.map(|(rule, _)| rule.id.clone()).collect();
-        State::update(&dot, |state| {
+        WorkspaceState::update(&dot, |state| {
             let progress = state.stage(&stage.name);
-            // Of runs that could not be played nothing is known, and nothing is recorded.
+            // Runs that could not be executed say nothing, so nothing is recorded.
             if shown.is_some() || (whole && verdict.trouble().is_none()) {
                 progress.last_failure = shown;
             }
@@ -141,22 +141,26 @@ impl Judging<'_> {
     }
 }
 
-/// Did the stage pass? And what kept runs of it from being played, if something did.
-fn verify_one(judging: &Judging<'_>, args: &VerifyArgs, reporter: &mut dyn Reporter) -> Result<(bool, Option<Error>)> {
-    let (workspace, stage) = (judging.workspace, judging.stage);
-    let Some((verdict, last)) = runtime::block_on(judging.judge(reporter))? else {
+/// Did the stage pass? And the error, if runs of it could not be executed.
+fn verify_one(
+    stage_verify: &StageVerify<'_>,
+    args: &VerifyArgs,
+    reporter: &mut dyn Reporter,
+) -> Result<(bool, Option<Error>)> {
+    let (workspace, stage) = (stage_verify.workspace, stage_verify.stage);
+    let Some((verdict, last)) = runtime::block_on(stage_verify.run(reporter))? else {
         if args.format == report::Format::Text {
-            report::print("  mend the first error above, then `workshop verify`\n");
+            report::print("  fix the first error above, then `workshop verify`\n");
         }
         return Ok((false, None));
     };
     if let Some(path) = &args.html {
         super::trace::write_page(&last, path)?;
     }
-    let whole = judging.whole();
+    let whole = stage_verify.whole();
     let shown = verdict.shown().map(|(_, failed)| failed.because.clone());
     let trouble = verdict.trouble();
-    // What to do about the machine comes first, and is said at the end.
+    // Advice about the machine is printed last, with the error.
     if args.format == report::Format::Text && (trouble.is_none() || shown.is_some()) {
         let next = match (verdict.passed(), args.solution, whole) {
             (true, true, _) => String::new(),
@@ -164,7 +168,7 @@ fn verify_one(judging: &Judging<'_>, args: &VerifyArgs, reporter: &mut dyn Repor
                 "  `workshop next` moves on; `workshop diff` compares yours with the solution\n".to_owned()
             }
             (true, false, false) => {
-                "  these were some of the runs only: `workshop verify` plays all, and records it\n".to_owned()
+                "  only some runs were selected: `workshop verify` executes all and records the result\n".to_owned()
             }
             (false, true, _) => String::new(),
             (false, false, _) => {
@@ -190,8 +194,7 @@ fn files_to_edit(workspace: &Workspace, stage: &Stage) -> String {
     files.iter().map(|file| format!("    {}\n", report::link(&workspace.root.join(file)))).collect()
 }
 
-/// `file:line` as a program said it, as a path from here. A library that panicked is none of the
-/// learner's files, and nothing to look at.
+/// A program's `file:line`, as a path from here; `None` outside of the workspace, such as in a library.
 pub(super) fn place_from_here(workspace: &Workspace, place: &str) -> Option<String> {
     let (file, line) = place.rsplit_once(':')?;
     let path = workspace.root.join(file);
@@ -199,7 +202,7 @@ pub(super) fn place_from_here(workspace: &Workspace, place: &str) -> Option<Stri
     theirs.then(|| format!("{}:{line}", report::relative(&path)))
 }
 
-/// Plays one peer in this terminal.
+/// Runs one peer in this terminal.
 pub fn run_role(chosen: &Chosen, args: &RunArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
     let stage = workspace.catalog.stage(&context::stage_name(&workspace, args.stage.as_deref())?)?;
@@ -207,7 +210,7 @@ pub fn run_role(chosen: &Chosen, args: &RunArgs) -> Result<bool> {
     if args.args.is_empty() && !role.args.is_empty() {
         let wanted: Vec<String> =
             role.args.iter().map(|arg| arg.fill(&|_| None).replace(['{', '}'], "").to_uppercase()).collect();
-        return Err(Error::new(format!("`{}` needs to be told: {}", role.name, wanted.join(" "))).help(format!(
+        return Err(Error::new(format!("`{}` needs arguments: {}", role.name, wanted.join(" "))).help(format!(
             "`workshop run {} -- {}`; the other peer prints it when it runs in another terminal",
             role.name,
             wanted.join(" ")

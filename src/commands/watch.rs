@@ -1,4 +1,4 @@
-//! `workshop watch`: the full-screen view, from keys and news.
+//! `workshop watch`: fills the full-screen view from keys and news.
 
 use colored::Colorize;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -6,29 +6,30 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::context;
 use super::hints::{self, Hint};
 use super::learn;
-use super::live::{Live, News};
+use super::verify_worker::{News, VerifyWorker};
 use crate::cli::{Chosen, WatchArgs};
 use crate::error::{Error, Result};
 use crate::pattern::visible;
-use crate::progress::State;
+use crate::progress::WorkspaceState;
 use crate::report;
 use crate::runtime;
-use crate::watch::{Ask, Page, Screen, Status, View, ask, help, keys, page_width, suspend};
+use crate::watch::{KeyAction, Screen, VerifyStatus, View, ViewPage, ask, help, keys, page_width, suspend};
 use crate::workspace::Workspace;
 
-/// Shows the stage that is worked on, and verifies it at each save, until somebody leaves.
+/// Shows the current stage and verifies it at each save, until the learner leaves.
 pub fn watch(chosen: &Chosen, args: &WatchArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
     let mut stage = context::stage_name(&workspace, args.stage.as_deref())?;
     super::verify::has_package(&workspace, &workspace.catalog.stage(&stage)?)?;
     if !report::has_screen() {
-        return Err(Error::new("the watch view needs a terminal to show itself on, and keys").help(
-            "`workshop verify` tells the same wherever it is, `workshop serve` in a browser; `workshop --help` lists what there is",
+        return Err(Error::new("`watch` needs an interactive terminal").help(
+            "`workshop verify` gives the same verdict anywhere, and `workshop serve` shows it in a browser; `workshop \
+             --help` lists all commands",
         ));
     }
     learn::start_ahead(&workspace, args.no_prefetch);
     let mut keys = keys()?;
-    while runtime::block_on(sit(chosen, args, &mut stage, &mut keys))? == Left::ForNow {
+    while runtime::block_on(session(chosen, args, &mut stage, &mut keys))? == Exit::ForNow {
         suspend();
     }
     Ok(true)
@@ -36,76 +37,77 @@ pub fn watch(chosen: &Chosen, args: &WatchArgs) -> Result<bool> {
 
 type Keys = UnboundedReceiver<Option<ratatui::crossterm::event::KeyEvent>>;
 
-/// How somebody has left.
+/// How the learner left the view.
 #[derive(PartialEq)]
-enum Left {
+enum Exit {
     ForGood,
     ForNow,
 }
 
-/// Until somebody leaves. The terminal is given back first, and then what runs is ended.
-async fn sit(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut Keys) -> Result<Left> {
-    let (live, mut told) = Live::start(chosen, stage, args.poll)?;
-    let mut desk = Desk::new(chosen, live, stage)?;
-    // Younger than the desk, and so dropped before it: to end what runs may take a moment.
+/// Shows the view until the learner leaves. The terminal is restored first, then what runs is ended.
+async fn session(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut Keys) -> Result<Exit> {
+    let (worker, mut receiver) = VerifyWorker::start(chosen, stage, args.poll)?;
+    let mut controller = Controller::new(chosen, worker, stage)?;
+    // Declared after the controller, and so dropped before it: to end what runs may take a moment.
     let mut screen = Screen::enter()?;
     loop {
-        desk.fill(page_width(screen.width()));
-        screen.show(&mut desk.view)?;
+        controller.fill(page_width(screen.width()));
+        screen.show(&mut controller.view)?;
         tokio::select! {
             pressed = keys.recv() => match pressed {
                 // The terminal is gone.
-                None => return Ok(Left::ForGood),
+                None => return Ok(Exit::ForGood),
                 Some(None) => screen.clear()?,
                 Some(Some(key)) => match ask(key) {
-                    Some(Ask::Quit) => return Ok(Left::ForGood),
-                    Some(Ask::Suspend) => return Ok(Left::ForNow),
+                    Some(KeyAction::Quit) => return Ok(Exit::ForGood),
+                    Some(KeyAction::Suspend) => return Ok(Exit::ForNow),
                     Some(asked) => {
-                        desk.answer(asked);
-                        stage.clone_from(&desk.stage);
+                        controller.answer(asked);
+                        stage.clone_from(&controller.stage);
                     }
-                    None => desk.view.message = None,
+                    None => controller.view.message = None,
                 }
             },
-            news = told.next() => {
-                let news = news.ok_or_else(|| Error::new("the thread that verifies has ended").help("this is a bug of `workshop`"))?;
-                desk.hear(news);
-                // What is there already is shown at once.
-                while let Some(more) = told.at_once() {
-                    desk.hear(more);
+            news = receiver.next() => {
+                let news = news.ok_or_else(|| Error::new("the thread that verifies has ended").help("this is a bug of \
+                    `workshop`"))?;
+                controller.hear(news);
+                // Show everything that has arrived together.
+                while let Some(more) = receiver.at_once() {
+                    controller.hear(more);
                 }
             }
         }
     }
 }
 
-/// The view, and all that it takes to fill it.
-struct Desk<'c> {
+/// The view, and what it takes to fill it.
+struct Controller<'c> {
     chosen: &'c Chosen,
-    live: Live,
+    worker: VerifyWorker,
     stage: String,
     view: View,
-    /// The one that was given last, until the hints are asked for again.
+    /// The hint that was given last, until the list of hints is asked for.
     hint: Option<Hint>,
-    /// What the view's text was made for; another text is made when it is something else.
-    filled: Option<(Page, usize)>,
-    /// How many runs of the verify that is at work have failed.
+    /// The page and width for which the view's text was made.
+    filled: Option<(ViewPage, usize)>,
+    /// How many runs of the current verify have failed.
     failed: usize,
 }
 
-impl<'c> Desk<'c> {
-    fn new(chosen: &'c Chosen, live: Live, stage: &str) -> Result<Desk<'c>> {
+impl<'c> Controller<'c> {
+    fn new(chosen: &'c Chosen, worker: VerifyWorker, stage: &str) -> Result<Controller<'c>> {
         let workspace = context::open_quietly(chosen)?;
         let seen = workspace.state.stages.get(stage).is_some_and(|progress| progress.shown);
-        let page = if seen { Page::Run } else { Page::Lesson };
-        State::update(&workspace.dot(), |state| state.stage(stage).shown = true)?;
+        let page = if seen { ViewPage::Run } else { ViewPage::Lesson };
+        WorkspaceState::update(&workspace.dot(), |state| state.stage(stage).shown = true)?;
         let view = View::new(place(&workspace, stage), page);
-        Ok(Desk { chosen, live, stage: stage.to_owned(), view, hint: None, filled: None, failed: 0 })
+        Ok(Controller { chosen, worker, stage: stage.to_owned(), view, hint: None, filled: None, failed: 0 })
     }
 
-    /// Makes the text of the page, if it is not there.
+    /// Makes the text of the page, unless it is up to date.
     fn fill(&mut self, width: usize) {
-        let page = if self.view.page == Page::Run { Page::Lesson } else { self.view.page };
+        let page = if self.view.page == ViewPage::Run { ViewPage::Lesson } else { self.view.page };
         if self.filled != Some((page, width)) {
             self.view.text =
                 self.text(page, width).unwrap_or_else(|error| report::render_error(&error, report::colour()));
@@ -113,25 +115,25 @@ impl<'c> Desk<'c> {
         }
     }
 
-    fn text(&self, page: Page, width: usize) -> Result<String> {
+    fn text(&self, page: ViewPage, width: usize) -> Result<String> {
         let workspace = context::open_quietly(self.chosen)?;
         Ok(match page {
-            Page::Run | Page::Lesson => {
+            ViewPage::Run | ViewPage::Lesson => {
                 let lesson = visible(&workspace.catalog.lesson(&self.stage)?);
                 let files = workspace.editable(&self.stage)?;
                 let files = files.iter().map(|file| format!("  {}\n", report::relative(&workspace.root.join(file))));
                 let title = "Edit and save".bold();
                 format!("{}\n{title}\n{}", report::laid_out(&lesson, width), files.collect::<String>())
             }
-            Page::Hint => {
+            ViewPage::Hint => {
                 let given = hints::given(&workspace, &workspace.catalog.stage(&self.stage)?);
                 hints::page(self.hint.as_ref(), &given, width)
             }
-            Page::Diff => learn::diff_text(&workspace, &self.stage)?,
-            Page::Solution => learn::solution_text(&workspace, &self.stage)?,
-            Page::Stages => learn::list_text(&workspace, width)?,
-            Page::Ending => learn::ending_text(&workspace, width),
-            Page::Help => help(width),
+            ViewPage::Diff => learn::diff_text(&workspace, &self.stage)?,
+            ViewPage::Solution => learn::solution_text(&workspace, &self.stage)?,
+            ViewPage::Stages => learn::list_text(&workspace, width)?,
+            ViewPage::Ending => learn::ending_text(&workspace, width),
+            ViewPage::Help => help(width),
         })
     }
 
@@ -140,13 +142,13 @@ impl<'c> Desk<'c> {
         match news {
             News::Begins { saved } => {
                 self.failed = 0;
-                view.tell(Status::Working(if saved { "saved" } else { "starting" }.to_owned()));
-                // Who saves wants to see what has become of it.
+                view.tell(VerifyStatus::Working(if saved { "saved" } else { "starting" }.to_owned()));
+                // After a save, show the result.
                 if saved {
-                    view.turn_to(Page::Run);
+                    view.turn_to(ViewPage::Run);
                 }
             }
-            News::Doing(what) => view.tell(Status::Working(what)),
+            News::Doing(what) => view.tell(VerifyStatus::Working(what)),
             News::RunOver { done, total, failed } => {
                 if let Some(run) = failed {
                     if self.failed == 0 {
@@ -154,12 +156,12 @@ impl<'c> Desk<'c> {
                     }
                     self.failed += 1;
                 }
-                view.tell(Status::Working(format!("{done} of {total} runs, {} failed", self.failed)));
+                view.tell(VerifyStatus::Working(format!("{done} of {total} runs, {} failed", self.failed)));
             }
-            News::NotBuilt(output) => view.tell(Status::NotBuilt(output)),
-            News::Trouble(error) => view.tell(Status::Trouble(report::render_error(&error, report::colour()))),
+            News::NotBuilt(output) => view.tell(VerifyStatus::NotBuilt(output)),
+            News::Trouble(error) => view.tell(VerifyStatus::Trouble(report::render_error(&error, report::colour()))),
             News::Over(outcome) => {
-                view.tell(Status::Over {
+                view.tell(VerifyStatus::Over {
                     runs: outcome.runs,
                     failed: outcome.failed,
                     left_out: outcome.left_out,
@@ -173,8 +175,8 @@ impl<'c> Desk<'c> {
         }
     }
 
-    /// Does what was asked for; what is in the way is said.
-    fn answer(&mut self, asked: Ask) {
+    /// Does what was asked for, or shows the error.
+    fn answer(&mut self, asked: KeyAction) {
         self.view.message = None;
         if let Err(error) = self.act(asked) {
             let help = error.help.map(|help| format!(": {help}")).unwrap_or_default();
@@ -182,66 +184,66 @@ impl<'c> Desk<'c> {
         }
     }
 
-    fn act(&mut self, asked: Ask) -> Result<()> {
+    fn act(&mut self, asked: KeyAction) -> Result<()> {
         let view = &mut self.view;
         match asked {
-            Ask::Again => self.live.verify(self.chosen, &self.stage)?,
-            Ask::Next { skip } => self.next(skip)?,
-            Ask::Hint => {
+            KeyAction::Again => self.worker.verify(self.chosen, &self.stage)?,
+            KeyAction::Next { skip } => self.next(skip)?,
+            KeyAction::Hint => {
                 let workspace = context::open_quietly(self.chosen)?;
                 self.hint = Some(hints::one_more(&workspace, &workspace.catalog.stage(&self.stage)?)?);
-                self.turn_to(Page::Hint);
+                self.turn_to(ViewPage::Hint);
             }
-            Ask::Hints => {
+            KeyAction::Hints => {
                 let workspace = context::open_quietly(self.chosen)?;
                 if hints::given(&workspace, &workspace.catalog.stage(&self.stage)?).is_empty() {
-                    view.message = Some("no hint was given yet; h gives one".to_owned());
+                    view.message = Some("you have seen no hint yet; h gives one".to_owned());
                 } else {
                     self.hint = None;
-                    self.turn_to(Page::Hint);
+                    self.turn_to(ViewPage::Hint);
                 }
             }
-            Ask::Lesson => self.turn_to(Page::Lesson),
-            Ask::Solution { spoil } => self.solution(spoil)?,
-            Ask::Help => self.turn_to(Page::Help),
-            Ask::Stages => {
+            KeyAction::Lesson => self.turn_to(ViewPage::Lesson),
+            KeyAction::Solution { spoil } => self.solution(spoil)?,
+            KeyAction::Help => self.turn_to(ViewPage::Help),
+            KeyAction::Stages => {
                 let (_, number, _) = view.stage;
                 view.chosen = number - 1;
-                self.turn_to(Page::Stages);
+                self.turn_to(ViewPage::Stages);
             }
-            Ask::Back => view.turn_to(Page::Run),
-            Ask::Filter => view.filter(),
-            Ask::Step(by) => view.step(by),
-            Ask::Scroll(by) if view.page == Page::Stages => {
+            KeyAction::Back => view.turn_to(ViewPage::Run),
+            KeyAction::Filter => view.filter(),
+            KeyAction::Step(by) => view.step(by),
+            KeyAction::Scroll(by) if view.page == ViewPage::Stages => {
                 let (_, _, of) = view.stage;
                 view.chosen = view.chosen.saturating_add_signed(by).min(of - 1);
             }
-            Ask::Choose if view.page == Page::Stages => {
+            KeyAction::Choose if view.page == ViewPage::Stages => {
                 let workspace = context::open_quietly(self.chosen)?;
                 if let Some(stage) = workspace.catalog.course.stages.get(self.view.chosen) {
                     learn::take_up(&workspace, stage)?;
-                    self.go(&workspace, stage, Page::Run)?;
+                    self.go(&workspace, stage, ViewPage::Run)?;
                 }
             }
-            Ask::Choose => {}
-            Ask::Scroll(by) => view.scroll(by),
-            Ask::Leaf(by) => view.leaf(by),
-            Ask::Top => view.scroll(isize::MIN),
-            Ask::Bottom => view.scroll(isize::MAX),
+            KeyAction::Choose => {}
+            KeyAction::Scroll(by) => view.scroll(by),
+            KeyAction::Leaf(by) => view.leaf(by),
+            KeyAction::Top => view.scroll(isize::MIN),
+            KeyAction::Bottom => view.scroll(isize::MAX),
             // These leave the view.
-            Ask::Quit | Ask::Suspend => {}
+            KeyAction::Quit | KeyAction::Suspend => {}
         }
         Ok(())
     }
 
-    fn turn_to(&mut self, page: Page) {
+    fn turn_to(&mut self, page: ViewPage) {
         self.filled = None;
         self.view.turn_to(page);
     }
 
     /// Another stage.
-    fn go(&mut self, workspace: &Workspace, stage: &str, page: Page) -> Result<()> {
-        self.live.verify(self.chosen, stage)?;
+    fn go(&mut self, workspace: &Workspace, stage: &str, page: ViewPage) -> Result<()> {
+        self.worker.verify(self.chosen, stage)?;
         stage.clone_into(&mut self.stage);
         self.view = View::new(place(workspace, stage), page);
         self.hint = None;
@@ -252,24 +254,24 @@ impl<'c> Desk<'c> {
     fn next(&mut self, skip: bool) -> Result<()> {
         let workspace = context::open_quietly(self.chosen)?;
         if !skip && !workspace.state.verified(&self.stage) {
-            self.view.message = Some(format!("{} is not verified yet; N goes on all the same", self.stage));
+            self.view.message = Some(format!("{} is not verified yet; N goes on anyway", self.stage));
             return Ok(());
         }
         match learn::move_on(&workspace, &self.stage)? {
-            Some(next) => self.go(&workspace, &next, Page::Lesson)?,
-            None => self.turn_to(Page::Ending),
+            Some(next) => self.go(&workspace, &next, ViewPage::Lesson)?,
+            None => self.turn_to(ViewPage::Ending),
         }
         Ok(())
     }
 
-    /// How the learner's files differ from the solution; asked for again, the solution.
+    /// Shows how the learner's files differ from the solution; the second time, the solution itself.
     fn solution(&mut self, spoil: bool) -> Result<()> {
         let workspace = context::open_quietly(self.chosen)?;
         if !spoil && !workspace.state.verified(&self.stage) {
-            self.view.message = Some(format!("{} is not verified yet; D shows it all the same", self.stage));
+            self.view.message = Some(format!("{} is not verified yet; D shows it anyway", self.stage));
             return Ok(());
         }
-        self.turn_to(if self.view.page == Page::Diff { Page::Solution } else { Page::Diff });
+        self.turn_to(if self.view.page == ViewPage::Diff { ViewPage::Solution } else { ViewPage::Diff });
         Ok(())
     }
 }

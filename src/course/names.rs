@@ -9,7 +9,7 @@ use crate::transcript::{Action, After, Expect, LinkFault, LinkName, Step, StepKi
 use crate::yaml::Source;
 
 /// Checks that every name is made before it is used, and every fault has its link.
-pub(super) struct Names<'s, 't> {
+pub(super) struct NameCheck<'s, 't> {
     scenario: &'s Scenario,
     roles: &'s [Role],
     /// The file, and where the transcript is in it.
@@ -30,11 +30,11 @@ enum Made {
 /// A capture of a pattern: its name, its type where it has one, its column.
 type Capture<'p> = (&'p str, Option<&'p Type>, usize);
 
-impl<'s, 't> Names<'s, 't> {
+impl<'s, 't> NameCheck<'s, 't> {
     pub(super) fn new(scenario: &'s Scenario, roles: &'s [Role], at: (&'s Source<'t>, &'s str)) -> Self {
         let given = scenario.given.keys().map(String::as_str).chain(ALWAYS_GIVEN);
         let known = given.map(|name| (name, Made::Surely)).collect();
-        Names { scenario, roles, at, links: scenario.links(roles), known }
+        NameCheck { scenario, roles, at, links: scenario.links(roles), known }
     }
 
     pub(super) fn check(mut self) -> Result<()> {

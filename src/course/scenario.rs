@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::check_limit;
 use super::file::{GivenFile, MAX_GIVEN, ORDERS, ROOM, ScenarioFile};
-use super::names::Names;
+use super::names::NameCheck;
 
 use super::{ALWAYS_GIVEN, Condition, Pairing, Party, Role, Scenario};
 use crate::error::{Error, Result, suggest};
 use crate::pattern::{Pattern, Type};
-use crate::transcript::{self, Action, Expect, LinkName, Mention, RoleId, StepKind, Transcript};
+use crate::transcript::{self, Action, LinkName, Mention, RoleId, StepKind, Transcript};
 use crate::yaml::Source;
 
 /// How many orders of events a scenario has that does not say.
@@ -47,7 +47,7 @@ impl ScenarioReader<'_, '_> {
             transcript,
         };
         if !self.unfinished {
-            Names::new(&scenario, self.roles, (self.source, &self.at("transcript"))).check()?;
+            NameCheck::new(&scenario, self.roles, (self.source, &self.at("transcript"))).check()?;
         }
         let conditions = self.for_links(&scenario)?;
         let pairings = self.pairings(&scenario)?;
@@ -229,10 +229,8 @@ impl Scenario {
         self.transcript.steps.iter().any(|step| match &step.kind {
             StepKind::Act(Action::Start(role, own)) => has(self.args(*role, own.as_ref(), roles)),
             StepKind::Act(Action::Type(_, text)) => has(std::slice::from_ref(text)),
-            StepKind::Expect(_, Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p)) => {
-                has(std::slice::from_ref(p))
-            }
-            StepKind::Act(_) | StepKind::Expect(..) => false,
+            StepKind::Expect(_, expect) => expect.pattern().is_some_and(|p| has(std::slice::from_ref(p))),
+            StepKind::Act(_) => false,
         })
     }
 
@@ -250,8 +248,8 @@ impl Scenario {
     /// The names that its lines capture, and those that it is given.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let lines = self.transcript.steps.iter().filter_map(|step| match &step.kind {
-            StepKind::Expect(_, Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p)) => Some(p),
-            _ => None,
+            StepKind::Expect(_, expect) => expect.pattern(),
+            StepKind::Act(_) => None,
         });
         let captured = lines.flat_map(Pattern::names).filter_map(|(name, ty, _)| ty.map(|_| name));
         captured.chain(self.given.keys().map(String::as_str))
@@ -261,11 +259,8 @@ impl Scenario {
     pub fn addresses(&self) -> BTreeMap<&str, RoleId> {
         let mut found = BTreeMap::new();
         for step in &self.transcript.steps {
-            let StepKind::Expect(role, Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p)) = &step.kind
-            else {
-                continue;
-            };
-            for (name, ty, _) in p.names() {
+            let StepKind::Expect(role, expect) = &step.kind else { continue };
+            for (name, ty, _) in expect.pattern().into_iter().flat_map(Pattern::names) {
                 if ty.is_some_and(Type::is_address) {
                     found.entry(name).or_insert(*role);
                 }

@@ -3,8 +3,8 @@
 use super::checks::{check_file_name, check_limit, check_path, check_unique, pattern};
 use super::explanation::ExplanationReader;
 use super::file::{ByFile, RoleFile, RuleFile, StageFile};
+use super::sanitize::Sanitize;
 use super::scenario::ScenarioReader;
-use super::shown::Shown;
 use super::{Party, Role, Rule, Scenario, Stage};
 use crate::error::{Error, Result, suggest};
 use crate::transcript;
@@ -32,7 +32,7 @@ impl Stage {
         let (mut raw, source): (StageFile, Source<'_>) = Source::parse(file, text)?;
         raw.check(&source)?;
         check_was(name, &raw.was, &source)?;
-        raw.make_visible();
+        raw.sanitize();
         let roles = raw
             .roles
             .iter()

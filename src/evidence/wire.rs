@@ -16,14 +16,14 @@ const HANDSHAKE: (u64, u64) = (2, 1);
 
 /// One direction of a connection, as far as its bytes tell what they are.
 #[derive(Debug, Clone, Default)]
-pub struct Wire {
-    state: State,
+pub struct WireReader {
+    state: WireState,
     /// Noise frames that are complete.
     pub frames: u64,
 }
 
 #[derive(Debug, Clone)]
-enum State {
+enum WireState {
     /// In a line of multistream-select.
     Line {
         /// The greeting has come.
@@ -40,34 +40,34 @@ enum State {
     Plain,
 }
 
-impl Default for State {
+impl Default for WireState {
     fn default() -> Self {
-        State::Line { greeted: false, length: None, text: Vec::new() }
+        WireState::Line { greeted: false, length: None, text: Vec::new() }
     }
 }
 
-impl Wire {
+impl WireReader {
     /// Reads on. How many of these bytes, from the first, are not encrypted?
     pub fn read(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         let mut plain = 0;
         while let Some((first, tail)) = rest.split_first() {
             match &mut self.state {
-                State::Plain => return bytes.len(),
-                State::Line { .. } => {
+                WireState::Plain => return bytes.len(),
+                WireState::Line { .. } => {
                     self.line(*first);
                     plain += 1;
                     rest = tail;
                 }
-                State::Length(known) => {
+                WireState::Length(known) => {
                     self.state = match *known {
-                        None => State::Length(Some(*first)),
-                        Some(high) => State::Frame(usize::from(u16::from_be_bytes([high, *first]))),
+                        None => WireState::Length(Some(*first)),
+                        Some(high) => WireState::Frame(usize::from(u16::from_be_bytes([high, *first]))),
                     };
                     rest = tail;
                     self.frame_over();
                 }
-                State::Frame(left) => {
+                WireState::Frame(left) => {
                     let taken = rest.len().min(*left);
                     *left -= taken;
                     rest = &rest[taken..];
@@ -80,10 +80,10 @@ impl Wire {
 
     /// One byte of a line.
     fn line(&mut self, byte: u8) {
-        let State::Line { greeted, length, text } = &mut self.state else { return };
+        let WireState::Line { greeted, length, text } = &mut self.state else { return };
         match length {
             // The lines of libp2p are short: a longer length is something else.
-            None if byte == 0 || byte >= 0x80 => self.state = State::Plain,
+            None if byte == 0 || byte >= 0x80 => self.state = WireState::Plain,
             None => *length = Some(usize::from(byte)),
             Some(length) => {
                 text.push(byte);
@@ -91,35 +91,35 @@ impl Wire {
                     return;
                 }
                 self.state = match (*greeted, text.as_slice()) {
-                    (false, GREETING) => State::Line { greeted: true, length: None, text: Vec::new() },
-                    (true, NOISE) => State::Length(None),
-                    (true, _) => State::Line { greeted: true, length: None, text: Vec::new() },
-                    (false, _) => State::Plain,
+                    (false, GREETING) => WireState::Line { greeted: true, length: None, text: Vec::new() },
+                    (true, NOISE) => WireState::Length(None),
+                    (true, _) => WireState::Line { greeted: true, length: None, text: Vec::new() },
+                    (false, _) => WireState::Plain,
                 };
             }
         }
     }
 
     fn frame_over(&mut self) {
-        if let State::Frame(0) = self.state {
+        if let WireState::Frame(0) = self.state {
             self.frames += 1;
-            self.state = State::Length(None);
+            self.state = WireState::Length(None);
         }
     }
 
     /// Did it begin as libp2p does?
     pub fn is_libp2p(&self) -> bool {
-        !matches!(self.state, State::Plain | State::Line { greeted: false, .. })
+        !matches!(self.state, WireState::Plain | WireState::Line { greeted: false, .. })
     }
 
     /// Is what comes now encrypted?
     pub fn is_sealed(&self) -> bool {
-        matches!(self.state, State::Length(_) | State::Frame(_))
+        matches!(self.state, WireState::Length(_) | WireState::Frame(_))
     }
 }
 
 /// Do both sides of a connection know the other's key?
-pub fn shook_hands(dialer: &Wire, listener: &Wire) -> bool {
+pub fn shook_hands(dialer: &WireReader, listener: &WireReader) -> bool {
     dialer.frames >= HANDSHAKE.0 && listener.frames >= HANDSHAKE.1
 }
 
@@ -140,7 +140,7 @@ mod tests {
     fn frames_are_counted_however_the_bytes_come() {
         let bytes = dialer();
         for size in [1, 2, 3, 7, 28, 100, bytes.len()] {
-            let mut wire = Wire::default();
+            let mut wire = WireReader::default();
             let plain: usize = bytes.chunks(size).map(|chunk| wire.read(chunk)).sum();
             assert_eq!((plain, wire.frames), (28, 3), "in pieces of {size}");
             assert!(wire.is_libp2p() && wire.is_sealed());
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_handshake_takes_three_frames() {
-        let (mut dialer_wire, mut listener) = (Wire::default(), Wire::default());
+        let (mut dialer_wire, mut listener) = (WireReader::default(), WireReader::default());
         listener.read(b"\x13/multistream/1.0.0\n\x07/noise\n\x00\x01x");
         dialer_wire.read(&dialer()[..33]);
         assert!(!shook_hands(&dialer_wire, &listener));
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn another_encryption_may_be_refused_first() {
-        let mut wire = Wire::default();
+        let mut wire = WireReader::default();
         wire.read(b"\x13/multistream/1.0.0\n\x03na\n\x07/noise\n\x00\x01x");
         assert_eq!(wire.frames, 1);
     }
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn what_is_not_libp2p_is_plain() {
         for text in ["Hello I am A\n", "\0\0\0", "\x13/multistream/2.0.0\n\x07/noise\n", "\u{ff}"] {
-            let mut wire = Wire::default();
+            let mut wire = WireReader::default();
             assert_eq!(wire.read(text.as_bytes()), text.len());
             assert!(!wire.is_libp2p() && !wire.is_sealed());
         }

@@ -1,4 +1,4 @@
-//! Endings: a role that ended too early or otherwise, and one that should have.
+//! Endings: a role that ended too early or with the wrong code, and a role that should have ended.
 
 use super::words::{shown, told};
 use super::{Case, Fact};
@@ -36,7 +36,8 @@ impl Case<'_> {
         }
     }
 
-    /// Whoever was told that nothing more will come may end; then it is about who has told it too soon.
+    /// A role that was told that nothing more will come may end. If it was told too early, the mistake is the
+    /// sender's.
     fn left_by(&self, role: RoleId) -> Option<String> {
         let channels = self.evidence.channels();
         let hasty = channels.iter().find(|channel| {
@@ -44,36 +45,38 @@ impl Case<'_> {
                 && channel.fin_delivered()
                 && !channel.is_broken()
                 && self.yours(channel.from)
-                && !self.evidence.lanes[channel.from].input_ended
+                && !self.evidence.outputs[channel.from].input_ended
         })?;
         Some(format!(
-            "It had been told that nothing more will come: {} closed its sending half, although its input has not ended.",
+            "It had been told that nothing more would come: {} closed its sending half although its input had not \
+             ended.",
             self.who(hasty.from)
         ))
     }
 
-    /// What of a conversation was not over when a role ended.
+    /// What was still open in the conversation when a role ended.
     fn what_goes_on(&self, role: RoleId) -> &'static str {
         if self.was_cut() {
-            return "The connection was lost. A loss is no good end: say so, and end with another exit code.";
+            return "The connection was lost, which is not a normal end: report it, and exit with another code.";
         }
-        match (self.evidence.lanes[role].input_ended, self.told_of_end(role)) {
+        match (self.evidence.outputs[role].input_ended, self.told_of_end(role)) {
             (false, true) => {
-                "The other side has finished, and its own typed input has not ended: it may still have something to say. \
-                 It is over when both have ended."
+                "The other side has finished, but its own typed input has not ended: more may follow. The \
+                 conversation is over when both have ended."
             }
             (true, false) => {
-                "Its typed input has ended, and the other side has not finished: it may still have something to say. It is \
+                "Its typed input has ended, but the other side has not finished: more may follow. The conversation is \
                  over when both have ended."
             }
             (false, false) => {
-                "Neither has its typed input ended, nor has the other side finished. It is over when both have."
+                "Its typed input has not ended, and the other side has not finished. The conversation is over when \
+                 both have ended."
             }
-            (true, true) => "Its input has ended and the other side has finished, and this was still to be done.",
+            (true, true) => "Its input has ended and the other side has finished, but this was still to be done.",
         }
     }
 
-    /// Roles that were to end: who holds them back?
+    /// The roles that should have ended, and what keeps them from it.
     pub(super) fn missing_endings(&self, facts: &mut Vec<Fact>) {
         for step in self.awaited {
             if let StepKind::Expect(role, Expect::Exit(_)) = &self.scenario.transcript.steps[*step].kind {
@@ -88,23 +91,23 @@ impl Case<'_> {
             return;
         }
         let who = self.subject(role);
-        let input = if self.evidence.lanes[role].input_ended { " although its input has" } else { "" };
+        let input = if self.evidence.outputs[role].input_ended { " although its input has" } else { "" };
         let how = match self.failure {
-            Failure::Stuck => ": it waits for something that nobody will do".to_owned(),
-            Failure::Restless => ", and nothing comes of what it wakes for".to_owned(),
-            Failure::Livelock => ": it talks on without end".to_owned(),
+            Failure::Stuck => ": it is waiting for something that will never happen".to_owned(),
+            Failure::Restless => ": it wakes again and again to no effect".to_owned(),
+            Failure::Livelock => ": it goes on talking without end".to_owned(),
             Failure::TimeLimit(seconds) => format!(" after {seconds} s"),
             _ => String::new(),
         };
         facts.push(Fact::new("not-ended", format!("{who} has not ended{input}{how}.")));
-        // In an encrypted connection are many streams: their ends can't be seen.
+        // An encrypted connection carries many streams, whose ends can't be seen.
         let channels = self.evidence.channels();
         let mut from_others = channels.iter().filter(|channel| channel.to == role && !channel.is_sealed());
         let told = from_others.any(|channel| !channel.is_open() && (channel.fin_delivered() || self.was_cut()));
         if told {
             let how = self.how_an_end_is_told();
             let say =
-                format!("{who} was told that nothing more will come, and goes on as if nothing had happened. {how}");
+                format!("{who} was told that nothing more will come, but goes on as if nothing had happened. {how}");
             facts.push(Fact::new("end-ignored", say));
         }
     }
@@ -112,22 +115,24 @@ impl Case<'_> {
     /// What a program sees when a stream is over.
     pub(super) fn how_an_end_is_told(&self) -> &'static str {
         if self.was_cut() {
-            "The connection was lost: every read and every write fails since then. Is such a failure ignored?"
+            "The connection was lost: since then every read and every write fails. Is such an error ignored?"
         } else {
-            "A read of 0 bytes is the end of the stream, and a write fails where nobody listens any more: is one of the \
+            "A read of 0 bytes is the end of the stream, and a write fails once the other side is gone: is one of the \
              two ignored?"
         }
     }
 
-    /// A role whose input has ended, and which has not told so the role that is to end, or that it is connected to.
+    /// A role whose input has ended, but which has not closed its sending half to the role that should end, or to the
+    /// one that it is connected to.
     fn never_closed(&self, role: RoleId, facts: &mut Vec<Fact>) {
         let channels = self.evidence.channels();
         for channel in channels.iter().filter(|channel| channel.from == role || channel.to == role) {
-            let lane = &self.evidence.lanes[channel.from];
-            let owes = lane.input_ended && lane.ending.is_none() && self.yours(channel.from);
+            let output = &self.evidence.outputs[channel.from];
+            let owes = output.input_ended && output.ending.is_none() && self.yours(channel.from);
             if owes && channel.is_open() && !channel.is_sealed() {
                 let say = format!(
-                    "The input of {} has ended, but its sending half is still open: {} can't know that nothing more will \
+                    "The input of {} has ended, but its sending half is still open: {} can't know that nothing more \
+                     will \
                      come. Is the sending half shut down when the input ends, or does the shutdown wait for something else, \
                      such as a lock that the reader holds?",
                     self.who(channel.from),

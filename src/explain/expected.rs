@@ -10,14 +10,14 @@ use crate::verdict::Failure;
 pub(super) struct Expected<'c> {
     pub(super) role: RoleId,
     pub(super) pattern: &'c Pattern,
-    /// With `{name}` for what is not known.
+    /// With `{name}` in the place of an unknown value.
     pub(super) text: String,
-    /// For a sentence: with `…` for what is not known, as its names are the scenario's own.
+    /// For a sentence: with `…` in the place of an unknown value, as learners do not know the scenario's names.
     pub(super) quoted: String,
 }
 
 impl<'c> Case<'c> {
-    /// The roles that the failure is about, the first one most of all.
+    /// The roles that the failure is about, the most important one first.
     pub(super) fn subjects(&self) -> Vec<RoleId> {
         match *self.failure {
             Failure::Line(role, _)
@@ -29,7 +29,7 @@ impl<'c> Case<'c> {
             | Failure::OpenToAll(role)
             | Failure::NotStarted(role, _)
             | Failure::Ambiguous(role) => vec![role],
-            Failure::Stuck | Failure::Restless | Failure::Livelock | Failure::TimeLimit(_) | Failure::Unplayed(_) => {
+            Failure::Stuck | Failure::Restless | Failure::Livelock | Failure::TimeLimit(_) | Failure::Machine(_) => {
                 let mut roles = Vec::new();
                 for step in self.awaited {
                     if let StepKind::Expect(role, _) = &self.scenario.transcript.steps[*step].kind
@@ -58,13 +58,7 @@ impl<'c> Case<'c> {
     /// The lines that some steps of the scenario expect of a role.
     pub(super) fn lines_of(&self, role: RoleId, wanted: impl Fn(&Step) -> bool) -> Vec<Expected<'c>> {
         let expected = self.scenario.transcript.expected(role).filter(|(step, _)| wanted(step));
-        let lines = expected.filter_map(|(_, expect)| match expect {
-            Expect::Line(pattern) | Expect::Unordered(pattern) | Expect::Optional(pattern) => {
-                Some(self.line(role, pattern))
-            }
-            Expect::Elided | Expect::Exit(_) | Expect::Running => None,
-        });
-        lines.collect()
+        expected.filter_map(|(_, expect)| Some(self.line(role, expect.pattern()?))).collect()
     }
 
     fn line(&self, role: RoleId, pattern: &'c Pattern) -> Expected<'c> {

@@ -1,7 +1,7 @@
-//! A refused line in which one word is another one than in an expected line.
+//! A refused line that differs from an expected one in a single word.
 
 use super::expected::Expected;
-use super::refused::Refused;
+use super::refused::RefusedLine;
 use super::wire::is_end;
 use super::words::{shown, shown_both};
 use super::{Case, Fact};
@@ -9,11 +9,11 @@ use crate::matcher::declared_types;
 use crate::pattern::{Piece, Type};
 
 impl Case<'_> {
-    /// One word of a line differs, is missing or is too many; and it is a word of the transcript's, not a value.
-    pub(super) fn misspelt(&self, refused: &Refused<'_>, expected: &[Expected<'_>]) -> Option<Fact> {
-        let Refused { role, text, .. } = *refused;
-        // What is another's line, or was typed, is no word written wrongly.
-        let others = (0..self.evidence.lanes.len()).filter(|other| *other != role);
+    /// One word of a line differs, is missing or is extra; and it is a literal of the transcript, not a value.
+    pub(super) fn misspelt(&self, refused: &RefusedLine<'_>, expected: &[Expected<'_>]) -> Option<Fact> {
+        let RefusedLine { role, text, .. } = *refused;
+        // The line of another role, or a typed line, is not a misspelling.
+        let others = (0..self.evidence.outputs.len()).filter(|other| *other != role);
         let mut of_others = others.flat_map(|other| self.lines_of(other, |_| true));
         let meant = |typed: &str| refused.awaited.as_ref().is_some_and(|due| is_end(typed, &due.text));
         let typed = self.evidence.typed.iter().any(|typed| is_end(&typed.text, text) && !meant(&typed.text));
@@ -22,24 +22,24 @@ impl Case<'_> {
         }
         let due = expected.iter().filter(|line| refused.awaited.as_ref().is_none_or(|due| due.text == line.text));
         let (line, slip) = due.into_iter().find_map(|line| Some((line, one_word(&words(self, line), text)?)))?;
-        // What a read has brought is no word written wrongly.
+        // The beginning of a line is a piece, not a misspelling.
         if line.text.starts_with(text) {
             return None;
         }
         let (said, meant) = shown_both(text, &line.text);
         let deed = self.deed(role, &self.origin(role, text, &line.text), &said, &meant);
         Some(match slip {
-            Slip::Letter(what) => Fact::new("misspelt", format!("{deed}: one letter differs, {what}.")),
-            Slip::Word(what) => Fact::new("one-word-differs", format!("{deed}: {what}.")),
+            WordSlip::Letter(what) => Fact::new("misspelt", format!("{deed}: one letter differs, {what}.")),
+            WordSlip::Word(what) => Fact::new("one-word-differs", format!("{deed}: {what}.")),
         })
     }
 }
 
-/// How a line differs in one word, in words.
-enum Slip {
+/// How a line differs in one word, in words for the learner.
+enum WordSlip {
     /// Nearly the same word.
     Letter(String),
-    /// Another word, one too many, or one that is missing.
+    /// Another word, an extra one, or a missing one.
     Word(String),
 }
 
@@ -47,11 +47,11 @@ enum Slip {
 enum Word<'t> {
     /// As it is written in the transcript.
     Literal(String),
-    /// There is a value in it.
+    /// It contains a captured value.
     Value(String),
-    /// It is a value that has not been captured: a word of this type, or a text of several.
+    /// A value that has not been captured: a word of this type, or several words of text.
     Unknown(&'t Type),
-    /// A part of it has not been captured.
+    /// It contains a value that has not been captured.
     Any,
 }
 
@@ -59,7 +59,7 @@ enum Word<'t> {
 fn words<'e>(case: &'e Case<'_>, line: &'e Expected<'_>) -> Vec<Word<'e>> {
     let types = declared_types(&case.scenario.transcript);
     let mut words: Vec<Word<'e>> = Vec::new();
-    // The last word goes on with the next piece.
+    // The last word continues in the next piece.
     let mut open = false;
     for piece in line.pattern.pieces() {
         match piece {
@@ -117,9 +117,8 @@ fn all_match(expected: &[Word<'_>], printed: &[&str]) -> bool {
     }
 }
 
-/// The one word in which a line differs from an expected one; `None` where it is more than one word, or a
-/// value.
-fn one_word(expected: &[Word<'_>], text: &str) -> Option<Slip> {
+/// The one word in which a line differs from an expected one; `None` where more than one word differs, or a value.
+fn one_word(expected: &[Word<'_>], text: &str) -> Option<WordSlip> {
     let printed: Vec<&str> = text.split(' ').collect();
     let same = expected.iter().zip(&printed).take_while(|(word, text)| word.is(text)).count();
     let (missing, extra) = (expected.get(same), printed.get(same));
@@ -135,18 +134,18 @@ fn one_word(expected: &[Word<'_>], text: &str) -> Option<Slip> {
     let literals = expected.iter().filter(|word| matches!(word, Word::Literal(text) if is_word(text))).count();
     match (missing, extra) {
         (Some(Word::Literal(word)), _) if !word.is_empty() && literals > 1 && rest(1, 0) => {
-            Some(Slip::Word(format!("«{}» is missing", shown(word))))
+            Some(WordSlip::Word(format!("«{}» is missing", shown(word))))
         }
         (_, Some(other)) if !other.is_empty() && literals > 0 && rest(0, 1) => {
-            Some(Slip::Word(format!("«{}» is too much", shown(other))))
+            Some(WordSlip::Word(format!("«{}» is extra", shown(other))))
         }
         _ => None,
     }
 }
 
-/// One word stands for another one. Two numbers are two values; and a line of one word is another line, unless the
-/// two are nearly the same.
-fn other_word(word: &str, other: &str, in_a_line: bool) -> Option<Slip> {
+/// A word in the place of another one. Two numbers are values, not words; and a line of a single word is a different
+/// line, unless the two words are nearly the same.
+fn other_word(word: &str, other: &str, in_a_line: bool) -> Option<WordSlip> {
     let numbers = [word, other].iter().all(|text| text.chars().any(|c| c.is_ascii_digit()));
     if word.is_empty() || other.is_empty() || numbers || !(is_word(word) || is_word(other)) {
         return None;
@@ -154,8 +153,8 @@ fn other_word(word: &str, other: &str, in_a_line: bool) -> Option<Slip> {
     let (quoted, meant) = shown_both(other, word);
     let what = format!("«{quoted}» instead of «{meant}»");
     match distance_is_one(word, other) && word.chars().count() > 2 {
-        true => Some(Slip::Letter(what)),
-        false => in_a_line.then(|| Slip::Word(format!("one word differs, {what}"))),
+        true => Some(WordSlip::Letter(what)),
+        false => in_a_line.then(|| WordSlip::Word(format!("one word differs, {what}"))),
     }
 }
 
@@ -163,7 +162,7 @@ fn is_word(text: &str) -> bool {
     text.chars().any(char::is_alphabetic)
 }
 
-/// Does one letter too many, too few or another one make the difference, or two that have changed places?
+/// Is the distance one letter (added, missing or different), or one swap of neighbours?
 fn distance_is_one(one: &str, other: &str) -> bool {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let same = one.iter().zip(&other).take_while(|(one, other)| one == other).count();

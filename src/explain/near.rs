@@ -1,12 +1,12 @@
-//! Near misses: the refused line is an expected one, but for how it is written.
+//! Near misses: the refused line is an expected one, except for how it is written.
 //!
-//! Each of these changes the line in one way, and looks whether an expected one comes of it. So each says exactly
-//! what is wrong. Who has written it so is told from the bytes on the link, where they can be read.
+//! Each check changes the line in one way and compares the result with the expected lines, so it knows exactly what
+//! is wrong. The bytes on the link, where they can be read, tell which program wrote it that way.
 
 use regex_lite::Regex;
 
 use super::expected::Expected;
-use super::refused::Refused;
+use super::refused::RefusedLine;
 use super::words::{capitalize, shown, shown_both};
 use super::{Case, Fact};
 use crate::matcher::declared_types;
@@ -19,37 +19,37 @@ const PROMPT: usize = 24;
 /// What ends a prompt.
 const PROMPT_ENDS: [&str; 7] = ["> ", ">", "$ ", "# ", ": ", "? ", "» "];
 
-/// A way to write a line wrongly: its fact, what is to be seen, what to do about it.
-struct Slip {
+/// One way to get a line wrong: its fact, what is visible, what to do about it.
+struct LineSlip {
     id: &'static str,
     what: &'static str,
     advice: &'static str,
 }
 
-const COLOURS: Slip = Slip {
+const COLOURS: LineSlip = LineSlip {
     id: "colour-codes",
     what: "there are colour codes in it (escape sequences)",
-    advice: "Print the text alone: where the output is not a terminal, the codes are part of the line.",
+    advice: "Print plain text: when the output is not a terminal, the codes are part of the line.",
 };
-const CARRIAGE_RETURN: Slip = Slip {
+const CARRIAGE_RETURN: LineSlip = LineSlip {
     id: "carriage-return",
     what: "there is a carriage return (`\\r`) in it",
     advice: "A line ends with a newline (`\\n`) and nothing else.",
 };
-const SPACES: Slip = Slip {
+const SPACES: LineSlip = LineSlip {
     id: "spaces-at-the-ends",
-    what: "the spaces at its ends are not the same",
-    advice: "Spaces are text like any other: take the newline off, and neither trim the line nor add to it.",
+    what: "the spaces at its start or end differ",
+    advice: "Spaces are text: remove the newline and nothing else, and add nothing.",
 };
-const LETTER_CASE: Slip = Slip {
+const LETTER_CASE: LineSlip = LineSlip {
     id: "letter-case",
     what: "only the case of letters differs",
-    advice: "What is printed is compared letter by letter.",
+    advice: "Lines are compared letter by letter, and case matters.",
 };
 
 impl Case<'_> {
-    /// Is the refused line an expected one that is written wrongly?
-    pub(super) fn near_misses(&self, refused: &Refused<'_>, facts: &mut Vec<Fact>) {
+    /// Is the refused line an expected one, written wrongly?
+    pub(super) fn near_misses(&self, refused: &RefusedLine<'_>, facts: &mut Vec<Fact>) {
         let expected = self.candidates(refused);
         let is_expected = expected.iter().any(|line| self.is_line(refused.role, line.pattern, refused.text));
         if refused.text.is_empty() || is_expected {
@@ -59,15 +59,15 @@ impl Case<'_> {
         facts.extend(found.or_else(|| self.misspelt(refused, &expected)));
     }
 
-    /// The lines that it may have been meant as: the awaited one, then all others of this role.
-    fn candidates<'e>(&'e self, refused: &Refused<'_>) -> Vec<Expected<'e>> {
+    /// The lines that it may be an attempt at: the awaited one, then all others of this role.
+    fn candidates<'e>(&'e self, refused: &RefusedLine<'_>) -> Vec<Expected<'e>> {
         let awaited = self.awaited_lines().into_iter().filter(|line| line.role == refused.role);
         awaited.chain(self.lines_of(refused.role, |_| true)).collect()
     }
 
-    /// The same line but for characters that are hard to see.
-    fn slip(&self, refused: &Refused<'_>, expected: &[Expected<'_>]) -> Option<Fact> {
-        let Refused { role, text, .. } = *refused;
+    /// The same line except for characters that are hard to see.
+    fn slip(&self, refused: &RefusedLine<'_>, expected: &[Expected<'_>]) -> Option<Fact> {
+        let RefusedLine { role, text, .. } = *refused;
         let plain = without_colours(text);
         let unreturned = text.replace('\r', "");
         let is = |line: &Expected<'_>, text: &str| self.is_line(role, line.pattern, text);
@@ -80,7 +80,7 @@ impl Case<'_> {
             .or_else(|| Some((&LETTER_CASE, find(&|line| self.is_but_for_case(role, line, text))?)))?;
         let origin = self.origin(role, text, &line.text);
         let (said, meant) = if slip.id == SPACES.id { ends(text, &line.text) } else { shown_both(text, &line.text) };
-        let Slip { id, what, advice } = slip;
+        let LineSlip { id, what, advice } = slip;
         Some(Fact::new(id, format!("{}: {what}. {advice}", self.deed(role, &origin, &said, &meant))))
     }
 
@@ -104,13 +104,13 @@ impl Case<'_> {
     }
 
     /// An expected line with something in front of it, or a line for a log.
-    fn prefixed(&self, refused: &Refused<'_>, expected: &[Expected<'_>]) -> Option<Fact> {
-        let Refused { role, text, .. } = *refused;
+    fn prefixed(&self, refused: &RefusedLine<'_>, expected: &[Expected<'_>]) -> Option<Fact> {
+        let RefusedLine { role, text, .. } = *refused;
         let who = self.subject(role);
         if is_log_line(text) {
             let say = format!(
-                "{who} printed «{}», which looks like a line of a log. Standard output is what the user is to see; a log \
-                 goes to standard error.",
+                "{who} printed «{}», which looks like a log line. Standard output is for the user; logs go to \
+                 standard error.",
                 shown(text)
             );
             return Some(Fact::new("log-line", say));
@@ -125,14 +125,15 @@ impl Case<'_> {
         let origin = self.origin(role, text, &line.text);
         let deed = self.deed(role, &origin, &shown(text), &shown(rest));
         let say = format!(
-            "{deed}: «{}» stands in front of it. Is it a prompt? Whoever reads the line sees it as a part of it.",
+            "{deed}: «{}» stands in front of it. Is it a prompt? To a program that reads the line it is part of the \
+             line.",
             shown(prompt)
         );
         Some(Fact::new("prompt", say))
     }
 
-    /// Who has written a line so that is printed wrongly.
-    pub(super) fn origin(&self, printer: RoleId, wrong: &str, right: &str) -> Origin {
+    /// Which program is to blame for a line that is printed wrongly.
+    pub(super) fn origin(&self, printer: RoleId, wrong: &str, right: &str) -> WrittenBy {
         let channels = self.evidence.channels();
         let mut unknown = None;
         for channel in channels.iter().filter(|channel| channel.to == printer) {
@@ -141,32 +142,36 @@ impl Case<'_> {
             let mut whole =
                 came.iter().filter(|(line, whole)| *whole && !line.is_empty()).map(|(line, _)| line.as_str());
             if whole.clone().any(|line| Some(line) == typed || line == right) {
-                return Origin::Printer;
+                return WrittenBy::Printer;
             }
             if whole.any(|line| wrong.ends_with(line) && line.trim().len() >= typed.unwrap_or(right).trim().len()) {
-                return Origin::Sender(channel.from);
+                return WrittenBy::Sender(channel.from);
             }
             if typed.is_some() {
                 unknown = Some(channel.from);
             }
         }
         match unknown {
-            Some(sender) if self.yours(sender) && self.yours(printer) => Origin::Either(sender),
-            Some(sender) if self.yours(sender) => Origin::Sender(sender),
-            _ => Origin::Printer,
+            Some(sender) if self.yours(sender) && self.yours(printer) => WrittenBy::Either(sender),
+            Some(sender) if self.yours(sender) => WrittenBy::Sender(sender),
+            _ => WrittenBy::Printer,
         }
     }
 
-    /// What somebody did, up to the colon behind which is said what is wrong with it.
-    pub(super) fn deed(&self, printer: RoleId, origin: &Origin, said: &str, meant: &str) -> String {
+    /// Who did what, as the first half of a sentence; after its colon comes what is wrong.
+    pub(super) fn deed(&self, printer: RoleId, origin: &WrittenBy, said: &str, meant: &str) -> String {
         let who = self.who(printer);
         match origin {
-            Origin::Printer => format!("{} printed «{said}» where «{meant}» was meant", capitalize(&who)),
-            Origin::Sender(sender) => {
-                format!("{} sent it so that {who} printed «{said}» where «{meant}» was meant", self.subject(*sender))
+            WrittenBy::Printer => format!("{} printed «{said}» where «{meant}» was meant", capitalize(&who)),
+            WrittenBy::Sender(sender) => {
+                format!(
+                    "{} sent it that way, so {who} printed «{said}» where «{meant}» was \
+                    meant",
+                    self.subject(*sender)
+                )
             }
-            Origin::Either(sender) => format!(
-                "«{said}» was printed by {who} where «{meant}» was meant (either {} has sent it so, or {who} has \
+            WrittenBy::Either(sender) => format!(
+                "«{said}» was printed by {who} where «{meant}» was meant (either {} sent it that way, or {who} \
                  changed it)",
                 self.who(*sender)
             ),
@@ -174,13 +179,13 @@ impl Case<'_> {
     }
 }
 
-/// Who has written a line wrongly.
-pub(super) enum Origin {
-    /// Who has printed it: it came as it should, or from nowhere.
+/// The program that wrote a line wrongly.
+pub(super) enum WrittenBy {
+    /// The one that printed it: the line came right, or not over a link.
     Printer,
-    /// Who has sent it.
+    /// The one that sent it.
     Sender(RoleId),
-    /// Nobody can tell from outside; both are the learner's.
+    /// It can't be told from outside; both are the learner's.
     Either(RoleId),
 }
 
@@ -196,7 +201,7 @@ fn is_log_line(text: &str) -> bool {
     [level, place].iter().any(|source| Regex::new(source).is_ok_and(|regex| regex.is_match(text)))
 }
 
-/// Two lines that differ in the spaces at their ends, with these as dots.
+/// Two lines that differ in the spaces at their ends, with the spaces as dots.
 fn ends(one: &str, other: &str) -> (String, String) {
     let dotted = |text: &str| {
         let dots = |text: &str| "·".repeat(text.chars().count());

@@ -1,4 +1,4 @@
-//! What is left to say when nothing more telling was found: how the run failed.
+//! How the run failed: what can always be said, when nothing more telling was found.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::pattern::escape;
 use crate::transcript::RoleId;
 use crate::verdict::Failure;
 
-/// A role that has computed for less than this, in all, has hardly kept anybody waiting.
+/// A role that computed for less than this, in all, has not kept the others waiting.
 const COMPUTED: Duration = Duration::from_secs(1);
 
-/// What a role prints in front of what has come, or holds back, is not more than this.
+/// What a role adds to the bytes that it received, or holds back of them, is not more than this.
 const ROUGHLY: u64 = 64 * 1024;
 
 impl Case<'_> {
@@ -30,16 +30,16 @@ impl Case<'_> {
         facts.extend(self.misbehaving());
     }
 
-    /// A run that did not come to its end.
+    /// A run that did not reach its end.
     fn hanging(&self) -> Option<Fact> {
         let awake = self.restless();
         Some(match self.failure {
             Failure::Stuck => Fact::new("stuck", "Deadlock: every program is waiting for another one.".to_owned()),
             Failure::TimeLimit(seconds) => {
-                Fact::new("time-limit", format!("After {seconds} s the run was not over.{awake}"))
+                Fact::new("time-limit", format!("The run was not over after {seconds} s.{awake}"))
             }
             Failure::Restless => {
-                let say = format!("Nothing comes of what the programs do, for three seconds now.{awake}");
+                let say = format!("For three seconds, nothing that the programs did had any effect.{awake}");
                 Fact::new("restless", say)
             }
             Failure::Livelock => Fact::new("livelock", self.livelock()),
@@ -47,7 +47,7 @@ impl Case<'_> {
         })
     }
 
-    /// Who talks to whom without end.
+    /// Which two roles talk to each other without end.
     fn livelock(&self) -> String {
         let channels = self.evidence.channels();
         let came =
@@ -55,13 +55,12 @@ impl Case<'_> {
         let pairs = channels.iter().map(|channel| (channel.from.min(channel.to), channel.from.max(channel.to)));
         let both = |(one, other)| (came(one, other).unwrap_or(0), came(other, one).unwrap_or(0));
         let Some((one, other)) = pairs.max_by_key(|pair| both(*pair).0 + both(*pair).1) else {
-            return "The programs are busy without end, and nothing that can be seen comes of it.".to_owned();
+            return "Livelock: the programs are busy without end, to no visible effect.".to_owned();
         };
         let (there, back) = both((one, other));
         format!(
-            "The programs talk to each other without end, and nothing that can be seen comes of it: by now {} have gone \
-             from {} to {}, and {} back. Does one of them ask again and again, because it gets no answer or does not \
-             take the answer that it gets?",
+            "Livelock: the programs talk to each other without end, to no visible effect. So far {} have gone from {} \
+             to {}, and {} back. Does one of them ask again and again, because it gets no answer or ignores it?",
             bytes(there),
             self.name(one),
             self.name(other),
@@ -69,7 +68,7 @@ impl Case<'_> {
         )
     }
 
-    /// Something that a role may not do anywhere.
+    /// Something that no role may do.
     fn misbehaving(&self) -> Vec<Fact> {
         let fact = match self.failure {
             Failure::Spinning(role) => return self.spinning(*role),
@@ -90,8 +89,8 @@ impl Case<'_> {
             Failure::OpenToAll(role) => Fact::new(
                 "open-to-all",
                 format!(
-                    "{} listens on every interface of this machine (0.0.0.0): whoever is on the same network can call it. \
-                     Listen on loopback, 127.0.0.1, and only programs of this machine can.",
+                    "{} listens on every interface of this machine (0.0.0.0): every machine on the network can \
+                     connect to it. Listen on loopback (127.0.0.1), which only programs on this machine can reach.",
                     self.subject(*role)
                 ),
             ),
@@ -101,8 +100,8 @@ impl Case<'_> {
             ),
             Failure::Ambiguous(_) => Fact::new(
                 "ambiguous",
-                "The transcript can be read in too many ways, or one line of it in so many that it took too long: its \
-                 author has to make it clearer."
+                "The transcript can be read in too many ways, or one of its lines in too many to try: its author has \
+                 to make it clearer."
                     .to_owned(),
             ),
             _ => return Vec::new(),
@@ -115,15 +114,15 @@ impl Case<'_> {
         let told = (self.yours(role) && self.told(role)).then(|| {
             let how = self.how_an_end_is_told();
             let say = format!(
-                "{who} was told that nothing more will come, and since then it has been computing without a pause. {how} \
-                 Leave the loop then."
+                "{who} was told that nothing more will come, and has been computing without a pause since then. {how} \
+                 Leave the loop in this case."
             );
             Fact::new("end-ignored", say)
         });
         let say = format!(
-            "{who} has computed for {:.1} s without a pause, and nothing came of it, while everybody else was waiting. A \
-             loop that asks again and again for what is not there keeps a processor busy for nothing: wait for it instead.",
-            self.evidence.lanes[role].computed.as_secs_f64()
+            "{who} computed for {:.1} s without a pause and to no effect, while all others were waiting. A loop that \
+             polls for what is not there wastes a processor: wait for it instead.",
+            self.evidence.outputs[role].computed.as_secs_f64()
         );
         told.into_iter().chain([Fact::new("spinning", say)]).collect()
     }
@@ -137,39 +136,39 @@ impl Case<'_> {
         )
     }
 
-    /// Why somebody may print without end.
+    /// Why a role may print without end.
     fn endless(&self, role: RoleId) -> String {
         if self.told_of_end(role) {
             return "Does a loop go on after the end of the stream? A read of 0 bytes is the end.".to_owned();
         }
-        let lines = &self.evidence.lanes[role].lines;
+        let lines = &self.evidence.outputs[role].lines;
         let printed: usize = lines.iter().map(|line| line.bytes.len() + 1).sum();
-        // What came after the last newline is not kept of a flood.
+        // Of a flood, what follows the last newline is not kept.
         let printed = if lines.len() < MAX_PRINTED_LINES { printed.max(MAX_PRINTED) } else { printed } as u64;
         let channels = self.evidence.channels();
         let came = channels.iter().filter(|channel| channel.to == role).max_by_key(|channel| channel.delivered());
         match came.filter(|channel| channel.delivered() + ROUGHLY >= printed) {
             Some(channel) => format!(
-                "As much has come from {}: is a line that is longer than the limit printed in parts? A line that is too long \
-                 is an error.",
+                "About as much came from {}: is a line that exceeds the limit printed in parts? A line that is too \
+                 long is an error.",
                 self.name(channel.from)
             ),
-            None => "It printed more than has come to it: does a loop print the same again and again?".to_owned(),
+            None => "It printed more than it received: does a loop print the same again and again?".to_owned(),
         }
     }
 
-    /// Who woke by itself, or computed, since something last came of it.
+    /// Which roles woke by themselves, or computed, since the last effect.
     fn restless(&self) -> String {
         if matches!(self.failure, Failure::Stuck) {
             return String::new();
         }
         let mut said = String::new();
-        for (role, lane) in self.evidence.lanes.iter().enumerate() {
+        for (role, output) in self.evidence.outputs.iter().enumerate() {
             let who = self.subject(role);
-            if lane.naps > 0 {
+            if output.naps > 0 {
                 said += &format!(" {who} woke by itself and slept again, over and over.");
-            } else if lane.computed >= COMPUTED {
-                said += &format!(" {who} computed for {:.1} s.", lane.computed.as_secs_f64());
+            } else if output.computed >= COMPUTED {
+                said += &format!(" {who} computed for {:.1} s.", output.computed.as_secs_f64());
             }
         }
         said

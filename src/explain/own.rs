@@ -1,4 +1,4 @@
-//! A stage's own explanations: the first one that fits what was seen, with that filled in.
+//! A stage's own explanations: the first one that fits what was seen, with its placeholders filled in.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -13,17 +13,17 @@ use crate::pattern::{Known, Pattern, Piece, Type};
 use crate::transcript::RoleId;
 use crate::verdict::Failure;
 
-/// So many lines are held against patterns for one explanation: one that would have to look at more does not
-/// apply. A role that printed ten thousand lines is looked at ten times over.
+/// At most this many lines are matched for one explanation; one that needs more does not apply. It is enough to go
+/// through a role of ten thousand lines ten times.
 const MAX_READ: usize = 100_000;
 
-/// The first explanation of the stage's own that applies: its id and what it says.
+/// The first of the stage's explanations that applies: its id and its text.
 pub(super) fn first(case: &Case<'_>, facts: &[Fact]) -> Option<(String, String)> {
     let has = |id: &str| facts.iter().any(|fact| fact.id == id);
     let (unfinished, miswritten) = (has("unfinished"), MISWRITTEN.into_iter().any(has));
     let asks = |own: &&StageExplanation| {
         let names = |id: &str| own.when.iter().any(|named| named == id);
-        // A hole that was reached explains whatever came of it; and how a line is written wrongly says more of it
+        // A hole that was reached explains everything after it. And a fact about how the line is written says more
         // than an explanation that has not looked at the line.
         (!unfinished || names("unfinished"))
             && (!miswritten || own.seen.line.is_some() || MISWRITTEN.into_iter().any(names))
@@ -39,7 +39,7 @@ fn says(case: &Case<'_>, own: &StageExplanation, facts: &[Fact]) -> Option<Strin
     let seen = &own.seen;
     let ended = seen.ended.iter().all(|end| case.has_ended(end));
     let went = seen.links.iter().all(|link| case.went(link));
-    // Lines come last: to look for them takes the longest.
+    // Lines come last: searching them takes the longest.
     if !(here && found && ended && went) {
         return None;
     }
@@ -48,19 +48,19 @@ fn says(case: &Case<'_>, own: &StageExplanation, facts: &[Fact]) -> Option<Strin
         subjects.push(None);
     }
     let mut meant = subjects.into_iter().filter(|subject| {
-        let lane = subject.map(|role| &case.evidence.lanes[role]);
-        (seen.roles.is_empty() || lane.is_some_and(|lane| seen.roles.contains(&lane.role)))
-            && (seen.by.is_empty() || lane.is_some_and(|lane| seen.by.contains(&lane.party)))
+        let output = subject.map(|role| &case.evidence.outputs[role]);
+        (seen.roles.is_empty() || output.is_some_and(|output| seen.roles.contains(&output.role)))
+            && (seen.by.is_empty() || output.is_some_and(|output| seen.by.contains(&output.party)))
     });
-    meant.find_map(|subject| Search { case, subject, read: Cell::new(0) }.says(own))
+    meant.find_map(|subject| LineSearch { case, subject, read: Cell::new(0) }.says(own))
 }
 
 /// What the names in braces stand for.
-type Values = BTreeMap<String, String>;
+type NamedValues = BTreeMap<String, String>;
 
-/// A line that is to be seen, or that is not.
+/// A line that must, or must not, have been seen.
 struct Goal<'o> {
-    place: Place,
+    source: LineSource,
     role: Option<&'o str>,
     pattern: &'o Pattern,
     absent: bool,
@@ -68,7 +68,7 @@ struct Goal<'o> {
 
 /// Where a line is looked for.
 #[derive(Clone, Copy)]
-enum Place {
+enum LineSource {
     Refused,
     Awaited,
     Printed,
@@ -76,47 +76,47 @@ enum Place {
 }
 
 /// A line that was found there.
-struct Candidate<'c> {
+struct FoundLine<'c> {
     role: RoleId,
     text: String,
-    /// What it would have been, where nobody has printed it yet, and how a sentence quotes it.
+    /// For an awaited line, which has not been printed: its pattern, and how a sentence quotes it.
     expected: Option<(&'c Pattern, String)>,
 }
 
-impl Candidate<'_> {
+impl FoundLine<'_> {
     fn quoted(&self) -> String {
         self.expected.as_ref().map_or_else(|| self.text.clone(), |(_, quoted)| quoted.clone())
     }
 }
 
-/// Looks for what an explanation wants to have been seen.
-struct Search<'c> {
+/// Searches for what an explanation requires to have been seen.
+struct LineSearch<'c> {
     case: &'c Case<'c>,
     /// The role that the failure is about.
     subject: Option<RoleId>,
-    /// How many lines were held against a pattern.
+    /// How many lines were matched so far.
     read: Cell<usize>,
 }
 
-impl<'c> Search<'c> {
+impl<'c> LineSearch<'c> {
     /// What an explanation says; `None` when it does not apply.
     fn says(&self, own: &StageExplanation) -> Option<String> {
-        let mut values = self.all(&goals(&own.seen), &Values::new())?;
-        let lines = |place| self.candidates(place).next().map(|line| line.quoted());
+        let mut values = self.all(&goals(&own.seen), &NamedValues::new())?;
+        let lines = |source| self.candidates(source).next().map(|line| line.quoted());
         values.extend(self.subject.map(|role| ("who".to_owned(), self.case.who(role))));
-        values.extend(lines(Place::Refused).map(|line| ("line".to_owned(), line)));
-        if let Some(line) = lines(Place::Awaited) {
+        values.extend(lines(LineSource::Refused).map(|line| ("line".to_owned(), line)));
+        if let Some(line) = lines(LineSource::Awaited) {
             values.entry("awaited".to_owned()).or_insert(line);
         }
         self.fill(&own.say, &values)
     }
 
-    /// The values with which all goals are met, if they are. What one line captures the next goals know; where
+    /// The values with which all goals are met, if they are. Later goals know what earlier ones captured; where
     /// several lines meet a goal, each is tried.
-    fn all(&self, goals: &[Goal<'_>], values: &Values) -> Option<Values> {
+    fn all(&self, goals: &[Goal<'_>], values: &NamedValues) -> Option<NamedValues> {
         let Some((goal, rest)) = goals.split_first() else { return Some(values.clone()) };
         let lines =
-            self.candidates(goal.place).filter(|line| goal.role.is_none_or(|role| role == self.name(line.role)));
+            self.candidates(goal.source).filter(|line| goal.role.is_none_or(|role| role == self.name(line.role)));
         let mut met = lines.filter_map(|line| self.read(&line, goal.pattern, values));
         if goal.absent {
             return if met.next().is_none() { self.all(rest, values) } else { None };
@@ -124,9 +124,9 @@ impl<'c> Search<'c> {
         met.find_map(|values| self.all(rest, &values))
     }
 
-    /// Holds a line against a pattern: the values with what it captures, if it matches. A name with a type is any
-    /// value of it; one without is what a pattern before this one has captured, or the run.
-    fn read(&self, line: &Candidate<'_>, pattern: &Pattern, values: &Values) -> Option<Values> {
+    /// Matches a line: the values, with what it captures, if it matches. A name with a type accepts any value of that
+    /// type; one without stands for what an earlier pattern, or the run, has captured.
+    fn read(&self, line: &FoundLine<'_>, pattern: &Pattern, values: &NamedValues) -> Option<NamedValues> {
         self.read.set(self.read.get() + 1);
         if self.read.get() > MAX_READ {
             return None;
@@ -144,12 +144,12 @@ impl<'c> Search<'c> {
             Some(captured) => {
                 read.extend(captured.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())))
             }
-            // A line that nobody has printed yet has no values: it is the same line when it has the same words.
+            // An awaited line has no values yet: it is the same line when it has the same words.
             None if line.expected.as_ref().is_some_and(|(expected, _)| has_same_words(expected, pattern)) => {}
             None => return None,
         }
         if line.expected.is_some() {
-            // The awaited line that was meant is the one that `say` quotes.
+            // `say` quotes the awaited line that matched.
             read.entry("awaited".to_owned()).or_insert_with(|| line.quoted());
         }
         Some(read)
@@ -159,38 +159,38 @@ impl<'c> Search<'c> {
         self.case.name(role)
     }
 
-    /// The lines that are found in a place.
-    fn candidates(&self, place: Place) -> Box<dyn Iterator<Item = Candidate<'c>> + 'c> {
+    /// The lines of a source.
+    fn candidates(&self, source: LineSource) -> Box<dyn Iterator<Item = FoundLine<'c>> + 'c> {
         let (case, subject) = (self.case, self.subject);
-        let seen = |role, text: &str| Candidate { role, text: text.to_owned(), expected: None };
-        match place {
-            Place::Refused => {
+        let seen = |role, text: &str| FoundLine { role, text: text.to_owned(), expected: None };
+        match source {
+            LineSource::Refused => {
                 let Failure::Line(role, index) = *case.failure else { return Box::new(std::iter::empty()) };
-                let line = case.evidence.lanes[role].lines.get(index).and_then(Printed::text);
+                let line = case.evidence.outputs[role].lines.get(index).and_then(Printed::text);
                 Box::new(line.into_iter().map(move |text| seen(role, text)))
             }
-            Place::Awaited => {
+            LineSource::Awaited => {
                 let mut lines = case.awaited_lines();
-                // Those of the role that the failure is about come first.
+                // The role that the failure is about comes first.
                 lines.sort_by_key(|line| Some(line.role) != subject);
-                let awaited = |line: Expected<'c>| Candidate {
+                let awaited = |line: Expected<'c>| FoundLine {
                     role: line.role,
                     text: line.text,
                     expected: Some((line.pattern, line.quoted)),
                 };
                 Box::new(lines.into_iter().map(awaited))
             }
-            Place::Printed => {
-                let lanes = case.evidence.lanes.iter().enumerate();
-                let lines = lanes.flat_map(|(role, lane)| lane.lines.iter().map(move |line| (role, line)));
+            LineSource::Printed => {
+                let outputs = case.evidence.outputs.iter().enumerate();
+                let lines = outputs.flat_map(|(role, output)| output.lines.iter().map(move |line| (role, line)));
                 Box::new(lines.filter_map(move |(role, line)| Some(seen(role, line.text()?))))
             }
-            Place::Typed => Box::new(case.evidence.typed.iter().map(move |typed| seen(typed.role, &typed.text))),
+            LineSource::Typed => Box::new(case.evidence.typed.iter().map(move |typed| seen(typed.role, &typed.text))),
         }
     }
 
-    /// The text, with what was seen; `None` when it names what was not.
-    fn fill(&self, say: &str, values: &Values) -> Option<String> {
+    /// The text with its placeholders filled in; `None` when it names something that was not seen.
+    fn fill(&self, say: &str, values: &NamedValues) -> Option<String> {
         let Ok(pattern) = Pattern::parse(say.trim()) else { return Some(say.trim().to_owned()) };
         let roles = 0..self.case.captures.len();
         let of_run = |name: &str| roles.clone().find_map(|role| self.case.captures[role].get(name).cloned());
@@ -209,18 +209,19 @@ impl<'c> Search<'c> {
     }
 }
 
-/// The lines to look for: those that must be there come first, and what they capture the others know.
+/// The lines to look for. Those that must be there come first, as the others use what they capture.
 fn goals(seen: &Seen) -> Vec<Goal<'_>> {
-    let refused = seen.line.iter().map(|pattern| Goal { place: Place::Refused, role: None, pattern, absent: false });
+    let refused =
+        seen.line.iter().map(|pattern| Goal { source: LineSource::Refused, role: None, pattern, absent: false });
     let lists = [
-        (Place::Awaited, &seen.awaited, false),
-        (Place::Printed, &seen.printed, false),
-        (Place::Typed, &seen.typed, false),
-        (Place::Printed, &seen.not_printed, true),
-        (Place::Typed, &seen.not_typed, true),
+        (LineSource::Awaited, &seen.awaited, false),
+        (LineSource::Printed, &seen.printed, false),
+        (LineSource::Typed, &seen.typed, false),
+        (LineSource::Printed, &seen.not_printed, true),
+        (LineSource::Typed, &seen.not_typed, true),
     ];
-    let lines = lists.into_iter().flat_map(|(place, lines, absent)| {
-        lines.iter().map(move |seen| Goal { place, role: seen.role.as_deref(), pattern: &seen.line, absent })
+    let lines = lists.into_iter().flat_map(|(source, lines, absent)| {
+        lines.iter().map(move |seen| Goal { source, role: seen.role.as_deref(), pattern: &seen.line, absent })
     });
     refused.chain(lines).collect()
 }
@@ -243,11 +244,11 @@ fn has_same_words(one: &Pattern, other: &Pattern) -> bool {
 impl Case<'_> {
     fn has_ended(&self, wanted: &EndSeen) -> bool {
         let fits = |ending: Ending| wanted.code.is_none_or(|code| ending == Ending::Exit(code));
-        let lanes = self.evidence.lanes.iter().filter(|lane| lane.role == wanted.role);
-        lanes.flat_map(|lane| &lane.endings).any(|(_, ending)| fits(*ending))
+        let outputs = self.evidence.outputs.iter().filter(|output| output.role == wanted.role);
+        outputs.flat_map(|output| &output.endings).any(|(_, ending)| fits(*ending))
     }
 
-    /// Is what went from one role to another as it is wanted?
+    /// Does what went from one role to another fit?
     fn went(&self, wanted: &LinkSeen) -> bool {
         let is = |role: RoleId, name: &str| self.name(role) == name;
         let flows: Vec<_> = self

@@ -1,4 +1,4 @@
-//! What no single run shows: your programs understand each other, and not the reference.
+//! What no single run shows: your programs understand each other, but not the reference.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,16 +6,16 @@ use crate::course::{FACTS, OF_SEVERAL_RUNS, Pairing, Party};
 use crate::transcript::RoleId;
 use crate::verdict::{Failed, Outcome, Run};
 
-/// When your own two programs pass a scenario over every link, and one of them fails it with the
-/// reference, that is the reason, unless there is a more telling one: they agree with each other,
-/// but not with the protocol. Where all others of yours get on with the reference, it is one of them
-/// that is wrong, and that they pass together is chance.
+/// When the learner's programs pass a scenario with each other over every link, and one of them fails it with the
+/// reference, that is the reason, unless there is a more telling one: they agree with each other, but not with the
+/// protocol. Where all the other programs pass with the reference, only the one is wrong, and that they pass together
+/// is chance.
 pub fn compare_pairings(runs: &mut [Run]) {
     /// What such a mistake looks like from inside one run.
     const LOOKS_LIKE: [&str; 5] = ["waits-in-turn", "lost-bytes", "nothing-sent", "wrong-line", "exited-early"];
     let rank = |id: &str| FACTS.iter().position(|fact| *fact == id).unwrap_or(0);
     let story = |run: &Run| (run.id.scenario.clone(), run.id.repeat);
-    let mut stories: BTreeMap<_, Story> = BTreeMap::new();
+    let mut stories: BTreeMap<_, ScenarioResults> = BTreeMap::new();
     runs.iter().for_each(|run| stories.entry(story(run)).or_default().add(run));
     for run in runs {
         let told = &stories[&story(run)];
@@ -27,7 +27,7 @@ pub fn compare_pairings(runs: &mut [Run]) {
             because.id = OF_SEVERAL_RUNS.to_owned();
             because.say = format!(
                 "Your two programs understand each other, but not the reference: with you on both sides this scenario \
-                 passes. Both make the same mistake, so that it cancels out. Compare what goes over the wire below with \
+                 passes. Both make the same mistake, so it cancels out. Compare what goes over the wire below with \
                  what the lesson says about the protocol. (Here: {seen})"
             );
         }
@@ -39,18 +39,18 @@ fn yours(pairing: &Pairing) -> BTreeSet<RoleId> {
     (0..pairing.0.len()).filter(|role| pairing.0[*role] == Some(Party::You)).collect()
 }
 
-/// What the runs of one scenario in one repeat have come to, in all pairings and over all links.
+/// The results of one scenario in one repeat, over all pairings and links.
 #[derive(Default)]
-struct Story {
+struct ScenarioResults {
     /// Have all runs without the reference passed? `None` where there are none.
     passes_alone: Option<bool>,
-    /// The roles of the learner, where all are.
+    /// The learner's roles, where no role is the reference's.
     roles: BTreeSet<RoleId>,
-    /// Have all runs passed in which this one alone is the learner's?
+    /// Have all runs passed in which only this role is the learner's?
     gets_on: BTreeMap<RoleId, bool>,
 }
 
-impl Story {
+impl ScenarioResults {
     fn add(&mut self, run: &Run) {
         let yours = yours(&run.id.pairing);
         if !run.id.pairing.0.contains(&Some(Party::Reference)) {
@@ -61,7 +61,7 @@ impl Story {
         }
     }
 
-    /// Have all roles but these been seen to get on with the reference?
+    /// Have all roles but these passed with the reference?
     fn is_only(&self, roles: &BTreeSet<RoleId>) -> bool {
         let mut others = self.roles.difference(roles).peekable();
         others.peek().is_some() && others.all(|role| self.gets_on.get(role) == Some(&true))

@@ -1,24 +1,24 @@
-//! A refused line that is a piece of one, or several in one: what a read has brought, taken for a line.
+//! A refused line that is a piece of a line, or several lines in one: the result of one read, taken for a line.
 
-use super::refused::Refused;
+use super::refused::RefusedLine;
 use super::wire::{Channel, is_end};
 use super::words::{bytes, shown};
 use super::{Case, Fact};
 use crate::course::Condition;
 use crate::transcript::RoleId;
 
-/// A shorter beginning of a line is what had arrived, a longer one what fits into a buffer.
+/// A piece shorter than this is what had arrived; a longer one is what fits into a buffer.
 const BUFFER: usize = 256;
 
 impl Case<'_> {
     /// Is the refused line a piece of an expected one, or several?
-    pub(super) fn pieces(&self, refused: &Refused<'_>, facts: &mut Vec<Fact>) {
-        let Refused { role, index, text, .. } = *refused;
+    pub(super) fn pieces(&self, refused: &RefusedLine<'_>, facts: &mut Vec<Fact>) {
+        let RefusedLine { role, index, text, .. } = *refused;
         let who = self.subject(role);
         if text.contains('\u{FFFD}') && !self.came_so(role, text) {
             let say = format!(
-                "{who} printed «{}», with characters broken in two (\u{FFFD}). A character may take several bytes, and a \
-                 read may end between them: decode a line only when all of it is there.",
+                "{who} printed «{}», with broken characters (\u{FFFD}). A character may take several bytes, and a \
+                 read may end between them: decode a line only when it is complete.",
                 shown(text)
             );
             facts.push(Fact::new("broken-characters", say));
@@ -27,14 +27,14 @@ impl Case<'_> {
         let typed: Vec<&str> = typed.map(|typed| typed.text.as_str()).collect();
         if self.was_cut() && !text.is_empty() && typed.iter().any(|typed| is_beginning(text, typed)) {
             let say = format!(
-                "The connection was cut in the middle of a line, and {} printed the half that had come, «{}», as if it \
-                 were whole. A line that has no newline yet is not a line.",
+                "The connection was cut in the middle of a line, and {} printed the half that had come, «{}», as if \
+                 it were whole. A line is complete only with its newline.",
                 self.who(role),
                 shown(text)
             );
             facts.push(Fact::new("half-line", say));
         }
-        let next = self.evidence.lanes[role].lines.get(index + 1).and_then(|next| next.text());
+        let next = self.evidence.outputs[role].lines.get(index + 1).and_then(|next| next.text());
         let expected: Vec<String> = self.lines_of(role, |_| true).into_iter().map(|line| line.text).collect();
         let whole: Vec<&str> = expected.iter().map(String::as_str).chain(typed).collect();
         for (at, line) in whole.iter().enumerate() {
@@ -43,14 +43,14 @@ impl Case<'_> {
         }
     }
 
-    /// The line came so from somebody else: whole lines of the wire, and no pieces that a read has brought.
+    /// The line came that way over a link: it is a whole line of the wire, and no piece that a read returned.
     fn came_so(&self, role: RoleId, text: &str) -> bool {
         let channels = self.evidence.channels();
         let mut lines = channels.iter().filter(|channel| channel.to == role).flat_map(Channel::lines);
         lines.any(|(line, whole)| whole && is_end(&line, text))
     }
 
-    /// Others could have sent the line, and none of them has.
+    /// Other roles could have sent the line, but none did.
     pub(super) fn never_came(&self, role: RoleId, text: &str) -> bool {
         let channels = self.evidence.channels();
         let mut to = channels.iter().filter(|channel| channel.to == role).peekable();
@@ -60,8 +60,8 @@ impl Case<'_> {
     }
 
     /// The beginning of an expected line.
-    fn piece(&self, refused: &Refused<'_>, whole: &str, next: Option<&str>) -> Option<Fact> {
-        let Refused { role, text, .. } = *refused;
+    fn piece(&self, refused: &RefusedLine<'_>, whole: &str, next: Option<&str>) -> Option<Fact> {
+        let RefusedLine { role, text, .. } = *refused;
         if text.is_empty() || !is_beginning(text, whole) {
             return None;
         }
@@ -78,8 +78,8 @@ impl Case<'_> {
             Some(next) => Fact::new(
                 "read-as-message",
                 format!(
-                    "{who} printed one line in pieces: «{}», then «{}». A stream carries bytes, not messages: one read \
-                     brings whatever has arrived, here a part of a line. Collect bytes until the newline is there.",
+                    "{who} printed one line in pieces: «{}», then «{}». A stream carries bytes, not messages: one \
+                     read returns whatever has arrived, here a part of a line. Collect bytes until the newline comes.",
                     shown(text),
                     shown(next)
                 ),
@@ -88,8 +88,8 @@ impl Case<'_> {
             None if text.len() >= BUFFER => Fact::new(
                 "truncated",
                 format!(
-                    "{who} printed the first {} of a line of {} and dropped the other {}. Does a buffer of fixed size \
-                     hold the line?",
+                    "{who} printed the first {} of a line of {} and dropped the other {}. Is the line read into a \
+                     buffer of fixed size?",
                     bytes(text.len() as u64),
                     whole.len(),
                     rest.len()
@@ -99,7 +99,7 @@ impl Case<'_> {
                 "read-as-message",
                 format!(
                     "{who} printed «{}», which is only the beginning of «{}»: it was all that had arrived. A stream \
-                     carries bytes, not messages. Collect bytes until the newline is there.",
+                     carries bytes, not messages: collect bytes until the newline comes.",
                     shown(text),
                     shown(whole)
                 ),
@@ -108,7 +108,7 @@ impl Case<'_> {
         })
     }
 
-    /// A line that was typed into a role of the learner's, which has not sent all of it.
+    /// A line that was typed into a role of the learner's, which has sent only a part of it.
     fn cut_by_sender(&self, role: RoleId, whole: &str) -> Option<Fact> {
         let channels = self.evidence.channels();
         let mut to_role = channels.iter().filter(|channel| channel.to == role && self.yours(channel.from));
@@ -120,8 +120,8 @@ impl Case<'_> {
     }
 
     /// Two expected lines in one.
-    fn joined(&self, refused: &Refused<'_>, line: &str, follower: &str) -> Option<Fact> {
-        let Refused { role, text, .. } = *refused;
+    fn joined(&self, refused: &RefusedLine<'_>, line: &str, follower: &str) -> Option<Fact> {
+        let RefusedLine { role, text, .. } = *refused;
         let rest = text.strip_prefix(line).filter(|rest| !rest.is_empty() && !line.is_empty())?;
         if follower.is_empty() || !rest.trim_start().starts_with(follower) {
             return None;
@@ -130,15 +130,15 @@ impl Case<'_> {
         let mut senders = channels.iter().filter(|channel| channel.to == role && channel.times(text) > 0);
         if let Some(sender) = senders.find(|channel| self.yours(channel.from)) {
             let say = format!(
-                "{} sent two lines as one: «{}». Nothing but a newline says where a line ends: send one behind each.",
+                "{} sent two lines as one: «{}». Only a newline marks the end of a line: send one after each.",
                 self.subject(sender.from),
                 shown(text)
             );
             return Some(Fact::new("newline-not-sent", say));
         }
         let say = format!(
-            "{} printed two lines as one: «{}». A stream carries bytes, not messages: one read may bring several lines. \
-             Split what you read at the newlines.",
+            "{} printed two lines as one: «{}». A stream carries bytes, not messages: one read may return several \
+             lines. Split what you read at the newlines.",
             self.subject(role),
             shown(text)
         );

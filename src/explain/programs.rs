@@ -12,8 +12,9 @@ use crate::transcript::RoleId;
 impl Case<'_> {
     /// What the programs themselves say on standard error.
     pub(super) fn crashes(&self, facts: &mut Vec<Fact>) {
-        for (role, lane) in self.evidence.lanes.iter().enumerate().filter(|(_, lane)| lane.party == Party::You) {
-            let stderr = String::from_utf8_lossy(&lane.stderr);
+        for (role, output) in self.evidence.outputs.iter().enumerate().filter(|(_, output)| output.party == Party::You)
+        {
+            let stderr = String::from_utf8_lossy(&output.stderr);
             let regex = |source: &Option<String>| source.as_deref().and_then(|source| Regex::new(source).ok());
             let crash = regex(&self.track.crash).and_then(|regex| {
                 let found = regex.captures(&stderr)?;
@@ -32,15 +33,19 @@ impl Case<'_> {
             {
                 let hole = stderr[found..].lines().next().unwrap_or("").trim_start_matches(':').trim();
                 let say = format!(
-                    "{} has reached a part that is not written yet{at}: {}",
+                    "{} reached a part that is not written yet{at}: {}",
                     capitalize(&self.who(role)),
                     escape(hole.as_bytes())
                 );
                 facts.push(Fact { id: "unfinished", say, place: place.clone() });
-            } else if port_taken(&stderr) || lane.lines.iter().filter_map(|line| line.text()).any(port_taken) {
+            } else if port_taken(&stderr) || output.lines.iter().filter_map(|line| line.text()).any(port_taken) {
                 facts.push(Fact {
                     id: "address-in-use",
-                    say: format!("{} wanted a port that is already taken{at}. A fixed port works once; let the system choose a free one (port 0), and print which it was.", capitalize(&self.who(role))),
+                    say: format!(
+                        "{} asked for a port that is already in use{at}. A fixed port works only once: let \
+                        the system choose a free one (port 0), and print it.",
+                        capitalize(&self.who(role))
+                    ),
                     place: place.clone(),
                 });
             } else if let Some((place, message)) = crash {
@@ -54,7 +59,8 @@ impl Case<'_> {
             }
             if self.scenario.memory.is_some() && Fault::Memory.is_said(&stderr) {
                 let say = format!(
-                    "{} needs more memory than the {} MiB that a peer has here. Does it keep something that has no end, such as all that is still to be sent?",
+                    "{} needs more memory than the {} MiB that a peer has here. Does it keep something without a \
+                     bound, such as everything that is still to be sent?",
                     capitalize(&self.who(role)),
                     self.scenario.memory.unwrap_or_default()
                 );
@@ -65,13 +71,14 @@ impl Case<'_> {
     }
 
     fn on_stderr(&self, role: RoleId, stderr: &str, facts: &mut Vec<Fact>) {
-        let printed: Vec<_> = self.evidence.lanes[role].lines.iter().filter_map(|line| line.text()).collect();
+        let printed: Vec<_> = self.evidence.outputs[role].lines.iter().filter_map(|line| line.text()).collect();
         let misplaced = self.lines_of(role, |_| true).into_iter().map(|line| line.text).find(|expected| {
             !expected.is_empty() && !printed.contains(&expected.as_str()) && stderr.lines().any(|line| line == expected)
         });
         if let Some(line) = misplaced {
             let say = format!(
-                "{} wrote «{}» to standard error. What the user is to see goes to standard output; standard error is for what went wrong.",
+                "{} wrote «{}» to standard error. Output for the user goes to standard output; standard error is for \
+                 what went wrong.",
                 capitalize(&self.who(role)),
                 shown(&line)
             );
@@ -80,7 +87,7 @@ impl Case<'_> {
     }
 }
 
-/// Do these words say that a port is somebody else's?
+/// Does this text say that a port is in use?
 fn port_taken(text: &str) -> bool {
     text.to_lowercase().contains("address already in use") || text.contains("EADDRINUSE")
 }

@@ -1,4 +1,4 @@
-//! The refused line: what it looks like, and which line it is in the transcript.
+//! The refused line: what is wrong with it, and where it stands in the transcript.
 
 use super::expected::Expected;
 use super::words::{shown, shown_both, shown_bytes};
@@ -7,7 +7,7 @@ use crate::transcript::RoleId;
 use crate::verdict::Failure;
 
 /// A printed line that no expectation explains.
-pub(super) struct Refused<'c> {
+pub(super) struct RefusedLine<'c> {
     pub(super) role: RoleId,
     pub(super) index: usize,
     pub(super) text: &'c str,
@@ -19,24 +19,24 @@ impl<'c> Case<'c> {
     /// What the refused line looks like, if one was refused.
     pub(super) fn refused_line(&self, facts: &mut Vec<Fact>) {
         let Failure::Line(role, index) = *self.failure else { return };
-        let line = &self.evidence.lanes[role].lines[index];
+        let line = &self.evidence.outputs[role].lines[index];
         let who = self.subject(role);
         if !line.whole {
             let say = format!(
-                "{who} ended without a newline after «{}»: a line is a line when its newline is there.",
+                "{who} ended without a newline after «{}»: a line is complete only with its newline.",
                 shown_bytes(&line.bytes)
             );
             facts.push(Fact::new("no-final-newline", say));
         }
         let Some(text) = line.text() else {
             let say = format!(
-                "{who} printed bytes that are not UTF-8: «{}». Decode a line when all of it is there.",
+                "{who} printed bytes that are not UTF-8: «{}». Decode a line only when it is complete.",
                 shown_bytes(&line.bytes)
             );
             return facts.push(Fact::new("not-utf8", say));
         };
         let awaited = self.awaited_lines().into_iter().find(|awaited| awaited.role == role);
-        let refused = Refused { role, index, text, awaited };
+        let refused = RefusedLine { role, index, text, awaited };
         self.pieces(&refused, facts);
         self.near_misses(&refused, facts);
         self.places(&refused, facts);
@@ -45,19 +45,25 @@ impl<'c> Case<'c> {
         }
     }
 
-    /// A line that has its place elsewhere: it comes again, or before another one.
-    fn places(&self, refused: &Refused<'_>, facts: &mut Vec<Fact>) {
-        let Refused { role, index, text, .. } = *refused;
+    /// An expected line in the wrong place: it comes again, or before another one.
+    fn places(&self, refused: &RefusedLine<'_>, facts: &mut Vec<Fact>) {
+        let RefusedLine { role, index, text, .. } = *refused;
         if self.is_again(refused) {
             let awaited =
                 refused.awaited.as_ref().map(|line| format!(", where «{}» was expected", shown(&line.quoted)));
             let (who, where_to) = (self.subject(role), awaited.unwrap_or_default());
-            let sent = self.sent_again(role, text).map(|sender| format!(" {} has sent it so.", self.subject(sender)));
+            let sent = self.sent_again(role, text).map(|sender| {
+                format!(
+                    " {} sent it more than \
+                once.",
+                    self.subject(sender)
+                )
+            });
             let say = format!("{who} printed «{}» a second time{where_to}.{}", shown(text), sent.unwrap_or_default());
             return facts.push(Fact::new("printed-twice", say));
         }
         let missed = refused.awaited.as_ref().filter(|missed| missed.text != text);
-        // What an action still to come leads to, nobody can have sent.
+        // Lines below an action that is still to come can't have been sent yet.
         let begun = self.lines_of(role, |step| step.phase <= self.phase);
         let Some(missed) = missed.filter(|missed| {
             let behind = begun.iter().skip_while(|line| line.text != missed.text).skip(1);
@@ -65,31 +71,32 @@ impl<'c> Case<'c> {
         }) else {
             return;
         };
-        let after = self.evidence.lanes[role].lines[index + 1..].iter().filter_map(|line| line.text());
+        let after = self.evidence.outputs[role].lines[index + 1..].iter().filter_map(|line| line.text());
         let (said, late) = (shown(text), shown(&missed.quoted));
         if after.into_iter().any(|line| self.is_line(role, missed.pattern, line)) {
-            let say = format!("{} printed «{said}» before «{late}», which was to come first.", self.subject(role));
+            let say = format!("{} printed «{said}» before «{late}», which should come first.", self.subject(role));
             facts.push(Fact::new("lines-swapped", say));
         } else if self.yours(role) {
             let say = format!(
-                "{} printed «{said}», but not «{late}», which comes before it. A stream keeps its order, so those bytes \
-                 had arrived: was something read ahead into a buffer that was then thrown away?",
+                "{} printed «{said}», but not «{late}», which comes before it. A stream keeps its order, so those \
+                 bytes \
+                 had arrived: were they read ahead into a buffer that was then dropped?",
                 self.subject(role)
             );
             facts.push(Fact::new("lost-bytes", say));
         }
     }
 
-    /// It has been printed before as often as it is expected so far.
-    fn is_again(&self, refused: &Refused<'_>) -> bool {
-        let Refused { role, index, text, .. } = *refused;
+    /// Was it printed before as often as it is expected so far?
+    fn is_again(&self, refused: &RefusedLine<'_>) -> bool {
+        let RefusedLine { role, index, text, .. } = *refused;
         let expected = self.lines_of(role, |step| step.phase <= self.phase);
         let times = expected.iter().filter(|line| self.is_line(role, line.pattern, text)).count();
-        let before = self.evidence.lanes[role].lines[..index].iter().filter(|line| line.text() == Some(text)).count();
+        let before = self.evidence.outputs[role].lines[..index].iter().filter(|line| line.text() == Some(text)).count();
         times > 0 && before >= times
     }
 
-    /// Who has sent a line more often than it was typed.
+    /// The role that sent a line more often than it was typed.
     fn sent_again(&self, role: RoleId, text: &str) -> Option<RoleId> {
         let channels = self.evidence.channels();
         let again = channels.iter().filter(|channel| channel.to == role).find(|channel| {
@@ -100,12 +107,12 @@ impl<'c> Case<'c> {
         again.map(|channel| channel.from)
     }
 
-    /// That it stands where another line was awaited, or none.
-    fn odd_line(&self, refused: &Refused<'_>, facts: &mut Vec<Fact>) {
-        let Refused { role, text, .. } = *refused;
+    /// The line stands where another one was awaited, or none.
+    fn odd_line(&self, refused: &RefusedLine<'_>, facts: &mut Vec<Fact>) {
+        let RefusedLine { role, text, .. } = *refused;
         let who = self.subject(role);
-        // Whether another line was due depends on what the runner had typed by then; that it is the same one
-        // again does not.
+        // Whether another line was due depends on what the runner had typed by then; whether it is a repetition does
+        // not.
         let again = self.is_again(refused);
         if let Some(awaited) = &refused.awaited {
             let (said, expected) = shown_both(text, &awaited.quoted);
@@ -118,10 +125,10 @@ impl<'c> Case<'c> {
         match &refused.awaited {
             _ if again => facts.push(Fact::new("extra-line", format!("{who} printed «{said}» a second time."))),
             None if later => {
-                facts.push(Fact::new("extra-line", format!("{who} printed «{said}», which is not to come here yet.")));
+                facts.push(Fact::new("extra-line", format!("{who} printed «{said}», which is not expected here yet.")));
             }
             None => {
-                let from = if self.never_came(role, text) { ", and which nobody has sent to it" } else { "" };
+                let from = if self.never_came(role, text) { ", and which no peer sent to it" } else { "" };
                 let say = format!("{who} printed «{said}», which nothing asked for{from}.");
                 facts.push(Fact::new("extra-line", say));
             }

@@ -1,23 +1,23 @@
-//! What went from one role to another: bytes count, whoever failed first.
+//! What went from one role to another, in bytes, whichever role failed.
 
 use super::Case;
-use crate::evidence::{Connection, Evidence, Flow, Happened, Moment, Typed};
+use crate::evidence::{Connection, Direction, Evidence, Flow, Typed, WireEvent, WireEventKind};
 use crate::transcript::{Action, LinkFault, RoleId};
 
-/// So many bytes are the beginning of a certain line, and not there by chance.
+/// This many equal bytes are the beginning of a line, and not chance.
 const TELLING: usize = 8;
 
 /// All that went from one role to another, over all connections between the two.
 pub(super) struct Channel<'e> {
     pub(super) from: RoleId,
     pub(super) to: RoleId,
-    /// One for each connection, in their order, each with its connection and whether the sender dialed.
-    flows: Vec<(&'e Connection, bool)>,
+    /// One for each connection, in their order, each with its connection and its direction.
+    flows: Vec<(&'e Connection, Direction)>,
 }
 
 impl<'e> Channel<'e> {
     fn flows(&self) -> impl DoubleEndedIterator<Item = &'e Flow> {
-        self.flows.iter().map(|(connection, there)| if *there { &connection.there } else { &connection.back })
+        self.flows.iter().map(|(connection, direction)| connection.flow_in(*direction))
     }
 
     /// Bytes that have come from the sender.
@@ -30,12 +30,12 @@ impl<'e> Channel<'e> {
         self.flows().map(|flow| flow.delivered).sum()
     }
 
-    /// Bytes that lie unread in the receiver's sockets, where the system says.
+    /// Unread bytes in the receiver's sockets, where the system says.
     pub(super) fn unread(&self) -> Option<u32> {
         self.flows().filter_map(|flow| flow.unread).reduce(u32::saturating_add)
     }
 
-    /// The receiver has taken in all that has come from the sender, as far as the system says.
+    /// The receiver has read everything that came from the sender, as far as the system says.
     pub(super) fn is_read(&self) -> bool {
         self.delivered() == self.came() && self.unread().is_none_or(|unread| unread == 0)
     }
@@ -45,17 +45,17 @@ impl<'e> Channel<'e> {
         self.flows().rev().find_map(|flow| flow.last)
     }
 
-    /// Some of it is encrypted, so that its bytes say nothing.
+    /// Some of it is encrypted, and can't be read.
     pub(super) fn is_sealed(&self) -> bool {
         self.flows().any(|flow| flow.wire.is_sealed())
     }
 
-    /// The sender may still say something: its last connection is open.
+    /// The sender may still send: its half of the last connection is open.
     pub(super) fn is_open(&self) -> bool {
         self.flows().next_back().is_some_and(|flow| flow.fin.is_none() && flow.reset.is_none())
     }
 
-    /// The receiver was told that the sender has said all.
+    /// The receiver was told that the sender has finished (FIN).
     pub(super) fn fin_delivered(&self) -> bool {
         self.flows().any(|flow| flow.fin_delivered.is_some())
     }
@@ -65,18 +65,18 @@ impl<'e> Channel<'e> {
         self.flows.iter().any(|(connection, _)| connection.broken.is_some())
     }
 
-    /// The whole lines that went there, and what follows the last of them, as far as their bytes are kept.
+    /// The lines that went there, each with whether it has its newline, as far as their bytes are kept.
     pub(super) fn lines(&self) -> Vec<(String, bool)> {
-        let all = self.flows.iter().flat_map(|(connection, there)| lines(&connection.moments, *there));
+        let all = self.flows.iter().flat_map(|(connection, direction)| lines(&connection.events, *direction));
         all.collect()
     }
 
-    /// How often this very line went there, with its newline.
+    /// How often exactly this line went there, with its newline.
     pub(super) fn times(&self, line: &str) -> usize {
         self.lines().iter().filter(|(other, whole)| *whole && other == line).count()
     }
 
-    /// A long line has begun there: of those only the beginning is kept.
+    /// Has this long line begun there? Only the beginning of a long line is kept.
     pub(super) fn has_begun(&self, line: &str) -> bool {
         let kept =
             |text: &str| text.split('\0').next().is_some_and(|kept| kept.len() >= TELLING && line.starts_with(kept));
@@ -84,13 +84,13 @@ impl<'e> Channel<'e> {
     }
 }
 
-/// The lines of one direction; false for the last, if no newline is behind it.
-fn lines(moments: &[Moment], there: bool) -> Vec<(String, bool)> {
+/// The lines of one direction; `false` for the last one if it has no newline.
+fn lines(events: &[WireEvent], direction: Direction) -> Vec<(String, bool)> {
     let mut bytes = Vec::new();
-    for moment in moments.iter().filter(|moment| moment.there == there) {
-        if let Happened::Data { bytes: all, sample, .. } = &moment.what {
+    for event in events.iter().filter(|event| event.direction == direction) {
+        if let WireEventKind::Data { bytes: all, sample, .. } = &event.what {
             bytes.extend_from_slice(sample);
-            // What follows is not what follows on the wire.
+            // Marks the gap: the rest of this event was not kept.
             if *all > sample.len() as u64 {
                 bytes.push(0);
             }
@@ -104,12 +104,13 @@ fn lines(moments: &[Moment], there: bool) -> Vec<(String, bool)> {
 }
 
 impl Evidence {
-    /// What went from each role to each other one, where the two were connected.
+    /// What went from each role to every other one, where the two were connected.
     pub(super) fn channels(&self) -> Vec<Channel<'_>> {
         let mut channels: Vec<Channel<'_>> = Vec::new();
         for link in &self.links {
-            for (from, to, there) in [(link.dialer, link.listener, true), (link.listener, link.dialer, false)] {
-                let flows = link.connections.iter().map(|connection| (connection, there));
+            for direction in [Direction::ToListener, Direction::ToDialer] {
+                let (from, to) = direction.ends(link.dialer, link.listener);
+                let flows = link.connections.iter().map(|connection| (connection, direction));
                 match channels.iter_mut().find(|channel| (channel.from, channel.to) == (from, to)) {
                     Some(channel) => channel.flows.extend(flows),
                     None => channels.push(Channel { from, to, flows: flows.collect() }),
@@ -122,15 +123,15 @@ impl Evidence {
 }
 
 impl Case<'_> {
-    /// The line typed into a role that this printed line is about: it ends with it, and may have something in
-    /// front of it (a name, a time). The last one, where several are the same.
+    /// The typed line that a printed line shows: the printed line ends with it, perhaps after a prefix (a name, a
+    /// time). The last one, where several are equal.
     pub(super) fn typed_for(&self, sender: RoleId, printed: &str) -> Option<&Typed> {
         let typed = self.evidence.typed.iter().filter(|typed| typed.role == sender);
         let meant = typed.filter(|typed| printed == typed.text || is_end(&typed.text, printed));
         meant.max_by_key(|typed| typed.text.len())
     }
 
-    /// How many bytes went to a role since a line was typed, if not even the line fits into them.
+    /// How many bytes went to a role since a line was typed, if they are too few for the line.
     pub(super) fn sent_short(&self, channel: &Channel<'_>, typed: &Typed) -> Option<u64> {
         let sent = channel.came().saturating_sub(typed.sent_before.get(channel.to).copied().unwrap_or(0));
         (sent <= typed.text.len() as u64).then_some(sent)
@@ -151,7 +152,7 @@ impl Case<'_> {
 
     /// Was it told so by an end of the stream (FIN)?
     pub(super) fn told_of_end(&self, role: RoleId) -> bool {
-        let begun = self.evidence.lanes[role].started.unwrap_or_default();
+        let begun = self.evidence.outputs[role].started.unwrap_or_default();
         self.evidence.flows().any(|(_, to, flow)| to == role && flow.fin_delivered.is_some_and(|at| at >= begun))
     }
 }

@@ -1,34 +1,34 @@
-//! How explanations put things: names, numbers, and what somebody printed, safe to show and not too long.
+//! The wording of explanations: names, numbers, and printed text, safe to show and shortened.
 
 use super::Case;
 use crate::course::Party;
-use crate::evidence::Lane;
+use crate::evidence::RoleOutput;
 use crate::matcher::Ending;
 use crate::pattern::{around_difference, escape, shorten};
 use crate::transcript::RoleId;
 
-/// A text that is not longer is quoted whole.
+/// A text up to this length, in characters, is quoted whole.
 const WHOLE: usize = 160;
 
-/// Of a longer one so many characters are.
+/// Of a longer text this many characters are quoted.
 const PART: usize = 60;
 
 impl Case<'_> {
     pub(super) fn name(&self, role: RoleId) -> &str {
-        &self.evidence.lanes[role].role
+        &self.evidence.outputs[role].role
     }
 
     pub(super) fn yours(&self, role: RoleId) -> bool {
-        self.evidence.lanes[role].party == Party::You
+        self.evidence.outputs[role].party == Party::You
     }
 
     /// The name of a role, and whose program played it.
     pub(super) fn who(&self, role: RoleId) -> String {
-        let lane = &self.evidence.lanes[role];
-        match lane.party {
-            Party::You => format!("your {}", lane.role),
-            Party::Reference => format!("the reference's {}", lane.role),
-            Party::Stage => format!("the stage's {}", lane.role),
+        let output = &self.evidence.outputs[role];
+        match output.party {
+            Party::You => format!("your {}", output.role),
+            Party::Reference => format!("the reference's {}", output.role),
+            Party::Stage => format!("the stage's {}", output.role),
         }
     }
 
@@ -47,11 +47,11 @@ pub fn told(ending: Ending) -> String {
 }
 
 /// The text of a lane's standard error, for display.
-pub fn stderr_lines(lane: &Lane) -> Vec<String> {
-    lane.stderr.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(escape).collect()
+pub fn stderr_lines(output: &RoleOutput) -> Vec<String> {
+    output.stderr.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(escape).collect()
 }
 
-/// So many bytes, in words.
+/// A number of bytes, in words.
 pub(super) fn bytes(count: u64) -> String {
     if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }
@@ -66,7 +66,7 @@ pub(super) fn shown_bytes(bytes: &[u8]) -> String {
     shorten(&text, room)
 }
 
-/// Two texts that differ: where they are long, what is around the first difference.
+/// Two texts that differ; of long ones, the part around the first difference.
 pub(super) fn shown_both(one: &str, other: &str) -> (String, String) {
     let (one, other) = (escape(one.as_bytes()), escape(other.as_bytes()));
     let room = if [&one, &other].iter().all(|text| text.chars().nth(WHOLE).is_none()) { WHOLE } else { PART };

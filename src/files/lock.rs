@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 
-/// A lock that one process holds at a time, from [`Lock::take`] until it is dropped or the process ends.
+/// A lock that one process holds at a time, from [`Lock::take`] until the value is dropped or the process ends.
 pub struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File);
 
 impl Lock {
-    /// Takes the lock `name` in a folder; `busy` is called when there is a wait.
+    /// Takes the lock `name` in a folder; calls `busy` if it has to wait.
     ///
     /// # Errors
     /// The file can't be opened or locked.
@@ -24,20 +24,20 @@ impl Lock {
         Ok(Lock(file))
     }
 
-    /// Takes the lock without blocking the caller; a caller that stops waiting does not get it.
+    /// Takes the lock without blocking the caller. If the future is dropped, the lock is not taken.
     ///
     /// # Errors
     /// The file can't be opened or locked.
     pub async fn when_free(dir: &Path, name: &'static str) -> Result<Lock> {
         let (taken, lock) = tokio::sync::oneshot::channel();
         let dir = dir.to_owned();
-        // A thread that waits for a file's lock can't be interrupted. It drops a lock that is no longer wanted.
+        // A thread that waits for a file lock can't be interrupted. It drops a lock that is no longer wanted.
         std::thread::Builder::new().spawn(move || taken.send(Lock::take(&dir, name, || {}))).map_err(|error| {
             Error::new(format!("no thread can be started to wait for {name}"))
                 .because(error)
                 .help(Fault::Processes.help())
         })?;
-        lock.await.unwrap_or_else(|_| Err(Error::new(format!("the wait for {name} was broken off"))))
+        lock.await.unwrap_or_else(|_| Err(Error::new(format!("the wait for {name} was interrupted"))))
     }
 
     /// Takes the lock, unless another process has it.

@@ -1,13 +1,11 @@
-//! The limit of open files. A run keeps dozens of files open in the runner, so it is the limit that is
-//! met first.
+//! The limit of open files. A run keeps dozens of files open in the runner, so this limit is met first.
 //!
-//! The runner raises its own limit as far as it may. The programs that it starts get back the one that
-//! it was started with: a program that leaks sockets finds its limit where it does outside of the
-//! workshop.
+//! The runner raises its own limit as far as it may. The programs that it starts get the original limit back: a
+//! program that leaks sockets meets the same limit as outside of the workshop.
 
-/// What a run keeps open for each of its peers: three pipes and copies of two, the handle of the process,
-/// its folder in `/proc`, and two files for each thread. Programs differ in their threads; a run that does
-/// not fit all the same is played again with fewer beside it.
+/// What a run keeps open for each of its peers: three pipes and copies of two, the handle of the process, its folder
+/// in `/proc`, and two files for each thread. Programs differ in their threads; a run that does not fit after all is
+/// executed again with fewer others beside it.
 #[cfg(unix)]
 const PEER: u64 = 7 + 2 * 6;
 
@@ -15,19 +13,18 @@ const PEER: u64 = 7 + 2 * 6;
 #[cfg(unix)]
 const LEAST: u64 = 11;
 
-/// And besides: an address at which nobody listens; for each peer a link, with two sockets for each of its
-/// connections.
+/// For a run: the socket of its closed port. For each peer: a link, with two sockets for each of its connections.
 #[cfg(unix)]
 const RUN: u64 = 1;
 #[cfg(unix)]
 const LINK: u64 = 1 + 2 * 2;
 
-/// Files that are open for a moment only: both ends of the pipes of a peer that is being started, a file
-/// of `/proc` that is read, the state that is written.
+/// Files that are open only for a moment: both ends of a peer's pipes while it is started, a file of `/proc`, the
+/// state while it is written.
 #[cfg(unix)]
 const PASSING: u64 = 16;
 
-/// So many files a peer may need: a program that had more, and ran out, has lost them itself.
+/// More files than a peer needs: a program that had as many and ran out has leaked them.
 #[cfg(unix)]
 const ENOUGH: u64 = 128;
 
@@ -43,7 +40,7 @@ mod limit {
     pub fn raise() {
         ORIGINAL.get_or_init(|| {
             let original = getrlimit(Resource::Nofile);
-            // Where this is not allowed, the limit stays as it is.
+            // If this is not allowed, the limit stays as it is.
             let _ = setrlimit(Resource::Nofile, Rlimit { current: original.maximum, ..original });
             original
         });
@@ -54,7 +51,7 @@ mod limit {
         ORIGINAL.get().copied().unwrap_or_else(|| getrlimit(Resource::Nofile))
     }
 
-    /// The limit for a program that is about to be started, where it is another one than the runner's.
+    /// The limit for a program that is about to be started, if it differs from the runner's.
     pub fn to_give_back() -> Option<Rlimit> {
         ORIGINAL.get().copied().filter(|original| *original != getrlimit(Resource::Nofile))
     }
@@ -71,13 +68,13 @@ pub fn raise() {
     limit::raise();
 }
 
-/// The limit for a program that is about to be started, where it is another one than the runner's.
+/// The limit for a program that is about to be started, if it differs from the runner's.
 #[cfg(unix)]
 pub fn to_give_back() -> Option<rustix::process::Rlimit> {
     limit::to_give_back()
 }
 
-/// So few files that a peer may run out of them without leaking any.
+/// May a peer open so few files that it can run out without leaking any?
 pub fn are_few_for_programs() -> bool {
     #[cfg(unix)]
     return limit::of_programs().current.is_some_and(|files| files < ENOUGH);
@@ -85,7 +82,7 @@ pub fn are_few_for_programs() -> bool {
     return false;
 }
 
-/// Can so many files more be opened?
+/// Can this many more files be opened?
 ///
 /// # Errors
 /// They can't.
@@ -94,7 +91,7 @@ pub fn has(count: usize) -> std::io::Result<()> {
     (0..count).map(|_| std::fs::File::open(nothing)).collect::<Result<Vec<_>, _>>().map(drop)
 }
 
-/// How many runs with so many peers fit into the limit at a time, beside what is open already.
+/// How many runs with this many peers fit into the limit at a time, beside the files that are open already.
 pub fn carries(peers: usize) -> usize {
     #[cfg(unix)]
     if let Some(limit) = limit::own() {
@@ -102,7 +99,7 @@ pub fn carries(peers: usize) -> usize {
         let run = RUN + peers * (PEER + LINK);
         let free = limit.saturating_sub(open() + PASSING);
         return match free / run {
-            // Let it be tried.
+            // It is worth a try.
             0 if free >= peers * LEAST => 1,
             runs => usize::try_from(runs).unwrap_or(usize::MAX),
         };
@@ -111,8 +108,8 @@ pub fn carries(peers: usize) -> usize {
     usize::MAX
 }
 
-/// How many connections one link carries at a time. Each takes two of the runner's files: a program that
-/// connects without end is to find its own limit, and not to use up the runner's.
+/// How many connections one link carries at a time. Each takes two of the runner's files: a program that connects
+/// without end must meet its own limit, not use up the runner's.
 pub fn connections() -> usize {
     #[cfg(unix)]
     if let Some(limit) = limit::own() {

@@ -1,24 +1,24 @@
-//! The ports that the system gives to those who ask for any. There are some ten thousand of them, and a connection
-//! that has ended keeps its own for a minute (`TIME_WAIT`): a program that connects again and again uses all of them
-//! up within seconds, for itself and for every other one.
+//! The ephemeral ports. There are some ten thousand of them, and a closed connection keeps its port for a minute
+//! (`TIME_WAIT`): a program that connects again and again uses all of them up within seconds, for itself and for
+//! every other program.
 
 use std::collections::HashSet;
 use std::fs::read_to_string;
 use std::ops::RangeInclusive;
 
-/// Where fewer than one in this many is free, nobody can count on one.
+/// If fewer than one port in this many is free, a program can't count on getting one.
 const ENOUGH: usize = 20;
 
-/// Are so few left that a right program may get none? False where the system does not say.
+/// Are so few left that a correct program may get none? False where the system does not say.
 pub fn are_used_up() -> bool {
     range().is_some_and(|range| {
         let few = range.len() - range.len() / ENOUGH;
-        // The sum is quickly asked for, and most machines are far from it.
+        // The total is cheap to read, and most machines are far from the limit.
         sockets().is_some_and(|sockets| sockets * 2 >= few) && used(&range) >= few
     })
 }
 
-/// So many connections of one program use them up, or nearly so.
+/// Are these so many connections that they use up the ports, or nearly so?
 pub fn are_many(connections: usize) -> bool {
     range().is_some_and(|range| connections >= range.len() / ENOUGH)
 }
@@ -29,7 +29,7 @@ fn range() -> Option<RangeInclusive<u16>> {
     Some(first.parse().ok()?..=last.trim().parse().ok()?)
 }
 
-/// How many TCP sockets there are, with those whose connection is over.
+/// The number of TCP sockets, including those in `TIME_WAIT`.
 fn sockets() -> Option<usize> {
     let text = read_to_string("/proc/net/sockstat").ok()?;
     let words: Vec<&str> = text.lines().find_map(|line| line.strip_prefix("TCP:"))?.split_whitespace().collect();
@@ -37,7 +37,7 @@ fn sockets() -> Option<usize> {
     Some(count("inuse").unwrap_or(0) + count("tw").unwrap_or(0))
 }
 
-/// How many ports of the range somebody has.
+/// How many ports of the range are in use.
 fn used(range: &RangeInclusive<u16>) -> usize {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| read_to_string(table).unwrap_or_default());
     let ports = tables.iter().flat_map(|table| table.lines()).filter_map(own_port);

@@ -1,34 +1,34 @@
-//! Is there room for an honest program on this machine? Asked when a run is over, and all that it took
-//! is given back; so it is never the run's own use that is seen.
+//! Does this machine have room for an honest program? The question is asked when a run is over and has given
+//! everything back, so the run's own use is never counted.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::{files, unplayed};
+use super::{files, machine_failure};
 use crate::fault::Fault;
-use crate::verdict::Unplayed;
+use crate::verdict::MachineFailure;
 
-/// An honest peer starts at most so many threads and processes: one for each processor, and some.
+/// An honest peer starts at most this many threads and processes: one for each processor, and some.
 const THREADS: usize = 64;
 
-/// It needs at most so much memory, in bytes.
+/// The memory that it needs at most, in bytes.
 #[cfg(target_os = "linux")]
 const MEMORY: u64 = 256 << 20;
 
-/// And room to map so much, most of which it never touches: runtimes reserve a lot.
+/// The address space that it maps at most, in bytes. Runtimes reserve a lot that they never touch.
 #[cfg(target_os = "linux")]
 const ADDRESSES: u64 = 4 << 30;
 
-/// It writes at most so much, in bytes.
+/// The bytes that it writes at most.
 const SPACE: u64 = 16 << 20;
 
-/// The least that has to be possible: where a quota is used up, only trying shows it.
+/// The bytes that it must be possible to write: only an attempt shows that a quota is used up.
 const TRIED: usize = 64 * 1024;
 
-/// At most so many files are looked at to find what a run has written.
+/// At most this many files are examined to find what a run has written.
 const LOOKED_AT: usize = 20_000;
 
-/// What the system has counted before a run, or a build.
+/// The system's counters before a run or a build.
 pub struct Before {
     at: SystemTime,
     oom_kills: Option<u64>,
@@ -37,28 +37,28 @@ pub struct Before {
 impl Before {
     /// Now.
     pub fn now() -> Before {
-        // File systems keep times less exactly than this clock.
+        // File systems store times less precisely than this clock.
         Before { at: SystemTime::now() - Duration::from_millis(20), oom_kills: oom_kills() }
     }
 
-    /// Has the system ended a program since then because there was no more memory?
+    /// Has the system killed a program since then for lack of memory?
     pub fn has_killed(&self) -> bool {
         self.oom_kills.zip(oom_kills()).is_some_and(|(before, now)| now > before)
     }
 
-    /// What a program says it lacked, and what is lacking in truth: for a program that keeps its files in
-    /// `folders`. `but_memory` leaves memory out, of which it may have been given little on purpose.
-    pub fn lacked(&self, text: &str, but_memory: bool, folders: &[&Path]) -> Option<Unplayed> {
+    /// A fault that a program reports, if it is true. The program keeps its files in `folders`. `but_memory` leaves
+    /// out memory, of which the program may have been given little on purpose.
+    pub fn lacked(&self, text: &str, but_memory: bool, folders: &[&Path]) -> Option<MachineFailure> {
         let mut said = Fault::SAID.into_iter().filter(|fault| !but_memory || *fault != Fault::Memory);
         let fault = said.find(|fault| fault.is_said(text) && self.lacks(*fault, folders))?;
         let line = text.lines().find(|line| fault.is_said(line)).unwrap_or_default().trim();
         let line = crate::pattern::shorten(&crate::pattern::escape(line.as_bytes()), 200);
-        Some(unplayed(fault, format!("It said «{line}», and so it is: {}.", self.what(fault))))
+        Some(machine_failure(fault, format!("It printed «{line}», and that is true: {}.", self.what(fault))))
     }
 
     fn what(&self, fault: Fault) -> String {
         match fault {
-            Fault::Files if files::are_few_for_programs() => "a program may open very few files here".to_owned(),
+            Fault::Files if files::are_few_for_programs() => "a program may open only very few files here".to_owned(),
             fault => fault.what().to_owned(),
         }
     }
@@ -74,14 +74,14 @@ impl Before {
     }
 }
 
-/// All programs of the machine together have opened as many files as they may (ENFILE).
+/// Have all programs of the machine together opened as many files as they may (ENFILE)?
 fn files_of_all_are_used_up() -> bool {
     let numbers = std::fs::read_to_string("/proc/sys/fs/file-nr").unwrap_or_default();
     let numbers: Vec<u64> = numbers.split_whitespace().filter_map(|number| number.parse().ok()).collect();
     matches!(numbers.as_slice(), [used, _, most] if used.saturating_add(1024) > *most)
 }
 
-/// Tries it: whatever the limit is (the user's, a container's, the system's), it holds for us too.
+/// Starts threads to find out: any limit (the user's, a container's, the system's) holds for the runner too.
 fn can_start_threads() -> bool {
     let (release, hold) = std::sync::mpsc::channel::<()>();
     let hold = std::sync::Arc::new(std::sync::Mutex::new(hold));
@@ -89,7 +89,7 @@ fn can_start_threads() -> bool {
     let mut all = true;
     for _ in 0..THREADS {
         let hold = std::sync::Arc::clone(&hold);
-        // They end when the other end of the channel is gone.
+        // The threads end when the other end of the channel is dropped.
         let wait = move || drop(hold.lock().map(|hold| hold.recv()));
         match std::thread::Builder::new().stack_size(64 * 1024).spawn(wait) {
             Ok(thread) => started.push(thread),
@@ -104,7 +104,7 @@ fn can_start_threads() -> bool {
     all
 }
 
-/// Is there less memory than an honest program needs, or less of it that one may have?
+/// Is there less memory than an honest program needs, or a limit below that?
 #[cfg(target_os = "linux")]
 pub fn is_short_of_memory() -> bool {
     use rustix::process::{Resource, getrlimit};
@@ -120,7 +120,7 @@ pub fn is_short_of_memory() -> bool {
     false
 }
 
-/// The memory that can be had: the machine's, or a container's where that is less.
+/// The available memory: the machine's, or a container's if that is less.
 #[cfg(target_os = "linux")]
 fn available() -> Option<u64> {
     let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
@@ -131,11 +131,11 @@ fn available() -> Option<u64> {
     groups.lines().filter_map(of_group).chain(machine).min()
 }
 
-/// What is left to a control group and to those that it is in: `0::/path`, or `4:memory:/path`.
+/// What is left to a control group and to its ancestors; a line such as `0::/path` or `4:memory:/path`.
 #[cfg(target_os = "linux")]
 fn of_group(line: &str) -> Option<u64> {
     let (kind, path) = line.split_once(':')?.1.split_once(':')?;
-    // In a container, the group is mounted as if it was the topmost.
+    // In a container, the group is mounted as the root.
     let (mount, most, used, inactive) = match kind {
         "" => ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file "),
         "memory" => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "),
@@ -144,7 +144,7 @@ fn of_group(line: &str) -> Option<u64> {
     let left = |group: &Path| {
         let number = |file: &str| std::fs::read_to_string(group.join(file)).ok()?.trim().parse::<u64>().ok();
         let stat = std::fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
-        // The system takes the pages of files back when it needs them.
+        // The system reclaims the page cache when it needs memory.
         let inactive = stat.lines().find_map(|line| line.strip_prefix(inactive)?.trim().parse::<u64>().ok());
         Some(number(most)?.saturating_sub(number(used)?.saturating_sub(inactive.unwrap_or(0))))
     };
@@ -152,13 +152,13 @@ fn of_group(line: &str) -> Option<u64> {
     own.ancestors().take_while(|group| group.starts_with(mount)).filter_map(left).min()
 }
 
-/// How often the system has ended a program for want of memory, in a container or as a whole.
+/// How often the system has killed a program for lack of memory, in a container or as a whole.
 fn oom_kills() -> Option<u64> {
     let counters = std::fs::read_to_string("/proc/vmstat").ok()?;
     counters.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }
 
-/// Is there no room on the disk of this folder, for bytes or for files?
+/// Is the disk of this folder full, for bytes or for files?
 #[cfg(unix)]
 pub fn is_full(folder: &Path) -> bool {
     let full = rustix::fs::statvfs(folder).is_ok_and(|disk| {
@@ -169,24 +169,24 @@ pub fn is_full(folder: &Path) -> bool {
     full || !can_write(folder)
 }
 
-/// Is there no room on the disk of this folder?
+/// Is the disk of this folder full?
 #[cfg(not(unix))]
 pub fn is_full(folder: &Path) -> bool {
     !can_write(folder)
 }
 
-/// What does not fit is what is asked for: a folder that can't be written to is another matter.
+/// False only for a full disk: a folder that is not writable is another matter.
 fn can_write(folder: &Path) -> bool {
     use std::io::Write;
     let tried = tempfile::tempfile_in(folder).and_then(|mut file| {
         file.write_all(&[1; TRIED])?;
-        // Some systems find out that there is no room when the bytes leave their memory.
+        // Some systems notice that there is no room only when they write the bytes back.
         file.sync_data()
     });
     tried.err().and_then(|error| Fault::of(&error)) != Some(Fault::Space)
 }
 
-/// The bytes of the files in these folders that were written since then.
+/// The size of the files in these folders that were written since then, in bytes.
 fn written_since(then: SystemTime, folders: &[&Path]) -> u64 {
     let mut left = LOOKED_AT;
     folders.iter().map(|folder| written_in(folder, then, &mut left)).sum()

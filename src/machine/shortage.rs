@@ -1,23 +1,23 @@
-//! Of what the runner itself runs out, it runs out for all runs that are at work: files, processes and
-//! memory are limited for the process, or the user, as a whole. So it is noted once, here, from
-//! wherever it is found out, and each run looks whether it was hit.
+//! When the runner itself runs out of something, it does so for all current runs: files, processes and memory are
+//! limited for the process, or the user, as a whole. The code that meets a shortage notes it here, once, and each run
+//! checks whether it was hit.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::unplayed;
+use super::machine_failure;
 use crate::fault::Fault;
-use crate::verdict::Unplayed;
+use crate::verdict::MachineFailure;
 
-/// How often something was lacking, and what it was the last time.
+/// How often something was lacking, and what was lacking last.
 static LACKED: Mutex<(u64, Option<(Fault, String)>)> = Mutex::new((0, None));
 
-/// Raised each time.
+/// Notified each time.
 static RAISED: Notify = Notify::const_new();
 
-/// Notes an error, if it tells that the runner has run out of something that all runs share.
+/// Notes an error, if it means that the runner has run out of something that all runs share.
 pub fn note(error: &io::Error) {
     let Some(fault @ (Fault::Files | Fault::Processes | Fault::Memory)) = Fault::of(error) else { return };
     let mut lacked = LACKED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -26,7 +26,7 @@ pub fn note(error: &io::Error) {
     RAISED.notify_waiters();
 }
 
-/// A moment, from which on a shortage matters.
+/// The moment after which a shortage matters.
 pub struct Since(u64);
 
 impl Since {
@@ -36,20 +36,20 @@ impl Since {
     }
 
     /// What the runner has run out of since then.
-    pub fn met(&self) -> Option<Unplayed> {
+    pub fn met(&self) -> Option<MachineFailure> {
         let lacked = LACKED.lock().unwrap_or_else(PoisonError::into_inner);
         let (fault, error) = lacked.1.as_ref().filter(|_| lacked.0 > self.0)?;
-        Some(unplayed(*fault, format!("The runner itself ran out: {} ({error}).", fault.what())))
+        Some(machine_failure(*fault, format!("The runner itself ran into a limit: {} ({error}).", fault.what())))
     }
 
     /// Waits until the runner runs out of something.
-    pub async fn meets(&self) -> Unplayed {
+    pub async fn meets(&self) -> MachineFailure {
         loop {
             let raised = RAISED.notified();
             tokio::pin!(raised);
             raised.as_mut().enable();
-            if let Some(unplayed) = self.met() {
-                return unplayed;
+            if let Some(failure) = self.met() {
+                return failure;
             }
             raised.await;
         }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::lanes::{Item, Lane, Line, open};
-use super::ways::{Added, Move, Position, State, Value};
+use super::candidates::{Added, Candidate, CapturedValue, Move, Position};
+use super::expectations::{Expectations, ExpectedLine, Item, open};
 use super::{Captures, Refused};
 use crate::pattern::{Budget, Known, Type};
 use crate::transcript::RoleId;
@@ -15,51 +15,56 @@ const QUESTION: usize = 256;
 
 /// What the names of a transcript stand for, apart from what has been captured.
 #[derive(Debug)]
-pub(super) struct Names<'t> {
+pub(super) struct Bindings<'t> {
     pub types: BTreeMap<&'t str, &'t Type>,
     pub given: Captures,
     /// Captures that a role knows by another value: an address that it was handed as a link's.
     pub aliases: HashMap<RoleId, Captures>,
 }
 
-impl Names<'_> {
+impl Bindings<'_> {
     /// The value of a name, as a role knows it.
-    pub fn value<'a>(&'a self, role: RoleId, name: &str, state: &'a State<'_>) -> Option<&'a str> {
+    pub fn value<'a>(&'a self, role: RoleId, name: &str, candidate: &'a Candidate<'_>) -> Option<&'a str> {
         let alias = self.aliases.get(&role).and_then(|aliases| aliases.get(name)).map(String::as_str);
-        let captured = || state.captures.get(name).map(Value::text);
+        let captured = || candidate.captures.get(name).map(CapturedValue::text);
         alias.or_else(captured).or_else(|| self.given.get(name).map(String::as_str))
     }
 }
 
 /// A line that is judged. What a pattern makes of it is found out once for all ways in which the
 /// names of the pattern have the same values; and all of it together has one budget.
-pub(super) struct Reading<'m, 't> {
-    names: &'m Names<'t>,
+pub(super) struct LineReading<'m, 't> {
+    names: &'m Bindings<'t>,
     role: RoleId,
     line: Arc<str>,
     budget: Budget,
-    answers: HashMap<(usize, Vec<Option<Value>>), Option<Added<'t>>>,
+    answers: HashMap<(usize, Vec<Option<CapturedValue>>), Option<Added<'t>>>,
 }
 
-impl<'m, 't> Reading<'m, 't> {
-    pub fn new(names: &'m Names<'t>, role: RoleId, line: &str) -> Self {
-        Reading { names, role, line: line.into(), budget: Budget::default(), answers: HashMap::new() }
+impl<'m, 't> LineReading<'m, 't> {
+    pub fn new(names: &'m Bindings<'t>, role: RoleId, line: &str) -> Self {
+        LineReading { names, role, line: line.into(), budget: Budget::default(), answers: HashMap::new() }
     }
 
     /// Where the line can lead one way of reading the transcript, the nearest expectation first.
-    pub fn moves(&mut self, lane: &Lane<'t>, phase: usize, state: &State<'t>) -> Result<Vec<Move<'t>>, Refused> {
+    pub fn moves(
+        &mut self,
+        of_role: &Expectations<'t>,
+        phase: usize,
+        candidate: &Candidate<'t>,
+    ) -> Result<Vec<Move<'t>>, Refused> {
         let mut moves = Vec::new();
-        let mut position = state.positions[self.role];
-        for place in lane.due(position, phase) {
+        let mut position = candidate.positions[self.role];
+        for place in of_role.due(position, phase) {
             let after = Position::at(position.next + 1);
             match &place.item {
                 Item::Group(lines) => {
                     for (line, taken) in open(lines, position.taken) {
                         let to = taken.map_or(after, |taken| Position { taken, ..position });
-                        moves.extend(self.take(line, to, state));
+                        moves.extend(self.take(line, to, candidate));
                     }
                 }
-                Item::Optional(line) => moves.extend(self.take(line, after, state)),
+                Item::Optional(line) => moves.extend(self.take(line, after, candidate)),
                 Item::Elided => moves.push(Move::to(position)),
                 Item::Exit(_) | Item::Running => {}
             }
@@ -72,27 +77,27 @@ impl<'m, 't> Reading<'m, 't> {
     }
 
     /// The move when the line is this expected one.
-    fn take(&mut self, line: &Line<'t>, to: Position, state: &State<'t>) -> Option<Move<'t>> {
+    fn take(&mut self, line: &ExpectedLine<'t>, to: Position, candidate: &Candidate<'t>) -> Option<Move<'t>> {
         self.budget.spend(QUESTION);
-        let values = line.pattern.names().map(|(name, ..)| state.captures.get(name).cloned());
+        let values = line.pattern.names().map(|(name, ..)| candidate.captures.get(name).cloned());
         let question = (line.step, values.collect());
         if let Some(answer) = self.answers.get(&question) {
             return answer.clone().map(|added| Move { to, added: Some(added) });
         }
-        let answer = self.answer(line, state);
+        let answer = self.answer(line, candidate);
         self.answers.insert(question, answer.clone());
         answer.map(|added| Move { to, added: Some(added) })
     }
 
-    fn answer(&mut self, line: &Line<'t>, state: &State<'t>) -> Option<Added<'t>> {
-        let known = |name: &str| match self.names.value(self.role, name, state) {
+    fn answer(&mut self, line: &ExpectedLine<'t>, candidate: &Candidate<'t>) -> Option<Added<'t>> {
+        let known = |name: &str| match self.names.value(self.role, name, candidate) {
             Some(value) => Known::Value(value),
             None => Known::Type(self.names.types.get(name).copied().unwrap_or(&Type::Text)),
         };
         let found = line.pattern.captures_within(&self.line, &known, &mut self.budget)?;
         let value = |(name, at): (&'t str, Range<usize>)| {
             self.budget.spend(at.len());
-            (name, Value::new(&self.line, at))
+            (name, CapturedValue::new(&self.line, at))
         };
         Some(found.into_iter().map(value).collect())
     }

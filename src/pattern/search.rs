@@ -57,29 +57,34 @@ const COPIED: usize = 16;
 const CHECKED: usize = 64;
 
 /// A name whose value the line gives, and what follows it up to the next such name.
-pub(super) struct Step<'p, 'k> {
+pub(super) struct CaptureStep<'p, 'k> {
     pub name: &'p str,
     pub ty: &'k Type,
-    pub tail: Vec<Part>,
+    pub tail: Vec<TailPart>,
     /// The last step whose tail holds this value once more.
     pub last_use: Option<usize>,
 }
 
 /// Text that is known, or will be when the search gets there: the value of an earlier step.
-pub(super) enum Part {
+pub(super) enum TailPart {
     Literal(String),
     Same(usize),
 }
 
 /// Where each step's value is in `line`, when the steps match all of it from `start` on.
-pub(super) fn search(line: &str, start: usize, steps: &[Step], budget: &mut Budget) -> Option<Vec<Range<usize>>> {
+pub(super) fn search(
+    line: &str,
+    start: usize,
+    steps: &[CaptureStep],
+    budget: &mut Budget,
+) -> Option<Vec<Range<usize>>> {
     let memory = steps.iter().map(|_| Memory::default()).collect();
     Search { line, steps, memory, found: Vec::new(), budget }.run(start)
 }
 
 struct Search<'s> {
     line: &'s str,
-    steps: &'s [Step<'s, 's>],
+    steps: &'s [CaptureStep<'s, 's>],
     memory: Vec<Memory>,
     /// The values of the open steps.
     found: Vec<Range<usize>>,
@@ -104,7 +109,7 @@ struct Frame<'s> {
     /// The tail, up to where the step's own value comes again.
     needle: Cow<'s, str>,
     /// The tail from there on.
-    own: &'s [Part],
+    own: &'s [TailPart],
     /// Whether the type accepts each of those ends, so that it need not be asked.
     any: bool,
     /// Whether, besides, what follows the value does not depend on it: only on its end.
@@ -142,11 +147,11 @@ impl<'s> Search<'s> {
     }
 
     fn open(&mut self, step: usize, start: usize) -> Frame<'s> {
-        let Step { ty, tail, last_use, .. } = &self.steps[step];
-        let is_own = |part: &Part| matches!(part, Part::Same(of) if *of == step);
+        let CaptureStep { ty, tail, last_use, .. } = &self.steps[step];
+        let is_own = |part: &TailPart| matches!(part, TailPart::Same(of) if *of == step);
         let (known, own) = tail.split_at(tail.iter().position(is_own).unwrap_or(tail.len()));
         let needle = match known {
-            [Part::Literal(text)] => Cow::Borrowed(text.as_str()),
+            [TailPart::Literal(text)] => Cow::Borrowed(text.as_str()),
             parts => parts.iter().map(|part| self.text(part)).collect(),
         };
         self.budget.spend(STEP + needle.len() / COPIED);
@@ -214,7 +219,7 @@ impl<'s> Search<'s> {
     fn own_tail(&mut self, frame: &Frame, end: usize) -> Option<usize> {
         let mut after = end + frame.needle.len();
         for (i, part) in frame.own.iter().enumerate() {
-            let is_own = matches!((part, &frame.own[0]), (Part::Same(a), Part::Same(b)) if a == b);
+            let is_own = matches!((part, &frame.own[0]), (TailPart::Same(a), TailPart::Same(b)) if a == b);
             let text = if i == 0 || is_own { &self.line[frame.start..end] } else { self.text(part) };
             self.budget.spend(text.len() / COPIED);
             after += self.line[after..].starts_with(text).then_some(text.len())?;
@@ -235,10 +240,10 @@ impl<'s> Search<'s> {
         }
     }
 
-    fn text(&self, part: &'s Part) -> &'s str {
+    fn text(&self, part: &'s TailPart) -> &'s str {
         match part {
-            Part::Literal(text) => text,
-            Part::Same(step) => &self.line[self.found[*step].clone()],
+            TailPart::Literal(text) => text,
+            TailPart::Same(step) => &self.line[self.found[*step].clone()],
         }
     }
 }

@@ -34,20 +34,20 @@ pub enum Type {
     /// Anything.
     Text,
     /// `/[0-9]{3}/`: what a regular expression matches as a whole. It alone may accept nothing.
-    Regex(Rule),
+    Regex(WholeRegex),
 }
 
 /// A regular expression that a whole value must match. Equal when written the same.
 ///
 /// It is one of `regex-lite`: `\d`, `\s`, `\w` and `(?i)` know ASCII only, and `\p{…}` is refused.
 #[derive(Clone, Debug)]
-pub struct Rule {
+pub struct WholeRegex {
     source: String,
     whole: Regex,
 }
 
-impl PartialEq for Rule {
-    fn eq(&self, other: &Rule) -> bool {
+impl PartialEq for WholeRegex {
+    fn eq(&self, other: &WholeRegex) -> bool {
         self.source == other.source
     }
 }
@@ -95,7 +95,7 @@ impl Type {
             "word" => Type::Word,
             "text" => Type::Text,
             _ => match source.strip_prefix('/') {
-                Some(rest) => Type::Regex(Rule::parse(rest)?),
+                Some(rest) => Type::Regex(WholeRegex::parse(rest)?),
                 None => return Err(Type::unknown(source)),
             },
         })
@@ -158,9 +158,9 @@ impl Type {
     }
 }
 
-impl Rule {
+impl WholeRegex {
     /// Reads what follows the opening slash, the closing one included.
-    fn parse(rest: &str) -> Result<Rule, PatternError> {
+    fn parse(rest: &str) -> Result<WholeRegex, PatternError> {
         let chars: Vec<char> = rest.chars().collect();
         let at = 0..chars.len() + 1;
         let end = super::closing_slash(&chars);
@@ -173,7 +173,7 @@ impl Rule {
         // Alone first: `a)(b` is right only between the parentheses that we add.
         let whole = Regex::new(&source).and_then(|_| Regex::new(&format!("^(?:{source})$")));
         match whole {
-            Ok(whole) => Ok(Rule { source, whole }),
+            Ok(whole) => Ok(WholeRegex { source, whole }),
             Err(e) => error(at, format!("not a regular expression: {e}"), "see docs.rs/regex-lite"),
         }
     }

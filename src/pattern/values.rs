@@ -6,7 +6,7 @@ use super::Type;
 
 /// A part of a line that looks like a value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Value {
+pub struct FoundValue {
     /// Where it stands, in bytes.
     pub at: Range<usize>,
     /// The narrowest type that accepts it.
@@ -24,14 +24,14 @@ fn may_separate(c: char) -> bool {
 }
 
 /// All values of a line, in order: `took:12ms, id=7` has a duration and a number. Words are none.
-pub fn values(line: &str) -> Vec<Value> {
+pub fn values(line: &str) -> Vec<FoundValue> {
     let mut found = Vec::new();
     split(line, 0..line.len(), separates, &mut |at| {
         let at = without_punctuation(line, at);
         match Type::of(&line[at.clone()]) {
-            Some(ty) => found.push(Value { at, ty }),
+            Some(ty) => found.push(FoundValue { at, ty }),
             None => split(line, at, may_separate, &mut |at| {
-                found.extend(Type::of(&line[at.clone()]).map(|ty| Value { at, ty }));
+                found.extend(Type::of(&line[at.clone()]).map(|ty| FoundValue { at, ty }));
             }),
         }
     });

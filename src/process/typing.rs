@@ -72,7 +72,7 @@ impl Input {
     #[cfg(unix)]
     pub(super) fn unread(&self) -> Option<usize> {
         let look = self.pipe.look.lock().unwrap_or_else(PoisonError::into_inner);
-        crate::stillness::unread_in_pipe(look.as_ref()?.as_fd())
+        crate::quiescence::unread_in_pipe(look.as_ref()?.as_fd())
     }
 
     /// The same: not known here.

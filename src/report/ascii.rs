@@ -4,17 +4,17 @@ use std::borrow::Cow;
 
 use supports_unicode::Stream;
 
-/// Can standard output show all characters? Whatever is no terminal can.
+/// Can standard output show all characters? Anything but a terminal can.
 pub fn unicode() -> bool {
     supports_unicode::on(Stream::Stdout)
 }
 
-/// The text as it can be shown: each character that can't be becomes one that can.
+/// The text as the terminal can show it: characters that it can't show are replaced.
 pub fn showable(text: &str, unicode: bool) -> Cow<'_, str> {
     if unicode || text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.chars().map(ascii).collect()) }
 }
 
-/// What comes nearest among the first 128 characters, and takes one column as well.
+/// The most similar ASCII character, which takes one column as well.
 fn ascii(character: char) -> char {
     match character {
         '\0'..='\x7f' => character,

@@ -8,15 +8,15 @@ use super::print;
 use crate::event::{Event, Reporter};
 
 use line::{BuiltLine, NotBuiltLine, RunLine, StageLine, VerifyLine};
-pub use line::{EventLine, Line, OverLine, RuleLine, millis};
+pub use line::{EventLine, JsonLine, OverLine, RuleLine, millis};
 
 /// Prints events as JSON lines.
-pub struct Json;
+pub struct JsonReporter;
 
-impl Reporter for Json {
+impl Reporter for JsonReporter {
     fn tell(&mut self, event: &Event<'_>) {
         for event in lines(event) {
-            print(&json_line(&Line::from(event)));
+            print(&json_line(&JsonLine::from(event)));
         }
     }
 }

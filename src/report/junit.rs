@@ -9,11 +9,11 @@ use crate::verdict::{Outcome, StageVerdict};
 
 /// Collects verdicts and prints them at the end.
 #[derive(Default)]
-pub struct Junit {
+pub struct JunitReporter {
     suites: Vec<TestSuite>,
 }
 
-impl Reporter for Junit {
+impl Reporter for JunitReporter {
     fn tell(&mut self, event: &Event<'_>) {
         match event {
             Event::StageOver { stage, verdict } => self.suites.push(suite(stage, verdict)),
@@ -45,9 +45,9 @@ fn suite(stage: &Stage, verdict: &StageVerdict) -> TestSuite {
     for run in &verdict.runs {
         let status = match &run.outcome {
             Outcome::Passed => TestCaseStatus::success(),
-            Outcome::Unplayed(unplayed) => {
+            Outcome::NotRun(failure) => {
                 let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-                status.set_type(unplayed.id.as_str()).set_message(format!("{} {}", unplayed.say, unplayed.help));
+                status.set_type(failure.id.as_str()).set_message(format!("{} {}", failure.say, failure.help));
                 status
             }
             Outcome::Failed(failed) => {

@@ -1,10 +1,10 @@
-//! One failed run: what each role printed against what was expected, and the wire's story.
+//! One failed run: what each role printed against what was expected, and what went over the wire.
 
 use colored::{ColoredString, Colorize};
 use similar::{Algorithm, ChangeTag, capture_diff_slices};
 
 use crate::course::Scenario;
-use crate::evidence::{Evidence, Lane, LinkEvidence};
+use crate::evidence::{Evidence, LinkEvidence, RoleOutput};
 use crate::explain::{stderr_lines, told};
 use crate::matcher::{Captures, Ending, accepts};
 use crate::pattern::{Pattern, around_difference, escape, shorten};
@@ -12,24 +12,24 @@ use crate::trace::happened;
 use crate::transcript::{Expect, RoleId, StepKind};
 use crate::verdict::{Failed, Failure, Run};
 
-/// So many lines of a role are shown around its first difference.
+/// How many lines of a role are shown before its first difference.
 const CONTEXT: usize = 3;
 
-/// So many lines of a role, of standard error, or moments of a wire are shown.
+/// How many lines of a role, lines of standard error, or events of a wire are shown.
 const MAX_LINES: usize = 10;
 
-/// A line that differs takes this many rows at most.
+/// A line that differs takes at most this many rows.
 const MAX_ROWS: usize = 3;
 
-/// What a failed run looked like, as indented text.
+/// A failed run as indented text.
 pub fn show(run: &Run, failed: &Failed, scenario: &Scenario, width: usize, verbose: bool) -> String {
     let mut out = String::new();
-    let started = (0..run.evidence.lanes.len()).filter(|role| run.evidence.lanes[*role].started.is_some());
+    let started = (0..run.evidence.outputs.len()).filter(|role| run.evidence.outputs[*role].started.is_some());
     let compared: Vec<Compared<'_>> = started.map(|role| Compared::new(run, failed, scenario, role)).collect();
-    // What the marks mean is said once.
+    // The legend is shown once.
     let first = compared.iter().position(Compared::differs);
     for (index, compared) in compared.iter().enumerate() {
-        out.push_str(&lane(run, compared, Some(index) == first, width, verbose));
+        out.push_str(&output(run, compared, Some(index) == first, width, verbose));
     }
     for link in &run.evidence.links {
         out.push_str(&wire(&run.evidence, link, width, verbose));
@@ -37,38 +37,38 @@ pub fn show(run: &Run, failed: &Failed, scenario: &Scenario, width: usize, verbo
     out
 }
 
-/// One line of a lane, as it is compared and as it is shown.
+/// One line of a role, as it is compared and shown.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Shown(String);
+struct ComparedLine(String);
 
 /// What a role printed, beside what was expected.
 struct Compared<'s> {
     role: RoleId,
-    expected: Vec<(Shown, Option<&'s Pattern>)>,
-    printed: Vec<Shown>,
+    expected: Vec<(ComparedLine, Option<&'s Pattern>)>,
+    printed: Vec<ComparedLine>,
 }
 
 impl<'s> Compared<'s> {
     fn new(run: &Run, failed: &Failed, scenario: &'s Scenario, role: RoleId) -> Self {
-        let lane = &run.evidence.lanes[role];
+        let output = &run.evidence.outputs[role];
         let expected = expected(failed, scenario, role, &run.captures[role]);
         let accepts = accepts(&scenario.transcript, &run.captures[role]);
-        let mut printed: Vec<Shown> = lane
+        let mut printed: Vec<ComparedLine> = output
             .lines
             .iter()
             .map(|line| match line.whole {
                 true => align(&line.bytes, &expected, &accepts),
-                false => Shown(unended(&line.bytes)),
+                false => ComparedLine(unended(&line.bytes)),
             })
             .collect();
-        if !lane.unended.is_empty() {
-            printed.push(Shown(unended(&lane.unended)));
+        if !output.unended.is_empty() {
+            printed.push(ComparedLine(unended(&output.unended)));
         }
-        if lane.ending.is_none() && is_to_end(failed, scenario, role) {
-            printed.push(Shown("(still running)".to_owned()));
+        if output.ending.is_none() && is_to_end(failed, scenario, role) {
+            printed.push(ComparedLine("(still running)".to_owned()));
         }
-        if let Some(ending) = lane.ending {
-            printed.push(Shown(match ending {
+        if let Some(ending) = output.ending {
+            printed.push(ComparedLine(match ending {
                 Ending::Exit(code) => format!("(exit {code})"),
                 Ending::Signal(_) => format!("({})", told(ending)),
             }));
@@ -76,7 +76,7 @@ impl<'s> Compared<'s> {
         Compared { role, expected, printed }
     }
 
-    fn wanted(&self) -> Vec<Shown> {
+    fn wanted(&self) -> Vec<ComparedLine> {
         self.expected.iter().map(|(line, _)| line.clone()).collect()
     }
 
@@ -84,7 +84,7 @@ impl<'s> Compared<'s> {
         self.wanted() != self.printed
     }
 
-    /// What the marks of the difference mean.
+    /// The legend of the difference.
     fn marks(&self, captures: &Captures) -> &'static str {
         let missing = self.expected.iter().filter(|(line, _)| !self.printed.contains(line));
         let mut names = missing.filter_map(|(_, pattern)| *pattern).flat_map(Pattern::names);
@@ -95,13 +95,13 @@ impl<'s> Compared<'s> {
     }
 }
 
-fn lane(run: &Run, compared: &Compared<'_>, legend: bool, width: usize, verbose: bool) -> String {
-    let lane = &run.evidence.lanes[compared.role];
+fn output(run: &Run, compared: &Compared<'_>, legend: bool, width: usize, verbose: bool) -> String {
+    let output = &run.evidence.outputs[compared.role];
     let marks = if legend { compared.marks(&run.captures[compared.role]) } else { "" };
-    let party = format!("({}){marks}", lane.party.name());
-    let mut out = format!("  {} {}\n", lane.role.bold(), party.dimmed());
+    let party = format!("({}){marks}", output.party.name());
+    let mut out = format!("  {} {}\n", output.role.bold(), party.dimmed());
     out.push_str(&difference(&compared.wanted(), &compared.printed, width, verbose));
-    let stderr = stderr_lines(lane);
+    let stderr = stderr_lines(output);
     if !stderr.is_empty() {
         out.push_str(&format!("    {}\n", "standard error:".dimmed()));
         out.push_str(&tail(&stderr, width, verbose));
@@ -109,26 +109,26 @@ fn lane(run: &Run, compared: &Compared<'_>, legend: bool, width: usize, verbose:
     out
 }
 
-/// What was to be seen of a role so far: as text, with its pattern where it is a line.
+/// What was expected of a role so far: as text, with its pattern if it is a line.
 fn expected<'s>(
     failed: &Failed,
     scenario: &'s Scenario,
     role: RoleId,
     captures: &Captures,
-) -> Vec<(Shown, Option<&'s Pattern>)> {
+) -> Vec<(ComparedLine, Option<&'s Pattern>)> {
     let due = scenario.transcript.expected(role).filter(|(step, _)| step.phase <= failed.phase);
     due.filter_map(|(_, expect)| match expect {
         Expect::Line(pattern) | Expect::Unordered(pattern) => {
             let line = pattern.fill(&|name| captures.get(name).cloned());
-            Some((Shown(escape(line.as_bytes())), Some(pattern)))
+            Some((ComparedLine(escape(line.as_bytes())), Some(pattern)))
         }
-        Expect::Exit(code) => Some((Shown(format!("(exit {code})")), None)),
+        Expect::Exit(code) => Some((ComparedLine(format!("(exit {code})")), None)),
         Expect::Optional(_) | Expect::Elided | Expect::Running => None,
     })
     .collect()
 }
 
-/// Was the end of a role awaited, when nothing happened any more?
+/// Was the end of this role awaited when the run hung?
 fn is_to_end(failed: &Failed, scenario: &Scenario, role: RoleId) -> bool {
     if matches!(failed.how, Failure::Line(..) | Failure::Ended(..)) {
         return false;
@@ -138,21 +138,25 @@ fn is_to_end(failed: &Failed, scenario: &Scenario, role: RoleId) -> bool {
     failed.awaited.iter().any(ends)
 }
 
-/// What was printed behind the last newline.
+/// Text after the last newline.
 fn unended(bytes: &[u8]) -> String {
     format!("{} (without a newline)", escape(bytes))
 }
 
-/// A printed line; one that a pattern accepts looks like what the pattern expects, so that a
-/// matched wildcard is never shown as a difference.
-fn align(bytes: &[u8], expected: &[(Shown, Option<&Pattern>)], accepts: &impl Fn(&Pattern, &str) -> bool) -> Shown {
+/// A printed line. A line that a pattern accepts becomes the text of that pattern, so that a matched capture is never
+/// shown as a difference.
+fn align(
+    bytes: &[u8],
+    expected: &[(ComparedLine, Option<&Pattern>)],
+    accepts: &impl Fn(&Pattern, &str) -> bool,
+) -> ComparedLine {
     let text = std::str::from_utf8(bytes).ok();
     let accepted = text
         .and_then(|text| expected.iter().find(|(_, pattern)| pattern.is_some_and(|pattern| accepts(pattern, text))));
-    accepted.map_or_else(|| Shown(escape(bytes)), |(line, _)| line.clone())
+    accepted.map_or_else(|| ComparedLine(escape(bytes)), |(line, _)| line.clone())
 }
 
-fn difference(wanted: &[Shown], printed: &[Shown], width: usize, verbose: bool) -> String {
+fn difference(wanted: &[ComparedLine], printed: &[ComparedLine], width: usize, verbose: bool) -> String {
     let room = width.saturating_sub(8);
     let mut lines = Vec::new();
     for op in capture_diff_slices(Algorithm::Myers, wanted, printed) {
@@ -192,9 +196,9 @@ fn difference(wanted: &[Shown], printed: &[Shown], width: usize, verbose: bool) 
     out
 }
 
-/// A line that differs, in rows: the cause of an error often stands at its end. Of a line that would take
-/// more rows, what is around the place where it parts from the other one.
-fn rows(text: &str, other: Option<&Shown>, room: usize) -> Vec<String> {
+/// A line that differs, in rows, because the cause of an error often stands at its end. Of a longer line, the part
+/// around the first difference.
+fn rows(text: &str, other: Option<&ComparedLine>, room: usize) -> Vec<String> {
     let text = visible(text);
     let chars: Vec<char> = text.chars().collect();
     if chars.len() > MAX_ROWS * room {
@@ -204,14 +208,14 @@ fn rows(text: &str, other: Option<&Shown>, room: usize) -> Vec<String> {
     if rows.is_empty() { vec![String::new()] } else { rows }
 }
 
-/// Rows with a mark in front of the first.
+/// Rows, with a mark in front of the first one.
 fn marked(mark: &ColoredString, rows: impl Iterator<Item = ColoredString>) -> String {
     rows.enumerate()
         .map(|(index, row)| if index == 0 { format!("    {mark} {row}\n") } else { format!("      {row}\n") })
         .collect()
 }
 
-/// Spaces at the end of a line that differs, as dots.
+/// A line with the spaces at its end as dots.
 fn visible(text: &str) -> String {
     let kept = text.trim_end_matches(' ');
     format!("{kept}{}", "·".repeat(text.len() - kept.len()))
@@ -229,8 +233,8 @@ fn tail(lines: &[String], width: usize, verbose: bool) -> String {
 
 /// What went over a link.
 fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -> String {
-    let lanes = &evidence.lanes;
-    let name = |role: RoleId| lanes.get(role).map_or("?", |lane: &Lane| lane.role.as_str());
+    let outputs = &evidence.outputs;
+    let name = |role: RoleId| outputs.get(role).map_or("?", |output: &RoleOutput| output.role.as_str());
     let title = format!("the wire, {}", link.condition.name());
     let mut out = format!("  {}\n", title.bold());
     if link.connections.is_empty() {
@@ -240,16 +244,16 @@ fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -
         ));
     }
     for connection in &link.connections {
-        let count = if verbose { connection.moments.len() } else { MAX_LINES };
-        for moment in connection.moments.iter().take(count) {
-            let (from, to) = if moment.there { (link.dialer, link.listener) } else { (link.listener, link.dialer) };
+        let count = if verbose { connection.events.len() } else { MAX_LINES };
+        for event in connection.events.iter().take(count) {
+            let (from, to) = event.direction.ends(link.dialer, link.listener);
             let arrow = format!("{} → {}", name(from), name(to));
-            let what = happened(&moment.what);
-            let line = format!("{:7.3} s  {arrow}  {what}", moment.at.as_secs_f64());
+            let what = happened(&event.what);
+            let line = format!("{:7.3} s  {arrow}  {what}", event.at.as_secs_f64());
             out.push_str(&format!("    {}\n", shorten(&line, width.saturating_sub(4)).dimmed()));
         }
-        if connection.moments.len() > count {
-            out.push_str(&format!("    {}\n", format!("… {} more", connection.moments.len() - count).dimmed()));
+        if connection.events.len() > count {
+            out.push_str(&format!("    {}\n", format!("… {} more", connection.events.len() - count).dimmed()));
         }
     }
     out
@@ -260,7 +264,7 @@ mod tests {
     use super::*;
 
     fn shown(wanted: &[&str], printed: &[&str]) -> String {
-        let all = |lines: &[&str]| lines.iter().map(|line| Shown((*line).to_owned())).collect::<Vec<_>>();
+        let all = |lines: &[&str]| lines.iter().map(|line| ComparedLine((*line).to_owned())).collect::<Vec<_>>();
         colored::control::set_override(false);
         difference(&all(wanted), &all(printed), 28, false)
     }

@@ -1,11 +1,11 @@
-//! What is being done, on one line that is gone when it is done.
+//! A progress line that disappears when the work is done.
 
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A line on standard error that turns while something long is done; on a terminal only.
+/// A spinner on standard error, on a terminal only.
 #[derive(Default)]
 pub struct Spinner(Option<ProgressBar>);
 
@@ -26,12 +26,12 @@ impl Spinner {
         bar.set_message(super::showable(&message, super::unicode()).into_owned());
     }
 
-    /// Is there a line at the moment?
+    /// Is the spinner shown at the moment?
     pub fn turns(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Takes the line away.
+    /// Removes the spinner.
     pub fn done(&mut self) {
         if let Some(bar) = self.0.take() {
             bar.finish_and_clear();

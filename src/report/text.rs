@@ -1,4 +1,4 @@
-//! For people: what is being done while it is done, and the verdict.
+//! For people: progress while it happens, and the verdict.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ use super::{plain, print, run, width, wrap, wrap_hanging};
 use crate::course::{Party, Rule, Scenario, Stage};
 use crate::event::{Event, Reporter};
 use crate::pattern::shorten;
-use crate::verdict::{Failed, Kept, Run, StageVerdict};
+use crate::verdict::{Failed, RuleState, Run, StageVerdict};
 
-/// The reporter for a terminal, or a pipe that a person reads later.
-pub struct Text {
+/// The reporter for a terminal, or for a pipe that a person reads later.
+pub struct TextReporter {
     verbose: bool,
     spinner: Spinner,
     seed: u64,
-    /// Which of several stages it is.
+    /// Which of several stages it is, as a prefix.
     turn: String,
-    /// The stage whose runs are played.
+    /// The stage whose runs are executed.
     stage: String,
 }
 
-impl Text {
-    /// `verbose` shows every failed run, and all of each.
+impl TextReporter {
+    /// `verbose` shows every failed run in full.
     pub fn new(verbose: bool) -> Self {
-        Text { verbose, spinner: Spinner::default(), seed: 0, turn: String::new(), stage: String::new() }
+        TextReporter { verbose, spinner: Spinner::default(), seed: 0, turn: String::new(), stage: String::new() }
     }
 }
 
-impl Reporter for Text {
+impl Reporter for TextReporter {
     fn tell(&mut self, event: &Event<'_>) {
         match event {
             Event::Turn { number, of } => self.turn = format!("{number} of {of}, "),
@@ -69,39 +69,39 @@ impl Reporter for Text {
     }
 }
 
-impl Text {
+impl TextReporter {
     fn verdict(&self, stage: &Stage, verdict: &StageVerdict) -> String {
         let total = verdict.runs.len();
         let failed = verdict.failed().count();
         let seconds = verdict.took.as_secs_f64();
         let mut out = String::new();
-        let unplayed = verdict.unplayed().count();
+        let not_run = verdict.not_run().count();
         if let Some((run, _)) = verdict.shown() {
             out.push_str(&self.failure(stage, verdict, run));
             out.push_str(&stability(verdict));
             if verdict.left_out > 0 {
-                let line = format!("  {} runs were left out: the failed ones took long enough\n", verdict.left_out);
+                let line = format!("  {} runs were skipped, because the failed ones took long\n", verdict.left_out);
                 out.push_str(&line.dimmed().to_string());
             }
             let line =
                 format!("✗ {}: {failed} of {total} runs failed, in {seconds:.2} s (seed {})", stage.name, self.seed);
             out.push_str(&format!("{}\n", line.red().bold()));
             out.push_str(&rules(stage, verdict));
-        } else if unplayed == 0 {
+        } else if not_run == 0 {
             out.push_str(&format!(
                 "{}\n",
                 format!("✓ {}: all {total} runs passed, in {seconds:.2} s", stage.name).green().bold()
             ));
             out.push_str(&rules(stage, verdict));
-            out.push_str(&wrap(&what_was_played(verdict), width(), "  "));
+            out.push_str(&wrap(&what_was_run(verdict), width(), "  "));
         }
-        // What happened and what to do about it is the error with which the command ends.
-        if unplayed > 0 {
+        // The command ends with an error that says what happened and what to do.
+        if not_run > 0 {
             let others = match verdict.left_out {
                 0 => String::new(),
-                count => format!(" ({count} others were left out)"),
+                count => format!(" ({count} others were skipped)"),
             };
-            let line = format!("! {}: {unplayed} of {total} runs could not be played{others}: no verdict", stage.name);
+            let line = format!("! {}: {not_run} of {total} runs could not be executed{others}: no verdict", stage.name);
             out.push_str(&format!("{}\n", line.yellow().bold()));
         }
         out
@@ -128,8 +128,7 @@ impl Text {
     }
 }
 
-/// The rules that a failed run is there for, or those of them that its reason is about; and where the lesson
-/// teaches them.
+/// The rules that a failed run tests, or those of them that its reason is about, and where the lesson teaches them.
 fn not_kept(stage: &Stage, scenario: &Scenario, failed: &Failed) -> String {
     let own = stage.explanations.iter().find(|own| own.id == failed.because.id);
     let is_meant = |rule: &&Rule| own.is_none_or(|own| own.rules.is_empty() || own.rules.contains(&rule.id));
@@ -141,20 +140,20 @@ fn not_kept(stage: &Stage, scenario: &Scenario, failed: &Failed) -> String {
     rules.map(line).collect()
 }
 
-/// How many rules are kept, and which are not; nothing when too little was played to say so.
+/// How many rules are kept, and which are not; nothing when too few runs were executed to say so.
 fn rules(stage: &Stage, verdict: &StageVerdict) -> String {
     let rules = verdict.rules(stage);
     let of = |kept| rules.iter().filter(|(_, k)| *k == kept).map(|(rule, _)| rule.id.as_str()).collect::<Vec<_>>();
-    let (kept, broken, untried) = (of(Kept::Kept), of(Kept::Broken), of(Kept::Untried));
+    let (kept, broken, untried) = (of(RuleState::Kept), of(RuleState::Broken), of(RuleState::Untried));
     let mut text = match (kept.len(), broken.len()) {
         (0, 0) => return String::new(),
         (0, _) if untried.is_empty() => return format!("  0 of {} rules kept\n", rules.len()),
-        // Of a part of the runs.
+        // Only a part of the runs was selected.
         (0, _) => return entry(&format!("not kept: {}", broken.join(", "))),
         (all, 0) if untried.is_empty() => return format!("  all {all} rules kept\n"),
         (count, _) => entry(&format!("{count} of {} rules kept: {}", rules.len(), kept.join(", "))),
     };
-    for (what, ids) in [("not kept", broken), ("not played to the end", untried)] {
+    for (what, ids) in [("not kept", broken), ("not fully tested", untried)] {
         if !ids.is_empty() {
             text.push_str(&entry(&format!("{what}: {}", ids.join(", "))));
         }
@@ -162,21 +161,22 @@ fn rules(stage: &Stage, verdict: &StageVerdict) -> String {
     text
 }
 
-/// Programs have clocks of their own: on a machine that is too busy, a right one may give up.
+/// Programs have timeouts of their own: on a machine that is too busy, a correct program may give up.
 fn busy(run: &Run) -> String {
     let (denied, took) = (run.evidence.denied, run.evidence.took);
     if denied < Duration::from_secs(1) || denied < took / 2 {
         return String::new();
     }
     let line = format!(
-        "(The machine was busy: in these {:.0} s the programs waited {:.0} s for a processor. Is it the same when it is not?)",
+        "(The machine was busy: in {:.0} s the programs waited {:.0} s for a processor. Does the run also fail when \
+         it is not?)",
         took.as_secs_f64(),
         denied.as_secs_f64()
     );
     wrap(&line, width(), "  ").yellow().to_string()
 }
 
-/// An entry of a list: its further lines stand to the right of where it begins.
+/// An entry of a list, with hanging indent.
 fn entry(text: &str) -> String {
     wrap_hanging(text, width(), "  ", "    ")
 }
@@ -187,7 +187,7 @@ fn others(verdict: &StageVerdict) -> String {
     super::others(failed).iter().map(|line| entry(line).dimmed().to_string()).collect()
 }
 
-/// With repeats: how stable each run is, and what the failed ones have in common.
+/// With repeats: how many passed, and what the failed runs have in common.
 fn stability(verdict: &StageVerdict) -> String {
     let repeats = verdict.runs.iter().map(|run| run.id.repeat).max().map_or(1, |last| last + 1);
     if repeats < 2 {
@@ -215,7 +215,7 @@ fn stability(verdict: &StageVerdict) -> String {
     out
 }
 
-fn what_was_played(verdict: &StageVerdict) -> String {
+fn what_was_run(verdict: &StageVerdict) -> String {
     let distinct = |of: &dyn Fn(&Run) -> String| {
         let mut names: Vec<String> = Vec::new();
         for run in &verdict.runs {
@@ -244,7 +244,7 @@ fn not_built(stage: &str, party: Party, output: &str) -> String {
     format!("{}\n{}\n", output.trim_end(), title.red().bold())
 }
 
-/// Whose programs, as people say it.
+/// Whose programs, in words.
 pub fn whose(party: Party) -> &'static str {
     match party {
         Party::You => "your programs",
@@ -252,7 +252,7 @@ pub fn whose(party: Party) -> &'static str {
     }
 }
 
-/// A line of a build tool as a message of progress, which has colours of its own.
+/// A line of a build tool as a progress message, without its colours.
 pub fn progress_line(line: &str) -> String {
     plain(line).trim().to_owned()
 }

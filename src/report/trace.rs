@@ -1,18 +1,18 @@
 //! A run as a picture: a column for each role, an arrow for what goes over the wire.
 
+mod columns;
 mod html;
-mod lanes;
 mod svg;
 
 use colored::Colorize;
 
-pub use html::{STYLE, Shown, engine, page, show};
-pub use lanes::{draw, picture};
+pub use columns::{draw, picture};
+pub use html::{RunView, STYLE, engine, page, show};
 pub use svg::{escape, svg};
 
 use super::wrap;
 use crate::pattern::{cut, shorten};
-use crate::trace::{Event, Trace, What};
+use crate::trace::{Trace, TraceEvent, TraceEventKind};
 
 /// All runs, a line each, with their numbers.
 pub fn list(runs: &[Trace], width: usize) -> String {
@@ -26,7 +26,7 @@ pub fn list(runs: &[Trace], width: usize) -> String {
     out
 }
 
-/// Why the run failed, or that it did not.
+/// Why the run failed, or that it passed.
 pub fn verdict(run: &Trace, width: usize) -> String {
     match &run.reason {
         None => format!("{}\n", format!("✓ passed, in {:.3} s", run.took.as_secs_f64()).green()),
@@ -37,13 +37,13 @@ pub fn verdict(run: &Trace, width: usize) -> String {
     }
 }
 
-/// Which runs failed besides the first that did, and why: a line for each reason.
+/// Which runs failed besides the first, and why: a line for each reason.
 pub fn others(runs: &[Trace]) -> Vec<String> {
     super::others(runs.iter().filter_map(|run| Some((run.reason.as_ref()?.id.as_str(), run.title()))))
 }
 
-/// What goes over a wire, with so much room: where it is too little for all, what the bytes say and in how
-/// many pieces they came tells more than how many they are.
+/// What goes over a wire, fitted into a room. If not everything fits, the content and the number of pieces matter
+/// more than the number of bytes.
 fn fit(text: &str, room: usize) -> String {
     let shorter = [text.find(" in ").map(|at| &text[at + 4..]), text.find('«').map(|at| &text[at..])];
     let fits = |text: &&str| text.chars().count() <= room;
@@ -51,18 +51,18 @@ fn fit(text: &str, room: usize) -> String {
     std::iter::once(text).chain(shorter.into_iter().flatten()).find(fits).map_or_else(|| cut(last, room), str::to_owned)
 }
 
-/// A moment in a line of text, for those who see no columns.
-fn told(run: &Trace, event: &Event) -> String {
-    let role = |role: usize| run.lanes.get(role).map_or("?", |lane| lane.role.as_str());
+/// An event as a line of text.
+fn told(run: &Trace, event: &TraceEvent) -> String {
+    let role = |role: usize| run.columns.get(role).map_or("?", |column| column.role.as_str());
     match &event.what {
-        What::Started(lane) => format!("{} starts", role(*lane)),
-        What::Typed(lane, text) => format!("{} < {text}", role(*lane)),
-        What::EndOfInput(lane) => format!("{} < ^D", role(*lane)),
-        What::Printed(lane, text) => format!("{} | {text}", role(*lane)),
-        What::Missing(lane, text) => format!("{} - {text} (was expected, and did not come)", role(*lane)),
-        What::Ended(lane, how) => format!("{} = {how}", role(*lane)),
-        What::Killed(lane) => format!("! kill {}", role(*lane)),
-        What::Fault(what) => format!("! {what}"),
-        What::Wire { from, to, text, .. } => format!("{} → {}  {text}", role(*from), role(*to)),
+        TraceEventKind::Started(column) => format!("{} starts", role(*column)),
+        TraceEventKind::Typed(column, text) => format!("{} < {text}", role(*column)),
+        TraceEventKind::EndOfInput(column) => format!("{} < ^D", role(*column)),
+        TraceEventKind::Printed(column, text) => format!("{} | {text}", role(*column)),
+        TraceEventKind::Missing(column, text) => format!("{} - {text} (expected, but did not come)", role(*column)),
+        TraceEventKind::Ended(column, how) => format!("{} = {how}", role(*column)),
+        TraceEventKind::Killed(column) => format!("! kill {}", role(*column)),
+        TraceEventKind::Fault(what) => format!("! {what}"),
+        TraceEventKind::Wire { from, to, text, .. } => format!("{} → {}  {text}", role(*from), role(*to)),
     }
 }

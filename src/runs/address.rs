@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// An address as a role prints it, in one of the forms that are captured.
-pub(super) struct Address<'v> {
+pub(super) struct PrintedAddress<'v> {
     pub(super) text: &'v str,
     /// Where to connect.
     pub(super) socket: SocketAddr,
@@ -14,7 +14,7 @@ pub(super) struct Address<'v> {
     pub(super) port: std::ops::Range<usize>,
 }
 
-impl<'v> Address<'v> {
+impl<'v> PrintedAddress<'v> {
     /// A socket address, a multiaddr with a TCP part, or a bare port; on loopback only.
     pub(super) fn read(text: &'v str) -> Option<Self> {
         let (ip, start, digits) = if let Some(at) = text.find("/tcp/") {
@@ -35,7 +35,7 @@ impl<'v> Address<'v> {
         };
         let port: u16 = digits.parse().ok()?;
         let port_in_text = start..start + digits.len();
-        ip.is_loopback().then(|| Address { text, socket: (ip, port).into(), printed, port: port_in_text })
+        ip.is_loopback().then(|| PrintedAddress { text, socket: (ip, port).into(), printed, port: port_in_text })
     }
 
     pub(super) fn with_port(&self, port: u16) -> String {
@@ -44,17 +44,17 @@ impl<'v> Address<'v> {
 }
 
 /// An address at which nobody listens, and nobody else can: bound, and never listening.
-pub(super) struct Nobody {
+pub(super) struct ClosedPort {
     pub(super) address: SocketAddr,
     pub(super) _socket: socket2::Socket,
 }
 
-impl Nobody {
+impl ClosedPort {
     pub(super) fn new() -> io::Result<Self> {
         let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
         socket.bind(&any.into())?;
         let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Nobody { address, _socket: socket })
+        Ok(ClosedPort { address, _socket: socket })
     }
 }

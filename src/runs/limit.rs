@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::stillness::{denied, occupied};
+use crate::quiescence::{denied, occupied};
 
 /// However busy the machine: at least one part in this many of the time that passes counts.
 const AT_MOST: u32 = 10;
@@ -16,29 +16,30 @@ const SUSPENDED: Duration = Duration::from_secs(1);
 
 /// The limit looks this many times, while it runs, at how long peers wait; a peer that has ended can't be
 /// asked any more.
-const LOOKS: u32 = 20;
+const CHECKS: u32 = 20;
 
 /// When a run is over, whatever happens.
-pub(super) struct Limit {
+pub(super) struct TimeLimit {
     limit: Duration,
-    began: Cell<Moment>,
+    began: Cell<ClockReading>,
     /// For each peer by its process: how long it was denied a processor, when it was last asked.
     denied: RefCell<BTreeMap<u32, Duration>>,
 }
 
 /// An instant, and how long the peers had been denied a processor, and the runner been occupied, by then.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
+pub(super) struct ClockReading {
     at: Instant,
     denied: Duration,
     occupied: Duration,
 }
 
-impl Limit {
+impl TimeLimit {
     /// It begins now.
-    pub(super) fn new(seconds: u64) -> Limit {
-        let began = Moment { at: Instant::now(), denied: Duration::ZERO, occupied: occupied().unwrap_or_default() };
-        Limit { limit: Duration::from_secs(seconds), began: Cell::new(began), denied: RefCell::default() }
+    pub(super) fn new(seconds: u64) -> TimeLimit {
+        let began =
+            ClockReading { at: Instant::now(), denied: Duration::ZERO, occupied: occupied().unwrap_or_default() };
+        TimeLimit { limit: Duration::from_secs(seconds), began: Cell::new(began), denied: RefCell::default() }
     }
 
     /// It begins anew, with peers that have run before.
@@ -61,18 +62,18 @@ impl Limit {
     }
 
     /// This moment, to measure from.
-    pub(super) fn now(&self) -> Moment {
-        Moment { at: Instant::now(), denied: self.denied(), occupied: occupied().unwrap_or_default() }
+    pub(super) fn now(&self) -> ClockReading {
+        ClockReading { at: Instant::now(), denied: self.denied(), occupied: occupied().unwrap_or_default() }
     }
 
     /// The time since then that peers and runner could use.
-    pub(super) fn usable_since(&self, then: Moment) -> Duration {
+    pub(super) fn usable_since(&self, then: ClockReading) -> Duration {
         let passed = then.at.elapsed();
         passed.saturating_sub(self.lost_since(then)).max(passed / AT_MOST)
     }
 
     /// The time since then in which peers wanted a processor and had none, or the runner was occupied.
-    fn lost_since(&self, then: Moment) -> Duration {
+    fn lost_since(&self, then: ClockReading) -> Duration {
         let now = self.now();
         now.denied.saturating_sub(then.denied) + now.occupied.saturating_sub(then.occupied)
     }
@@ -95,12 +96,12 @@ impl Limit {
             if left.is_zero() {
                 return;
             }
-            let (nap, start) = (left.min(self.limit / LOOKS), Instant::now());
+            let (nap, start) = (left.min(self.limit / CHECKS), Instant::now());
             tokio::time::sleep(nap).await;
             let late = start.elapsed().saturating_sub(nap);
             if late > SUSPENDED {
                 let began = self.began.get();
-                self.began.set(Moment { at: began.at + late, ..began });
+                self.began.set(ClockReading { at: began.at + late, ..began });
             }
         }
     }
@@ -110,12 +111,12 @@ impl Limit {
 mod tests {
     use std::time::Duration;
 
-    use super::Limit;
+    use super::TimeLimit;
 
     /// As after Ctrl-Z and `fg`: a thread that is stopped hears of nothing.
     #[tokio::test]
     async fn time_in_which_the_runner_was_stopped_does_not_count() {
-        let limit = Limit::new(1);
+        let limit = TimeLimit::new(1);
         let over = limit.over();
         tokio::pin!(over);
         assert!(futures_util::poll!(&mut over).is_pending());

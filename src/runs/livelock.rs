@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::ActiveRun;
 use super::follower::Follower;
-use crate::stillness::{Usage, usage};
+use crate::quiescence::{Usage, usage};
 
 /// A peer that computes to no effect has this much processor time: a program may have a hash to make, or
 /// a key.
@@ -23,7 +23,7 @@ const PART: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// What peers have used since something was last to be seen, or no byte moved between two looks.
-pub(super) struct Unseen {
+pub(super) struct LivelockMeter {
     next: Instant,
     /// How much the links had seen at the last look.
     ticks: u64,
@@ -31,27 +31,27 @@ pub(super) struct Unseen {
     before: Vec<Option<Usage>>,
 }
 
-impl Unseen {
-    pub(super) fn new(roles: usize, ticks: u64) -> Unseen {
-        Unseen { next: Instant::now() + PAUSE, ticks, before: vec![None; roles] }
+impl LivelockMeter {
+    pub(super) fn new(roles: usize, ticks: u64) -> LivelockMeter {
+        LivelockMeter { next: Instant::now() + PAUSE, ticks, before: vec![None; roles] }
     }
 }
 
 impl<F: Follower> ActiveRun<'_, F> {
     /// Has a peer talked for so much of its processor time that nothing is going to be seen any more?
     pub(super) fn is_livelocked(&mut self) -> bool {
-        if Instant::now() < self.unseen.next {
+        if Instant::now() < self.livelock_meter.next {
             return false;
         }
         let ticks = self.ticks.load(Ordering::Relaxed);
-        if ticks == self.unseen.ticks {
+        if ticks == self.livelock_meter.ticks {
             // Whoever uses a processor now does not talk.
-            self.unseen = Unseen::new(self.peers.len(), ticks);
+            self.livelock_meter = LivelockMeter::new(self.peers.len(), ticks);
             return false;
         }
-        (self.unseen.next, self.unseen.ticks) = (Instant::now() + PAUSE, ticks);
+        (self.livelock_meter.next, self.livelock_meter.ticks) = (Instant::now() + PAUSE, ticks);
         let mut most = Duration::ZERO;
-        for (before, peer) in self.unseen.before.iter_mut().zip(&self.peers) {
+        for (before, peer) in self.livelock_meter.before.iter_mut().zip(&self.peers) {
             let Some(used) = peer.as_ref().and_then(|(peer, _)| usage(peer.id)) else { continue };
             most = most.max(used.since(before.get_or_insert(used)).total());
         }

@@ -13,6 +13,7 @@
 
 use std::collections::HashMap;
 
+use crate::evidence::Direction;
 use crate::hash::stable_hash;
 use crate::link::Held;
 
@@ -33,7 +34,7 @@ pub(super) enum Turn {
 }
 
 /// One order of events.
-pub(super) struct Order {
+pub(super) struct EventOrder {
     number: u32,
     seed: u64,
     step: u32,
@@ -43,12 +44,12 @@ pub(super) struct Order {
     lowered: HashMap<Turn, u32>,
 }
 
-impl Order {
+impl EventOrder {
     /// The order of this number, from 0; `seed` is the run's.
-    pub(super) fn new(number: u32, seed: u64) -> Order {
+    pub(super) fn new(number: u32, seed: u64) -> EventOrder {
         let mut random = fastrand::Rng::with_seed(seed);
         let changes = (0..CHANGES).map(|_| random.u32(1..=STEPS)).collect();
-        Order { number, seed, step: 0, changes, lowered: HashMap::new() }
+        EventOrder { number, seed, step: 0, changes, lowered: HashMap::new() }
     }
 
     /// What is done next of what may happen, the oldest link and connection first; `None` if nothing may.
@@ -70,14 +71,14 @@ impl Order {
 
     /// The higher, the sooner. `place` is the turn's among those that may happen.
     fn priority(&self, place: usize, turn: Turn) -> (u32, u64) {
-        let dialers = match turn {
-            Turn::Link(_, Held::Dialer(_) | Held::Piece { there: true, .. }) => Some(true),
-            Turn::Link(_, Held::Piece { there: false, .. }) => Some(false),
+        let direction = match turn {
+            Turn::Link(_, Held::Dialer(_)) => Some(Direction::ToListener),
+            Turn::Link(_, Held::Piece { direction, .. }) => Some(direction),
             Turn::Act => None,
         };
-        let class = match (self.number, dialers) {
+        let class = match (self.number, direction) {
             (0, None) | (1, Some(_)) => 2,
-            (2, Some(false)) | (3, Some(true)) => 2,
+            (2, Some(Direction::ToDialer)) | (3, Some(Direction::ToListener)) => 2,
             (2 | 3, None) => 1,
             (0..=3, _) => 0,
             // Whoever lost its priority last has the lowest.
@@ -97,29 +98,30 @@ impl Order {
 mod tests {
     use super::*;
 
-    const THERE: Turn = Turn::Link(0, Held::Piece { connection: 0, there: true });
-    const BACK: Turn = Turn::Link(0, Held::Piece { connection: 0, there: false });
+    const TO_LISTENER: Turn = Turn::Link(0, Held::Piece { connection: 0, direction: Direction::ToListener });
+    const TO_DIALER: Turn = Turn::Link(0, Held::Piece { connection: 0, direction: Direction::ToDialer });
 
     /// The order in which so many pieces of each direction, and actions, happen.
-    fn played(number: u32, seed: u64) -> Vec<Turn> {
-        let mut order = Order::new(number, seed);
-        let mut left = [(Turn::Act, 3), (THERE, 3), (BACK, 3)];
-        let mut played = Vec::new();
+    fn order_of(number: u32, seed: u64) -> Vec<Turn> {
+        let mut order = EventOrder::new(number, seed);
+        let mut left = [(Turn::Act, 3), (TO_LISTENER, 3), (TO_DIALER, 3)];
+        let mut order_of = Vec::new();
         loop {
             let turns: Vec<Turn> = left.iter().filter(|(_, left)| *left > 0).map(|(turn, _)| *turn).collect();
-            let Some(turn) = order.choose(&turns) else { return played };
+            let Some(turn) = order.choose(&turns) else { return order_of };
             left.iter_mut().filter(|(other, _)| *other == turn).for_each(|(_, left)| *left -= 1);
-            played.push(turn);
+            order_of.push(turn);
         }
     }
 
     #[test]
     fn the_first_orders_are_the_extreme_ones() {
-        let position = |number, turn| played(number, 7).iter().position(|other| *other == turn).expect("it is played");
+        let position =
+            |number, turn| order_of(number, 7).iter().position(|other| *other == turn).expect("it is played");
         assert_eq!(position(0, Turn::Act), 0);
         assert_eq!(position(1, Turn::Act), 6);
-        assert_eq!(position(2, THERE), 6);
-        assert_eq!(position(3, BACK), 6);
+        assert_eq!(position(2, TO_LISTENER), 6);
+        assert_eq!(position(3, TO_DIALER), 6);
     }
 
     /// Of two dialers, the later one comes first in the first order, and in no other of the extreme ones.
@@ -127,17 +129,17 @@ mod tests {
     fn nothing_in_the_first_orders_is_up_to_the_seed() {
         let dialers = [Turn::Link(0, Held::Dialer(0)), Turn::Link(1, Held::Dialer(0))];
         for seed in 0..20 {
-            let first = |number| Order::new(number, seed).choose(&dialers);
+            let first = |number| EventOrder::new(number, seed).choose(&dialers);
             assert_eq!([0, 1, 2, 3].map(first), [1, 0, 0, 0].map(|place: usize| Some(dialers[place])), "seed {seed}");
         }
     }
 
     #[test]
     fn an_order_is_the_same_again_and_others_are_others() {
-        let orders: std::collections::HashSet<Vec<Turn>> = (0..200).map(|seed| played(4, seed)).collect();
+        let orders: std::collections::HashSet<Vec<Turn>> = (0..200).map(|seed| order_of(4, seed)).collect();
         assert!(orders.len() > 20, "only {} orders", orders.len());
         for number in 0..6 {
-            assert_eq!(played(number, 42), played(number, 42));
+            assert_eq!(order_of(number, 42), order_of(number, 42));
         }
     }
 }

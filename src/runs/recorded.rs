@@ -12,35 +12,35 @@ use crate::verdict::Failure;
 #[derive(Debug, Default)]
 pub struct Recorded {
     /// What was seen, in the order in which it was.
-    pub heard: Vec<Heard>,
+    pub observations: Vec<Observation>,
     /// The values that were given from the start.
     pub given: Captures,
     /// The names that actions use, and where their values come from.
-    pub found: BTreeMap<String, Found>,
+    pub found: BTreeMap<String, BoundValue>,
     /// The addresses of links that roles were handed in the place of others.
-    pub handed: Vec<Handed>,
+    pub handed: Vec<HandedAddress>,
     /// What the roles left on standard error, and all else that was seen.
     pub evidence: Evidence,
     /// How many actions had happened at the end.
     pub phase: usize,
     /// Why it went no further.
-    pub failure: Option<Unrecorded>,
+    pub failure: Option<RecordError>,
 }
 
 /// Something that a role showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heard {
+pub struct Observation {
     /// How many actions had happened.
     pub phase: usize,
     /// Which role.
     pub role: RoleId,
     /// What it showed.
-    pub what: Shown,
+    pub what: RoleEvent,
 }
 
 /// What a role shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Shown {
+pub enum RoleEvent {
     /// A line.
     Line(String),
     /// Its end.
@@ -49,7 +49,7 @@ pub enum Shown {
 
 /// Where the value of a name comes from.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
+pub struct BoundValue {
     /// The role that printed it.
     pub role: RoleId,
     /// The value.
@@ -60,7 +60,7 @@ pub struct Found {
 
 /// A role was handed a link's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Handed {
+pub struct HandedAddress {
     /// How many actions had happened before.
     pub phase: usize,
     /// Who was handed it.
@@ -73,7 +73,7 @@ pub struct Handed {
 
 /// Why a run can't be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unrecorded {
+pub enum RecordError {
     /// Something that no transcript could expect.
     Failed(Failure),
     /// A role that is not up is to be typed into, or ended.
@@ -84,8 +84,8 @@ pub enum Unrecorded {
     Unknown(String),
 }
 
-impl From<Failure> for Unrecorded {
-    fn from(failure: Failure) -> Unrecorded {
-        Unrecorded::Failed(failure)
+impl From<Failure> for RecordError {
+    fn from(failure: Failure) -> RecordError {
+        RecordError::Failed(failure)
     }
 }

@@ -10,15 +10,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::follower::Follower;
-use super::notes::Notes;
-use super::recorded::{Recorded, Unrecorded};
-use super::rest::Until;
+use super::recorded::{RecordError, Recorded};
+use super::recorder::Recorder;
 use super::scratch::hide;
-use super::{ActiveRun, Own, Plan, Programs};
+use super::settle::Until;
+use super::{ActiveRun, Plan, Programs, Resources};
 use crate::machine::shortage::Since;
 use crate::pattern::Pattern;
-use crate::process::strays;
-use crate::stillness::SocketTable;
+use crate::process::orphans;
+use crate::quiescence::SocketTable;
 use crate::transcript::Action;
 use crate::verdict::Failure;
 
@@ -32,31 +32,31 @@ pub async fn record(
     sockets: Option<Arc<SocketTable>>,
 ) -> Recorded {
     let since = Since::now();
-    let own = match Own::new(plan) {
-        Ok(own) => own,
-        Err(unplayed) => {
-            let failure = Some(Failure::Unplayed(unplayed).into());
+    let resources = match Resources::new(plan) {
+        Ok(resources) => resources,
+        Err(failure) => {
+            let failure = Some(Failure::Machine(failure).into());
             return Recorded { failure, ..Recorded::default() };
         }
     };
-    strays::adopt();
-    let notes = Notes::new(plan.scenario, own.given(plan));
-    let mut run = ActiveRun::new(plan, (programs, &|| {}), sockets, notes);
+    orphans::adopt();
+    let recorder = Recorder::new(plan.scenario, resources.given(plan));
+    let mut run = ActiveRun::new(plan, (programs, &|| {}), sockets, recorder);
     let failure = tokio::select! {
         biased;
         rehearsed = run.rehearse(together) => rehearsed.err(),
-        unplayed = since.meets() => Some(Failure::Unplayed(unplayed).into()),
+        failure = since.meets() => Some(Failure::Machine(failure).into()),
     };
-    let notes = std::mem::take(&mut run.follower);
-    let seen = run.finish(None).await;
-    let Notes { heard, given, found, handed, phase, .. } = notes;
-    let mut recorded = Recorded { heard, given, found, handed, evidence: seen.evidence, phase, failure };
+    let recorder = std::mem::take(&mut run.follower);
+    let executed = run.finish(None).await;
+    let Recorder { observations, given, found, handed, phase, .. } = recorder;
+    let mut recorded = Recorded { observations, given, found, handed, evidence: executed.evidence, phase, failure };
     hide(&mut recorded);
     recorded
 }
 
-impl<'c> ActiveRun<'c, Notes<'c>> {
-    async fn rehearse(&mut self, together: &[bool]) -> Result<(), Unrecorded> {
+impl<'c> ActiveRun<'c, Recorder<'c>> {
+    async fn rehearse(&mut self, together: &[bool]) -> Result<(), RecordError> {
         let plan = self.plan;
         let limit = Rc::clone(&self.limit);
         for (index, (_, action)) in plan.scenario.transcript.actions().enumerate() {
@@ -76,7 +76,7 @@ impl<'c> ActiveRun<'c, Notes<'c>> {
     }
 
     /// Can this action be done, and does it have all that it names?
-    fn prepare(&mut self, action: &'c Action) -> Result<(), Unrecorded> {
+    fn prepare(&mut self, action: &'c Action) -> Result<(), RecordError> {
         let scenario = self.plan.scenario;
         let (role, texts) = match action {
             Action::Start(role, own) => (*role, scenario.args(*role, own.as_ref(), &self.plan.stage.roles)),
@@ -87,9 +87,9 @@ impl<'c> ActiveRun<'c, Notes<'c>> {
             Action::Link(..) | Action::UntilStill => return Ok(()),
         };
         match (action, self.peers[role].is_some()) {
-            (Action::Start(..), true) => return Err(Unrecorded::IsUp(role)),
+            (Action::Start(..), true) => return Err(RecordError::IsUp(role)),
             (Action::Start(..), false) | (_, true) => {}
-            (_, false) => return Err(Unrecorded::NotUp(role)),
+            (_, false) => return Err(RecordError::NotUp(role)),
         }
         texts.iter().flat_map(Pattern::names).try_for_each(|(name, ..)| self.follower.find(name, role))
     }

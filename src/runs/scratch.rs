@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
-use super::recorded::{Recorded, Shown};
+use super::recorded::{Recorded, RoleEvent};
 use crate::course::SCRATCH;
 
 /// What stands for the path in what is recorded, where it has to be the same in all runs.
@@ -54,8 +54,8 @@ pub(super) fn hide(recorded: &mut Recorded) {
         recorded.given.remove(SCRATCH);
         return;
     };
-    for heard in &mut recorded.heard {
-        if let Shown::Line(line) = &mut heard.what {
+    for observation in &mut recorded.observations {
+        if let RoleEvent::Line(line) = &mut observation.what {
             *line = line.replace(&path, SOMEWHERE);
         }
     }

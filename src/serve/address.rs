@@ -1,8 +1,8 @@
-//! What is chosen in the page, as its address says it: a run, a file, the failed runs only.
+//! The reader's choices, as the page's address holds them: a run, a file, the failed runs only.
 
-/// The choices. What makes no sense is no choice.
+/// The choices. Invalid values are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Address {
+pub struct PageAddress {
     /// The number of a run, from 1.
     pub run: Option<usize>,
     /// Only the failed runs are listed.
@@ -11,10 +11,10 @@ pub struct Address {
     pub file: Option<usize>,
 }
 
-impl Address {
-    /// Reads the part of an address behind the `?`.
-    pub fn parse(query: &str) -> Address {
-        let mut address = Address::default();
+impl PageAddress {
+    /// Reads the query of an address.
+    pub fn parse(query: &str) -> PageAddress {
+        let mut address = PageAddress::default();
         for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             match key {
                 "run" => address.run = value.parse().ok(),
@@ -26,7 +26,7 @@ impl Address {
         address
     }
 
-    /// The same as a link of the page.
+    /// The choices as a link.
     pub fn link(&self) -> String {
         let number = |key: &str, number: Option<usize>| number.map(|number| format!("{key}={number}"));
         let failed = self.failed.then(|| "failed=1".to_owned());
@@ -36,24 +36,24 @@ impl Address {
     }
 
     /// With another run.
-    pub fn with_run(&self, run: usize) -> Address {
-        Address { run: Some(run), ..self.clone() }
+    pub fn with_run(&self, run: usize) -> PageAddress {
+        PageAddress { run: Some(run), ..self.clone() }
     }
 
     /// With another file.
-    pub fn with_file(&self, file: usize) -> Address {
-        Address { file: Some(file), ..self.clone() }
+    pub fn with_file(&self, file: usize) -> PageAddress {
+        PageAddress { file: Some(file), ..self.clone() }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Address;
+    use super::PageAddress;
 
     #[test]
     fn what_is_chosen_is_what_the_link_says() {
         for link in ["./", "./?run=3", "./?run=3&failed=1&file=2", "./?failed=1"] {
-            let address = Address::parse(link.trim_start_matches("./").trim_start_matches('?'));
+            let address = PageAddress::parse(link.trim_start_matches("./").trim_start_matches('?'));
             assert_eq!(address.link(), link);
         }
     }
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_no_choice() {
         for query in ["run=-1", "file=../../etc/passwd", "run=99999999999999999999999", "&&=", "run", "file=%31"] {
-            assert_eq!(Address::parse(query), Address::default(), "{query}");
+            assert_eq!(PageAddress::parse(query), PageAddress::default(), "{query}");
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::pattern::visible;
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct CodeLine {
     /// Counted from 1.
     pub number: usize,
     /// What stands in it.
@@ -26,7 +26,7 @@ pub struct Hole {
     pub text: String,
 }
 
-/// Knows a hole when it sees one.
+/// Recognises holes.
 pub struct Holes(Option<Regex>);
 
 impl Holes {
@@ -36,10 +36,10 @@ impl Holes {
     }
 
     /// The lines of a file.
-    pub fn lines(&self, text: &str) -> Vec<Line> {
+    pub fn lines(&self, text: &str) -> Vec<CodeLine> {
         let lines = visible(text);
         let numbered = lines.lines().zip(1..);
-        numbered.map(|(line, number)| Line { number, text: line.to_owned(), hole: self.is_hole(line) }).collect()
+        numbered.map(|(line, number)| CodeLine { number, text: line.to_owned(), hole: self.is_hole(line) }).collect()
     }
 
     /// The holes of a file.
@@ -58,7 +58,7 @@ impl Holes {
 pub struct Difference {
     /// The file's path.
     pub name: String,
-    /// The places at which it does, with what is around them.
+    /// The lines that differ, with their context.
     pub lines: Vec<Change>,
 }
 
@@ -67,7 +67,7 @@ pub struct Difference {
 pub struct Change {
     /// `mine`, `theirs`, `both`, or `place`.
     pub kind: &'static str,
-    /// What it is shown with.
+    /// Its mark.
     pub mark: &'static str,
     /// The line.
     pub text: String,

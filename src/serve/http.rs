@@ -1,9 +1,9 @@
-//! Who may ask, and how is answered: HTTP for this machine's user, and nobody else.
+//! HTTP for the user of this machine only: which requests are admitted, and how they are answered.
 //!
-//! Everything on a machine can reach a port of its loopback: the programs of other users, and every page of
-//! the web that a browser has open. So whoever asks has to know the token, which is in the address that is
-//! printed; and a browser that asks has to do so for our page, or because its user has opened the address.
-//! A name of somebody else's that leads to 127.0.0.1 (DNS rebinding) is known by the `Host`.
+//! Every program on a machine can reach a port on loopback: the programs of other users, and every web page that a
+//! browser has open. So a request must contain the token, which is in the printed address; and a browser's request
+//! must come from our page, or from a user who opened the address. A foreign name that resolves to 127.0.0.1 (DNS
+//! rebinding) is recognised by the `Host` header.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -21,22 +21,22 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Receiver;
 
-/// Whoever takes longer to say what he wants is not waited for.
+/// A client that takes longer to send its request is disconnected.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A request's head has so many bytes at most.
+/// The maximum size of a request's head, in bytes.
 const MOST_BYTES: usize = 16 << 10;
 
-/// So many connections at a time: a browser has six, and an open file is needed for each.
+/// The maximum number of connections: a browser has six, and each takes an open file.
 const MOST_CONNECTIONS: usize = 128;
 
-/// What is said where there is nothing, whether or not who asks knows the token: most often it is the
-/// learner, with an address of yesterday.
-const NOTHING: &str = "There is nothing here. The address of the course is the one that `workshop serve` has \
-                       printed; it is another one after each start.\n";
+/// The answer to an unknown address, with or without the token: most often it is the learner, with yesterday's
+/// address.
+const NOTHING: &str = "There is nothing here. `workshop serve` prints the address of the course, and it is a new one \
+    after each start.\n";
 
-/// What no answer goes without. Nothing may be loaded but what comes from here, and nobody may keep the
-/// answer, put it into a page of theirs, or learn the address from a link.
+/// The headers of every answer. The page may load only what comes from here; the answer may not be stored or framed,
+/// and a link must not reveal the address.
 const ALWAYS: [(HeaderName, &str); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -50,34 +50,34 @@ const ALWAYS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Lets in who may ask.
+/// Decides which requests are admitted.
 pub struct Gate {
     token: String,
     hosts: [String; 2],
 }
 
-/// What is asked for, by somebody who may.
+/// An admitted request.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Asked<'r> {
+pub struct AdmittedRequest<'r> {
     /// Something is to be changed.
     pub post: bool,
-    /// What comes behind `/TOKEN/`.
+    /// What follows `/TOKEN/`.
     pub path: &'r str,
-    /// What comes behind `?`.
+    /// What follows `?`.
     pub query: &'r str,
 }
 
-/// What is answered.
+/// An answer.
 pub enum Answer {
     /// A text of this type.
     Text(&'static str, String),
-    /// Texts of the type of server-sent events, as they come.
+    /// Server-sent events, as they come.
     Events(Receiver<String>),
-    /// To be had from another address, relative to the one that was asked for.
+    /// A redirect to another address, relative to the requested one.
     At(String),
     /// There is no such thing.
     Nothing,
-    /// Whoever asks may not, or not in this way: without a hint, as it may be somebody who tries.
+    /// The request is not allowed. The answer gives no hint, as it may be an attack.
     Refused(StatusCode),
 }
 
@@ -85,7 +85,7 @@ impl Gate {
     /// A gate with a new token, for a port.
     ///
     /// # Errors
-    /// The system has no randomness.
+    /// The system can't provide random bytes.
     pub fn new(port: u16) -> Result<Gate, getrandom::Error> {
         let mut token = [0; 16];
         getrandom::fill(&mut token)?;
@@ -101,11 +101,11 @@ impl Gate {
         format!("http://{}/{}/", self.hosts[0], self.token)
     }
 
-    /// What is asked for, by somebody who may.
+    /// An admitted request.
     ///
     /// # Errors
-    /// The answer for everybody else.
-    pub fn admit<'r, B: Body>(&self, request: &'r Request<B>) -> Result<Asked<'r>, Answer> {
+    /// The answer to a request that is not admitted.
+    pub fn admit<'r, B: Body>(&self, request: &'r Request<B>) -> Result<AdmittedRequest<'r>, Answer> {
         let host = self.host(request).ok_or(Answer::Refused(StatusCode::FORBIDDEN))?;
         let post = request.method() == Method::POST;
         if !is_from_here(request, host, post) {
@@ -116,7 +116,7 @@ impl Gate {
         if !is_same(token.as_bytes(), self.token.as_bytes()) {
             return Err(Answer::Nothing);
         }
-        // The page's links lead to what is beside it, and so behind the `/`.
+        // The page's links are relative, so its address must end with `/`.
         let path = path.ok_or_else(|| Answer::At(format!("{token}/")))?;
         if !post && request.method() != Method::GET {
             return Err(Answer::Refused(StatusCode::METHOD_NOT_ALLOWED));
@@ -124,10 +124,10 @@ impl Gate {
         if !request.body().is_end_stream() {
             return Err(Answer::Refused(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        Ok(Asked { post, path, query: request.uri().query().unwrap_or_default() })
+        Ok(AdmittedRequest { post, path, query: request.uri().query().unwrap_or_default() })
     }
 
-    /// The host as it was asked for, where it is this one.
+    /// The requested host, if it is this one.
     fn host<'r, B>(&self, request: &'r Request<B>) -> Option<&'r str> {
         let host = only(request.headers(), &header::HOST)?;
         let named = request.uri().authority().is_none_or(|authority| authority.as_str() == host);
@@ -135,7 +135,7 @@ impl Gate {
     }
 }
 
-/// Is it asked for by our page, by a user who has opened the address, or by no browser at all?
+/// Does the request come from our page, from a user who opened the address, or from no browser at all?
 fn is_from_here<B>(request: &Request<B>, host: &str, post: bool) -> bool {
     let headers = request.headers();
     let said = |name| headers.get(HeaderName::from_static(name)).map(HeaderValue::as_bytes);
@@ -146,8 +146,8 @@ fn is_from_here<B>(request: &Request<B>, host: &str, post: bool) -> bool {
     if !matches!(site, None | Some(b"same-origin" | b"none")) && !opened {
         return false;
     }
-    // A page that lets nobody know where it is sends its forms with an origin of `null`; the browser says
-    // all the same that they are ours.
+    // A page with the policy `no-referrer` sends its forms with an origin of `null`; `Sec-Fetch-Site` still says that
+    // they are ours.
     let vouched = |origin: &str| origin == "null" && site == Some(b"same-origin");
     match only(headers, &header::ORIGIN) {
         Some(origin) => origin.strip_prefix("http://") == Some(host) || vouched(origin),
@@ -155,23 +155,23 @@ fn is_from_here<B>(request: &Request<B>, host: &str, post: bool) -> bool {
     }
 }
 
-/// A header that is there once.
+/// The value of a header that is there exactly once.
 fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut all = headers.get_all(name).iter();
     let one = all.next()?;
     all.next().is_none().then(|| one.to_str().ok()).flatten()
 }
 
-/// Compares in a time that does not depend on where the difference is.
+/// Compares in constant time.
 fn is_same(a: &[u8], b: &[u8]) -> bool {
     let differs = a.iter().zip(b).fold(0, |differs, (a, b)| std::hint::black_box(differs | (a ^ b)));
     a.len() == b.len() && differs == 0
 }
 
 /// Answers until it is dropped; all connections end with it.
-pub async fn serve(listener: &TcpListener, gate: &Gate, answer: &dyn Fn(&Asked<'_>) -> Answer) {
+pub async fn serve(listener: &TcpListener, gate: &Gate, answer: &dyn Fn(&AdmittedRequest<'_>) -> Answer) {
     let mut connections = FuturesUnordered::new();
-    // Where the system can open no more files, one has to be closed first.
+    // If the system can't open more files, a connection has to close first.
     let mut full = false;
     loop {
         tokio::select! {
@@ -184,32 +184,36 @@ pub async fn serve(listener: &TcpListener, gate: &Gate, answer: &dyn Fn(&Asked<'
     }
 }
 
-async fn connection(stream: TcpStream, gate: &Gate, answer: &dyn Fn(&Asked<'_>) -> Answer) {
+async fn connection(stream: TcpStream, gate: &Gate, answer: &dyn Fn(&AdmittedRequest<'_>) -> Answer) {
     let service = service_fn(|request: Request<Incoming>| {
         let answered = gate.admit(&request).map_or_else(|refused| refused, |asked| answer(&asked));
         std::future::ready(Ok::<_, Infallible>(answered.response()))
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(MOST_BYTES).max_headers(64);
-    // Whoever breaks the protocol, or off, has nothing to be told.
+    // Ignore protocol errors and disconnects: no client is left to answer.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }
 
 impl Answer {
-    fn response(self) -> Response<Sent> {
-        let whole = |text: String| Sent::Whole(Some(text.into()));
+    fn response(self) -> Response<ResponseBody> {
+        let whole = |text: String| ResponseBody::Whole(Some(text.into()));
         let (status, header, sent) = match self {
             Answer::Text(kind, text) => (StatusCode::OK, Some((header::CONTENT_TYPE, kind.to_owned())), whole(text)),
-            Answer::Events(events) => {
-                (StatusCode::OK, Some((header::CONTENT_TYPE, "text/event-stream".to_owned())), Sent::Told(events))
+            Answer::Events(events) => (
+                StatusCode::OK,
+                Some((header::CONTENT_TYPE, "text/event-stream".to_owned())),
+                ResponseBody::Told(events),
+            ),
+            Answer::At(address) => {
+                (StatusCode::SEE_OTHER, Some((header::LOCATION, address)), ResponseBody::Whole(None))
             }
-            Answer::At(address) => (StatusCode::SEE_OTHER, Some((header::LOCATION, address)), Sent::Whole(None)),
             Answer::Nothing => (
                 StatusCode::NOT_FOUND,
                 Some((header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned())),
                 whole(NOTHING.to_owned()),
             ),
-            Answer::Refused(status) => (status, None, Sent::Whole(None)),
+            Answer::Refused(status) => (status, None, ResponseBody::Whole(None)),
         };
         let mut response = Response::new(sent);
         *response.status_mut() = status;
@@ -221,33 +225,33 @@ impl Answer {
 }
 
 /// The body of an answer.
-enum Sent {
-    /// All of it, until it is sent.
+enum ResponseBody {
+    /// The whole body, until it is sent.
     Whole(Option<Bytes>),
-    /// What is told, when it is.
+    /// Events, as they come.
     Told(Receiver<String>),
 }
 
-impl Body for Sent {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let data = match self.get_mut() {
-            Sent::Whole(text) => Poll::Ready(text.take()),
-            Sent::Told(events) => events.poll_recv(context).map(|event| event.map(Bytes::from)),
+            ResponseBody::Whole(text) => Poll::Ready(text.take()),
+            ResponseBody::Told(events) => events.poll_recv(context).map(|event| event.map(Bytes::from)),
         };
         data.map(|data| data.map(|data| Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Sent::Whole(None))
+        matches!(self, ResponseBody::Whole(None))
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Sent::Whole(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
-            Sent::Told(_) => SizeHint::default(),
+            ResponseBody::Whole(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
+            ResponseBody::Told(_) => SizeHint::default(),
         }
     }
 }

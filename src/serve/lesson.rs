@@ -1,7 +1,7 @@
 //! A lesson as HTML.
 //!
-//! A course can come from anywhere, so its lessons are text and nothing else: HTML in them is shown as it is
-//! written, a picture is its description, and a link leads to a page of the web or nowhere.
+//! A course can come from anywhere, so its lessons are text and nothing else: HTML in them is shown as text, a
+//! picture becomes its description, and a link leads to the web or nowhere.
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Tag, TagEnd};
 
@@ -16,7 +16,7 @@ pub fn html(markdown: &str) -> String {
     out
 }
 
-/// What stands for an event; `links` has those that are open, and whether they lead anywhere.
+/// The safe form of an event; `links` holds the open links, and whether they lead anywhere.
 fn tame<'e>(event: Event<'e>, links: &mut Vec<bool>) -> Option<Event<'e>> {
     Some(match event {
         Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),

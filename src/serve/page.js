@@ -1,26 +1,26 @@
 "use strict";
-// Without this script the page is what it was when it was loaded, and all of it works by loading it again.
+// Without this script the page does not update itself, but everything works after a reload.
 document.documentElement.classList.add("js");
 
-// What of the address each part has to itself.
+// The keys of the address that belong to each part.
 const choices = {verdict: ["run", "failed"], files: ["file"]};
 const said = document.getElementById("said");
 const busy = new Map();
 
-// Gets a part again; what is asked for meanwhile is asked for once more.
+// Loads a part again; a request that comes meanwhile is repeated afterwards.
 async function refresh(part) {
   if (busy.has(part)) { busy.set(part, true); return; }
   busy.set(part, false);
   try {
     const answer = await fetch(`part/${part}${location.search}`);
     if (answer.ok) { swap(part, await answer.text()); }
-  } catch { /* Nobody answers: the stream of events says so. */ }
+  } catch { /* The server is gone: the event stream reports it. */ }
   const again = busy.get(part);
   busy.delete(part);
   if (again) { await refresh(part); }
 }
 
-// What the reader has opened, scrolled to and chosen stays so.
+// Replaces a part; what the reader has opened, scrolled to and focused stays so.
 function swap(part, html) {
   const place = document.getElementById(part);
   const titles = details => details.querySelector("summary").textContent.split(":")[0];
@@ -38,7 +38,7 @@ function swap(part, html) {
   if (part === "status") { say(); }
 }
 
-// The counting is for the eyes: who listens is told what began, and what came of it.
+// Screen readers announce the beginning and the result, not the counting.
 function say() {
   const state = document.querySelector("#status .state");
   const text = state.querySelector("strong").textContent;

@@ -14,7 +14,7 @@ pub(super) fn check(transcript: &Transcript, lines: &[&str]) -> Result<(), Trans
         let start = Mention { line: 0, column: 0, len: 1 };
         return Err(TranscriptError::new(start, "this transcript is empty", "begin with `$ role`"));
     }
-    let mut roles: Vec<Role<'_>> = transcript.roles.iter().map(|name| Role::new(name)).collect();
+    let mut roles: Vec<RoleLife<'_>> = transcript.roles.iter().map(|name| RoleLife::new(name)).collect();
     for step in &transcript.steps {
         if let Some(role) = role_of(step) {
             roles[role].step(step, cursor(step.line))?;
@@ -56,7 +56,7 @@ fn role_of(step: &Step) -> Option<RoleId> {
 }
 
 /// A role while its transcript is read.
-struct Role<'t> {
+struct RoleLife<'t> {
     name: &'t str,
     life: Life,
     input_ended: bool,
@@ -77,9 +77,9 @@ enum Life {
     Stays,
 }
 
-impl<'t> Role<'t> {
-    fn new(name: &'t str) -> Role<'t> {
-        Role { name, life: Life::NotYet, input_ended: false, paused: None, group: 0, phase: 0 }
+impl<'t> RoleLife<'t> {
+    fn new(name: &'t str) -> RoleLife<'t> {
+        RoleLife { name, life: Life::NotYet, input_ended: false, paused: None, group: 0, phase: 0 }
     }
 
     fn step(&mut self, step: &Step, at: Cursor<'_>) -> Result<(), TranscriptError> {

@@ -1,7 +1,7 @@
 //! Executes the runs of a stage, as many at a time as the machine carries.
 //!
-//! Verdicts do not depend on how many that is. A run that lacked something while others were at work is begun again
-//! with half as many beside it; only what is lacking to a run that is alone is lacking to all.
+//! Verdicts do not depend on that number. A run that lacked something while others were running is begun again with
+//! half as many beside it. Only what a run lacks that is alone is really lacking.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
 use super::Selection;
-use super::crowd::Crowd;
+use super::throttle::Throttle;
 use crate::build::Built;
 use crate::course::{Condition, Stage};
 use crate::error::{Error, Result};
@@ -19,23 +19,24 @@ use crate::event::{Event, Reporter};
 use crate::explain::{Case, compare_pairings, explain};
 use crate::fault::Fault;
 use crate::machine::files;
-use crate::process::strays;
-use crate::runs::{Plan, Seen, play};
-use crate::stillness::{SocketTable, own_and_children};
+use crate::process::orphans;
+use crate::quiescence::{SocketTable, own_and_children};
+use crate::runs::{ExecutedRun, Plan, execute};
 use crate::trace::Trace;
 use crate::verdict::{Failed, Failure, Outcome, Run, StageVerdict};
 
-/// After this many runs that took long to fail, the runs behind the first failed one are left out, and those at work
-/// are ended: the verdict and its reason are clear, and each more of them would cost the learner the same wait again.
+/// After this many runs that took long to fail, the runs behind the first failed one are skipped, and those in
+/// progress are ended: the verdict and its reason are clear, and each further run would cost the learner the same
+/// wait again.
 const SLOW_ENOUGH: usize = 3;
 
-/// The evidence of this many failed runs is kept; of the others, only the verdict.
+/// Keep the evidence of this many failed runs; of the others, only the verdict.
 const SHOWN: usize = 100;
 
 /// Executes all runs of a plan.
 ///
 /// # Errors
-/// The machine carries not even one run.
+/// The machine can't carry even one run.
 pub(super) async fn run_all(
     stage: &Stage,
     built: &Built<'_>,
@@ -43,41 +44,41 @@ pub(super) async fn run_all(
     selection: &Selection,
     reporter: &mut dyn Reporter,
 ) -> Result<(StageVerdict, Vec<Trace>)> {
-    strays::end_abandoned();
+    orphans::end_abandoned();
     let mut executor = Executor::new(stage, plans, selection)?;
     reporter.tell(&Event::Verifying { stage, seed: selection.seed, runs: plans.len() });
     let (start, used) = (Instant::now(), own_and_children());
     let sockets = SocketTable::open().map(Arc::new);
     let repeats: Vec<Repeat> = (0..selection.repeat.max(1)).map(|_| Repeat::default()).collect();
-    let crowd = Crowd::new((cores() / 2).max(1));
+    let throttle = Throttle::new((cores() / 2).max(1));
     let mut running = FuturesUnordered::new();
     loop {
-        while let Some(index) = executor.next(&crowd) {
+        while let Some(index) = executor.next(&throttle) {
             let repeat = &repeats[plans[index].id.repeat as usize];
             if !repeat.wants(index, executor.scenario(index), selection) {
                 continue;
             }
-            crowd.begins(index);
-            let (crowd, beside) = (&crowd, executor.carries);
-            let run = run_one(&plans[index], built, sockets.clone(), crowd);
+            throttle.begins(index);
+            let (throttle, beside) = (&throttle, executor.carries);
+            let run = run_one(&plans[index], built, sockets.clone(), throttle);
             running.push(async move {
                 tokio::select! {
-                    done = run => (index, beside, Over::Done(Box::new(done))),
-                    () = repeat.is_enough_without(index) => (index, beside, Over::LeftOut),
-                    () = crowd.sends_away(index) => (index, beside, Over::Later),
+                    done = run => (index, beside, RunEnd::Done(Box::new(done))),
+                    () = repeat.is_enough_without(index) => (index, beside, RunEnd::LeftOut),
+                    () = throttle.sends_away(index) => (index, beside, RunEnd::Later),
                 }
             });
         }
         let Some((index, beside, over)) = running.next().await else { break };
-        crowd.is_over(index);
+        throttle.is_over(index);
         match over {
-            Over::Done(done) if beside > 1 && done.run.unplayed().is_some() => executor.halve(beside, index),
-            Over::Done(done) => {
+            RunEnd::Done(done) if beside > 1 && done.run.not_run().is_some() => executor.halve(beside, index),
+            RunEnd::Done(done) => {
                 repeats[plans[index].id.repeat as usize].over(index, executor.scenario(index), &done.run);
                 executor.finish(index, *done, reporter);
             }
-            Over::LeftOut => {}
-            Over::Later => executor.put_back(index),
+            RunEnd::LeftOut => {}
+            RunEnd::Later => executor.put_back(index),
         }
     }
     let left_out = executor.done.iter().filter(|done| done.is_none()).count();
@@ -93,27 +94,27 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
-/// A run that is over, with its story where it has one.
+/// A run that is over, with its trace if it has one.
 struct Done {
     run: Run,
     trace: Option<Trace>,
 }
 
 /// How a run that was begun is over.
-enum Over {
+enum RunEnd {
     Done(Box<Done>),
-    /// It makes no more sense.
+    /// It is not needed any more.
     LeftOut,
-    /// It is begun again when there is room.
+    /// It gives way, and is begun again when there is room.
     Later,
 }
 
-/// Which runs are to come, which are done, and how many there may be at a time.
+/// Which runs are pending, which are done, and how many may run at a time.
 struct Executor<'e> {
     stage: &'e Stage,
     plans: &'e [Plan<'e>],
-    /// Runs to come, by their places in the plan, the next one last. Runs over delayed links mostly wait: they
-    /// go beside the others, and first.
+    /// Pending runs, by their places in the plan, the next one last. Runs over delayed links mostly wait, so they run
+    /// beside the others and start first.
     delayed: Vec<usize>,
     others: Vec<usize>,
     jobs: usize,
@@ -127,7 +128,7 @@ impl<'e> Executor<'e> {
         files::raise();
         let carries = files::carries(plans.iter().map(|plan| plan.scenario.cast.len()).max().unwrap_or(0));
         if carries == 0 {
-            return Err(Error::new(format!("no run of {} can be played here", stage.name))
+            return Err(Error::new(format!("no run of {} can be executed here", stage.name))
                 .because("the limit of open files is so low that not even one run fits into it")
                 .help(Fault::Files.help()));
         }
@@ -148,23 +149,23 @@ impl<'e> Executor<'e> {
     }
 
     /// The next run, if there is room for one.
-    fn next(&mut self, crowd: &Crowd) -> Option<usize> {
-        if !crowd.has_room() || crowd.count(|_| true) >= self.carries {
+    fn next(&mut self, throttle: &Throttle) -> Option<usize> {
+        if !throttle.has_room() || throttle.count(|_| true) >= self.carries {
             return None;
         }
-        let room = |most, delayed| crowd.count(|index| self.is_delayed(index) == delayed) < most;
+        let room = |most, delayed| throttle.count(|index| self.is_delayed(index) == delayed) < most;
         let (for_delayed, for_others) = (room(self.jobs * 2, true), room(self.jobs, false));
         let delayed = for_delayed.then(|| self.delayed.pop()).flatten();
         delayed.or_else(|| for_others.then(|| self.others.pop()).flatten())
     }
 
-    /// A run lacked something while this many were at work.
+    /// A run lacked something while this many were running.
     fn halve(&mut self, beside: usize, index: usize) {
         self.carries = self.carries.min(beside / 2);
         if self.is_delayed(index) { &mut self.delayed } else { &mut self.others }.push(index);
     }
 
-    /// A run gives way to others. From now on the first one in the plan is the next.
+    /// A run gives way to others. From now on the runs go in the order of the plan.
     fn put_back(&mut self, index: usize) {
         self.others.push(index);
         self.others.append(&mut self.delayed);
@@ -178,7 +179,7 @@ impl<'e> Executor<'e> {
         self.done[index] = Some(done);
         // The first failed runs in the order of the plan keep their evidence.
         let failed = self.done.iter_mut().flatten().filter(|done| !done.run.passed());
-        if let Some(done) = failed.filter(|done| !done.run.evidence.lanes.is_empty()).nth(SHOWN) {
+        if let Some(done) = failed.filter(|done| !done.run.evidence.outputs.is_empty()).nth(SHOWN) {
             done.run.forget();
             done.trace = None;
         }
@@ -190,9 +191,9 @@ impl<'e> Executor<'e> {
 struct Repeat {
     /// How many of its runs took long to fail.
     slow: Cell<usize>,
-    /// How many could not be played, although they were alone: the others would lack the same.
-    unplayed: Cell<usize>,
-    /// Raised when one more run has failed, and these are enough.
+    /// How many could not be executed, although they were alone: the others would lack the same.
+    not_run: Cell<usize>,
+    /// Notified when another run has failed and these are enough.
     enough: Notify,
     /// The first failed run, by its place in the plan, and the first scenario in which one has failed, by
     /// its place in the stage.
@@ -200,9 +201,9 @@ struct Repeat {
 }
 
 impl Repeat {
-    /// Does this run, of this scenario, still make sense?
+    /// Is this run, of this scenario, still needed?
     fn wants(&self, index: usize, scenario: usize, selection: &Selection) -> bool {
-        if self.unplayed.get() >= SLOW_ENOUGH {
+        if self.not_run.get() >= SLOW_ENOUGH {
             return false;
         }
         let Some((first, first_scenario)) = self.failed.get() else { return true };
@@ -210,17 +211,17 @@ impl Repeat {
         (self.slow.get() < SLOW_ENOUGH || index < first) && !beyond
     }
 
-    /// Waits until this run makes no more sense.
+    /// Waits until this run is not needed any more.
     async fn is_enough_without(&self, index: usize) {
         let wanted = || self.slow.get() < SLOW_ENOUGH || self.failed.get().is_none_or(|(first, _)| index < first);
-        while wanted() && self.unplayed.get() < SLOW_ENOUGH {
+        while wanted() && self.not_run.get() < SLOW_ENOUGH {
             self.enough.notified().await;
         }
     }
 
     fn over(&self, index: usize, scenario: usize, run: &Run) {
-        self.unplayed.set(self.unplayed.get() + usize::from(run.unplayed().is_some()));
-        if self.unplayed.get() >= SLOW_ENOUGH {
+        self.not_run.set(self.not_run.get() + usize::from(run.not_run().is_some()));
+        if self.not_run.get() >= SLOW_ENOUGH {
             self.enough.notify_waiters();
         }
         let Some(failed) = run.failure() else { return };
@@ -233,8 +234,9 @@ impl Repeat {
     }
 }
 
-async fn run_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketTable>>, crowd: &Crowd) -> Done {
-    let Seen { failure, awaited, phase, evidence, captures } = play(plan, built, sockets, &|| crowd.raise()).await;
+async fn run_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketTable>>, throttle: &Throttle) -> Done {
+    let ExecutedRun { failure, awaited, phase, evidence, captures } =
+        execute(plan, built, sockets, &|| throttle.raise()).await;
     let explained = |how: Failure| {
         let case = Case {
             stage: plan.stage,
@@ -252,11 +254,11 @@ async fn run_one(plan: &Plan<'_>, built: &Built<'_>, sockets: Option<Arc<SocketT
     };
     let outcome = match failure {
         None => Outcome::Passed,
-        Some(Failure::Unplayed(unplayed)) => Outcome::Unplayed(unplayed),
+        Some(Failure::Machine(failure)) => Outcome::NotRun(failure),
         Some(how) => Outcome::Failed(explained(how)),
     };
     let mut run = Run { id: plan.id.clone(), outcome, evidence, captures };
-    // A run that passes again looks as it did before; one that could not be played has no story.
+    // A repeated run that passes looks like the first one, and one that could not be executed has nothing to draw.
     let has_story = run.failure().is_some() || (run.passed() && run.id.repeat == 0);
     let trace = has_story.then(|| Trace::of(&run, plan.scenario));
     if run.passed() {

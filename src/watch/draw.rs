@@ -1,4 +1,4 @@
-//! The view on a screen of any size.
+//! Draws the view on a screen of any size.
 
 use colored::{ColoredString, Colorize};
 use ratatui::Frame;
@@ -8,18 +8,18 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Scrollbar, ScrollbarOrientation, ScrollbarState};
 
 use super::text::lines;
-use super::{Page, Status, View};
+use super::{VerifyStatus, View, ViewPage};
 use crate::pattern::cut;
 use crate::report::{showable, trace, unicode, wrap};
-use crate::trace::{Trace, What};
+use crate::trace::{Trace, TraceEventKind};
 
-/// From this width on a page and a run stand beside each other.
+/// From this width on, a page and a run are shown side by side.
 const WIDE: u16 = 130;
 
-/// Longer lines are hard to read.
+/// The widest page; longer lines are hard to read.
 const PAGE: u16 = 90;
 
-/// Columns of a pane that are not for text: one free at the left, the scroll bar at the right.
+/// Columns of a pane that are not text: a margin at the left, the scroll bar at the right.
 const BESIDE: u16 = 3;
 
 /// The width of a page's text on a screen of this width.
@@ -28,7 +28,7 @@ pub fn page_width(screen: u16) -> usize {
     usize::from(page.saturating_sub(BESIDE).min(PAGE))
 }
 
-/// The columns of the page on a wide screen: what the run beside it does not need more.
+/// The columns of the page on a wide screen, which leave the run more than half.
 fn page_columns(screen: u16) -> u16 {
     (screen / 2 - screen / 20).min(PAGE + BESIDE)
 }
@@ -45,7 +45,7 @@ pub fn draw(frame: &mut Frame<'_>, view: &mut View) {
         let rule = "│\n".repeat(usize::from(between.height));
         frame.render_widget(Paragraph::new(lines(&rule.dimmed().to_string(), 1)), between);
         run(frame, view, right);
-    } else if view.page == Page::Run {
+    } else if view.page == ViewPage::Run {
         run(frame, view, body);
     } else {
         page(frame, view, body);
@@ -59,7 +59,7 @@ pub fn draw(frame: &mut Frame<'_>, view: &mut View) {
     }
 }
 
-/// The line at the top: where one is, and how far the verify is.
+/// The line at the top: the stage, and the progress of the verify.
 fn heading(view: &View, width: u16) -> Line<'static> {
     let (stage, number, of) = &view.stage;
     let width = usize::from(width);
@@ -70,13 +70,15 @@ fn heading(view: &View, width: u16) -> Line<'static> {
     Line::from(Span::styled(line, Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)))
 }
 
-fn status(status: &Status) -> String {
+fn status(status: &VerifyStatus) -> String {
     match status {
-        Status::Working(what) => format!("… {what}"),
-        Status::Over { runs, failed: 0, seconds, .. } => format!("✓ all {runs} runs passed, in {seconds:.2} s"),
-        Status::Over { runs, failed, seconds, .. } => format!("✗ {failed} of {runs} runs failed, in {seconds:.2} s"),
-        Status::NotBuilt(_) => "✗ does not build yet".to_owned(),
-        Status::Trouble(_) => "✗ can't be verified".to_owned(),
+        VerifyStatus::Working(what) => format!("… {what}"),
+        VerifyStatus::Over { runs, failed: 0, seconds, .. } => format!("✓ all {runs} runs passed, in {seconds:.2} s"),
+        VerifyStatus::Over { runs, failed, seconds, .. } => {
+            format!("✗ {failed} of {runs} runs failed, in {seconds:.2} s")
+        }
+        VerifyStatus::NotBuilt(_) => "✗ does not build yet".to_owned(),
+        VerifyStatus::Trouble(_) => "✗ can't be verified".to_owned(),
     }
 }
 
@@ -86,13 +88,13 @@ fn footing(view: &View, width: u16) -> String {
     if let Some(message) = &view.message {
         return format!(" {}", cut(message, width.saturating_sub(2)).bold());
     }
-    let passed = matches!(view.status, Status::Over { failed: 0, .. });
+    let passed = matches!(view.status, VerifyStatus::Over { failed: 0, .. });
     let mut keys = match view.page {
-        Page::Stages => vec![("↑↓", "choose"), ("Enter", "go"), ("Esc", "back")],
-        Page::Run => vec![("←→", "runs")],
+        ViewPage::Stages => vec![("↑↓", "choose"), ("Enter", "go"), ("Esc", "back")],
+        ViewPage::Run => vec![("←→", "runs")],
         _ => vec![("Esc", "run"), ("↑↓", "scroll")],
     };
-    if view.page == Page::Run && view.runs.iter().any(|run| !run.passed()) {
+    if view.page == ViewPage::Run && view.runs.iter().any(|run| !run.passed()) {
         keys.push(("f", if view.only_failed { "all runs" } else { "failed only" }));
     }
     if passed {
@@ -101,7 +103,7 @@ fn footing(view: &View, width: u16) -> String {
         keys.push(("h", "hint"));
     }
     keys.extend([("l", "lesson"), ("s", "stages"), ("r", "again"), ("?", "help"), ("q", "quit")]);
-    // Where there is no room for all, those in the middle have to go: help tells of them.
+    // If there is no room for all keys, those in the middle are left out: help lists them.
     let long =
         |keys: &[(&str, &str)]| keys.iter().map(|(key, what)| key.chars().count() + what.len() + 3).sum::<usize>();
     while long(&keys) > width && keys.len() > 2 {
@@ -113,36 +115,34 @@ fn footing(view: &View, width: u16) -> String {
 /// A page of text.
 fn page(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
     let mut text = lines(&view.text, page_width(frame.area().width));
-    if view.page == Page::Stages
+    if view.page == ViewPage::Stages
         && let Some(line) = text.get_mut(view.chosen + 1)
     {
         *line = line.clone().patch_style(Style::new().add_modifier(Modifier::REVERSED));
         let height = usize::from(area.height);
         view.page_top = view.page_top.max((view.chosen + 2).saturating_sub(height)).min(view.chosen);
     }
-    if view.page != Page::Run {
+    if view.page != ViewPage::Run {
         view.height = usize::from(area.height);
     }
     view.page_top = scrolled(frame, area, text, view.page_top);
 }
 
-/// A run, and what it came to: that stays where it is while the picture is scrolled.
+/// A run and its result, which stays in place while the picture is scrolled.
 fn run(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
     let width = usize::from(area.width.saturating_sub(BESIDE));
     let (top, picture, wrong) = match (&view.status, view.runs.get(view.at)) {
-        (Status::NotBuilt(output), _) => (not_built(), output.clone(), None),
-        (Status::Trouble(error), _) => (String::new(), error.clone(), None),
-        (_, None) => (
-            String::new(),
-            "The first verify is on its way; `l` shows the lesson meanwhile.\n".dimmed().to_string(),
-            None,
-        ),
+        (VerifyStatus::NotBuilt(output), _) => (not_built(), output.clone(), None),
+        (VerifyStatus::Trouble(error), _) => (String::new(), error.clone(), None),
+        (_, None) => {
+            (String::new(), "The first verify is running; `l` shows the lesson meanwhile.\n".dimmed().to_string(), None)
+        }
         (_, Some(run)) => (above(view, run, width), trace::picture(run, width), wrong_line(run)),
     };
     let mut top = lines(&top, width);
     let mut picture = lines(&picture, width);
     let height = usize::from(area.height);
-    // A reason that would leave no room for the picture is scrolled with it.
+    // A reason that would leave no room for the picture scrolls with it.
     if top.len() > height * 2 / 3 {
         top.append(&mut picture);
         view.run_top = Some(scrolled(frame, area, top, view.run_top.unwrap_or(0)));
@@ -154,26 +154,29 @@ fn run(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
     let seen = wrong.map_or(0, |line| line + 3).saturating_sub(usize::from(below.height));
     let first = scrolled(frame, below, picture, view.run_top.unwrap_or(seen));
     view.run_top = Some(first);
-    if view.page == Page::Run {
+    if view.page == ViewPage::Run {
         view.height = usize::from(below.height);
     }
 }
 
-/// The line of a run's picture that shows first what did not fit.
+/// The line of a run's picture with the first thing that did not fit.
 fn wrong_line(run: &Trace) -> Option<usize> {
     // Above it is the line with the names.
-    run.events.iter().position(|event| event.wrong && !matches!(event.what, What::Missing(..))).map(|line| line + 1)
+    run.events
+        .iter()
+        .position(|event| event.wrong && !matches!(event.what, TraceEventKind::Missing(..)))
+        .map(|line| line + 1)
 }
 
 fn not_built() -> String {
-    format!("{}\n\n", "Your programs do not build yet: mend the first error, and save.".red().bold())
+    format!("{}\n\n", "Your programs do not build yet: fix the first error, and save.".red().bold())
 }
 
 /// What stands above a run's picture.
 fn above(view: &View, run: &Trace, width: usize) -> String {
     let mut out = match (&run.reason, &view.status) {
-        (None, Status::Over { failed: 0, .. }) => {
-            let said = "✓ Passed. `n` goes on to the next stage, `d` compares yours with the solution.";
+        (None, VerifyStatus::Over { failed: 0, .. }) => {
+            let said = "✓ Passed. `n` goes to the next stage, `d` compares your files with the solution.";
             painted(&wrap(said, width, ""), |line| line.green().bold())
         }
         _ => trace::verdict(run, width),
@@ -181,13 +184,13 @@ fn above(view: &View, run: &Trace, width: usize) -> String {
     if let Some(place) = view.place.as_ref().filter(|_| run.reason.is_some()) {
         out.push_str(&format!("  {}\n", cut(&format!("look at {place}"), width).bold()));
     }
-    if let Status::Over { failed: 1.., .. } = view.status {
+    if let VerifyStatus::Over { failed: 1.., .. } = view.status {
         for said in trace::others(&view.runs) {
             out.push_str(&format!("  {}\n", cut(&said, width.saturating_sub(2)).dimmed()));
         }
     }
-    if let Status::Over { left_out: 1.., .. } = view.status {
-        let said = "Some runs were left out: the failed ones took long enough.";
+    if let VerifyStatus::Over { left_out: 1.., .. } = view.status {
+        let said = "Some runs were skipped, because the failed ones took long.";
         out.push_str(&painted(&wrap(said, width, "  "), |line| line.dimmed()));
     }
     let listed = view.listed();
@@ -202,18 +205,17 @@ fn above(view: &View, run: &Trace, width: usize) -> String {
     out
 }
 
-/// Each line of a text in a style of its own, so that a style does not run on.
+/// Styles each line of a text by itself, so that a style does not run on.
 fn painted(text: &str, paint: impl Fn(&str) -> ColoredString) -> String {
     text.lines().map(|line| format!("{}\n", paint(line))).collect()
 }
 
-/// The part of a pane that is for text.
+/// The part of a pane for text.
 fn inside(area: Rect) -> Rect {
     Rect { x: area.x + 1.min(area.width), width: area.width.saturating_sub(BESIDE), ..area }
 }
 
-/// Shows as many lines as there is room for, from `top` on or as near as the text allows; returns
-/// the first that is shown.
+/// Shows as many lines as fit, from `top` on or as near as the text allows; returns the first line that is shown.
 fn scrolled(frame: &mut Frame<'_>, area: Rect, text: Vec<Line<'static>>, top: usize) -> usize {
     let (count, height) = (text.len(), usize::from(area.height));
     let most = count.saturating_sub(height);

@@ -5,27 +5,27 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::report::wrap;
 
-/// What somebody asks for with a key.
+/// An action that a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
-    /// To leave.
+pub enum KeyAction {
+    /// Quit.
     Quit,
-    /// To leave for now: the shell's job control.
+    /// Suspend, for the shell's job control.
     Suspend,
-    /// To verify again.
+    /// Verify again.
     Again,
-    /// To go to the next stage; also from one that is not verified.
+    /// Go to the next stage.
     Next {
-        /// Also from one that is not verified.
+        /// Also from an unverified stage.
         skip: bool,
     },
-    /// One hint more.
+    /// Show one more hint.
     Hint,
     /// The hints so far.
     Hints,
     /// The lesson.
     Lesson,
-    /// What the solution does otherwise, or all of it.
+    /// Show how the solution differs, or all of it.
     Solution {
         /// Also before the stage is passed.
         spoil: bool,
@@ -38,42 +38,42 @@ pub enum Ask {
     Filter,
     /// The next run, or the one before.
     Step(isize),
-    /// So many lines down, or up.
+    /// Scroll by this many lines.
     Scroll(isize),
-    /// So many screens down, or up.
+    /// Scroll by this many screens.
     Leaf(isize),
     /// To the first line.
     Top,
     /// To the last line.
     Bottom,
-    /// What the mark is at.
+    /// Choose the selected stage.
     Choose,
     /// Back to the run.
     Back,
 }
 
-/// What is pressed, and what it does.
+/// The keys, and what they do.
 const HELP: [(&str, &str); 17] = [
     ("l", "the lesson"),
-    ("h", "one hint more"),
+    ("h", "one more hint"),
     ("H", "the hints so far"),
-    ("d", "after passing: how yours differs from the solution; again: all of the solution"),
+    ("d", "after passing: how your files differ from the solution; again: the whole solution"),
     ("D", "the same before passing"),
     ("s", "all stages; up, down and Enter choose one"),
     ("n", "the next stage, after passing this one"),
-    ("N", "the next stage all the same"),
+    ("N", "the next stage anyway"),
     ("r", "verify again; a save does so by itself"),
     ("Esc", "back to the run"),
-    ("left right", "the run before, the next run"),
+    ("left right", "the previous run, the next run"),
     ("f", "only the runs that failed, or all again"),
     ("up down", "scroll by a line; j and k do too"),
     ("PgUp PgDn", "scroll by a screen; b and the space bar do too"),
     ("Home End", "the first line, the last one; g and G do too"),
-    ("Ctrl-Z", "back to the shell for now; `fg` comes back"),
+    ("Ctrl-Z", "back to the shell; `fg` returns here"),
     ("q", "leave; Ctrl-C does too"),
 ];
 
-/// The page that tells of the keys.
+/// The help page: all keys.
 pub fn help(width: usize) -> String {
     const KEYS: usize = 12;
     let line = |(key, what): &(&str, &str)| {
@@ -84,40 +84,40 @@ pub fn help(width: usize) -> String {
 }
 
 /// What a key means.
-pub fn ask(key: KeyEvent) -> Option<Ask> {
+pub fn ask(key: KeyEvent) -> Option<KeyAction> {
     if key.kind == KeyEventKind::Release {
         return None;
     }
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {
-            KeyCode::Char('c') => Some(Ask::Quit),
-            KeyCode::Char('z') => Some(Ask::Suspend),
+            KeyCode::Char('c') => Some(KeyAction::Quit),
+            KeyCode::Char('z') => Some(KeyAction::Suspend),
             _ => None,
         };
     }
     Some(match key.code {
-        KeyCode::Char('q') => Ask::Quit,
-        KeyCode::Char('r') => Ask::Again,
-        KeyCode::Char('n') => Ask::Next { skip: false },
-        KeyCode::Char('N') => Ask::Next { skip: true },
-        KeyCode::Char('h') => Ask::Hint,
-        KeyCode::Char('H') => Ask::Hints,
-        KeyCode::Char('l') => Ask::Lesson,
-        KeyCode::Char('d') => Ask::Solution { spoil: false },
-        KeyCode::Char('D') => Ask::Solution { spoil: true },
-        KeyCode::Char('s') => Ask::Stages,
-        KeyCode::Char('?') | KeyCode::F(1) => Ask::Help,
-        KeyCode::Char('f') => Ask::Filter,
-        KeyCode::Left => Ask::Step(-1),
-        KeyCode::Right => Ask::Step(1),
-        KeyCode::Up | KeyCode::Char('k') => Ask::Scroll(-1),
-        KeyCode::Down | KeyCode::Char('j') => Ask::Scroll(1),
-        KeyCode::PageUp | KeyCode::Char('b') => Ask::Leaf(-1),
-        KeyCode::PageDown | KeyCode::Char(' ') => Ask::Leaf(1),
-        KeyCode::Home | KeyCode::Char('g') => Ask::Top,
-        KeyCode::End | KeyCode::Char('G') => Ask::Bottom,
-        KeyCode::Enter => Ask::Choose,
-        KeyCode::Esc | KeyCode::Backspace => Ask::Back,
+        KeyCode::Char('q') => KeyAction::Quit,
+        KeyCode::Char('r') => KeyAction::Again,
+        KeyCode::Char('n') => KeyAction::Next { skip: false },
+        KeyCode::Char('N') => KeyAction::Next { skip: true },
+        KeyCode::Char('h') => KeyAction::Hint,
+        KeyCode::Char('H') => KeyAction::Hints,
+        KeyCode::Char('l') => KeyAction::Lesson,
+        KeyCode::Char('d') => KeyAction::Solution { spoil: false },
+        KeyCode::Char('D') => KeyAction::Solution { spoil: true },
+        KeyCode::Char('s') => KeyAction::Stages,
+        KeyCode::Char('?') | KeyCode::F(1) => KeyAction::Help,
+        KeyCode::Char('f') => KeyAction::Filter,
+        KeyCode::Left => KeyAction::Step(-1),
+        KeyCode::Right => KeyAction::Step(1),
+        KeyCode::Up | KeyCode::Char('k') => KeyAction::Scroll(-1),
+        KeyCode::Down | KeyCode::Char('j') => KeyAction::Scroll(1),
+        KeyCode::PageUp | KeyCode::Char('b') => KeyAction::Leaf(-1),
+        KeyCode::PageDown | KeyCode::Char(' ') => KeyAction::Leaf(1),
+        KeyCode::Home | KeyCode::Char('g') => KeyAction::Top,
+        KeyCode::End | KeyCode::Char('G') => KeyAction::Bottom,
+        KeyCode::Enter => KeyAction::Choose,
+        KeyCode::Esc | KeyCode::Backspace => KeyAction::Back,
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! The terminal: taken, and given back as it was.
+//! The terminal: taken over, and restored.
 
 use std::io::{Stdout, stdout};
 use std::sync::Once;
@@ -16,17 +16,16 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::{View, draw};
 use crate::error::{Error, Result};
 
-/// Is the terminal ours at the moment? To give it back twice would put the cursor where it was at
-/// first, over what was printed since: over the words of a panic.
+/// Is the terminal ours at the moment? Restoring it twice would put the cursor back over what was printed since, such
+/// as the message of a panic.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// The whole terminal, until it is dropped. A panic, of whichever thread, gives it back as well,
-/// before it says what it has to say.
+/// The whole terminal, until it is dropped. A panic of any thread restores it too, before its message is printed.
 pub struct Screen(Terminal<CrosstermBackend<Stdout>>);
 
 fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
-        // Where there is no terminal any more, nothing is to be given back.
+        // If the terminal is gone, there is nothing to restore.
         let _ = disable_raw_mode();
         let _ = execute!(stdout(), LeaveAlternateScreen, Show);
     }
@@ -44,7 +43,7 @@ fn give_back_in_panic() {
 }
 
 impl Screen {
-    /// Takes the terminal.
+    /// Takes over the terminal.
     ///
     /// # Errors
     /// It can't be taken.
@@ -65,7 +64,7 @@ impl Screen {
         self.0.size().map_or(80, |size| size.width)
     }
 
-    /// Draws all of it anew next time: a terminal of another size may have lost what was there.
+    /// Draws everything anew next time: a resized terminal may have lost its content.
     ///
     /// # Errors
     /// The terminal is gone.
@@ -96,8 +95,7 @@ impl Drop for Screen {
     }
 }
 
-/// The keys that are pressed; `None` says that the terminal has another size. It ends with the
-/// terminal.
+/// The pressed keys; `None` means that the terminal was resized. The channel closes with the terminal.
 ///
 /// # Errors
 /// The thread that reads them can't be started.
@@ -122,7 +120,7 @@ pub fn keys() -> Result<UnboundedReceiver<Option<KeyEvent>>> {
     Ok(keys)
 }
 
-/// Stops this process as the shell's Ctrl-Z does, until `fg`. The terminal is not taken.
+/// Stops this process as Ctrl-Z does, until `fg`. The terminal must not be taken over.
 pub fn suspend() {
     #[cfg(unix)]
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::merge::Mine;
+use super::merge::LearnerFile;
 use crate::error::{Error, Result};
 use crate::files::replace_through;
 
@@ -19,15 +19,17 @@ pub(super) fn is_dir(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
 }
 
-pub(super) fn read_mine(path: &Path) -> Result<Mine> {
+pub(super) fn read_mine(path: &Path) -> Result<LearnerFile> {
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_file() => match fs::read(path) {
-            Ok(bytes) => Ok(Mine::File(bytes)),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(Mine::Other),
+            Ok(bytes) => Ok(LearnerFile::File(bytes)),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(LearnerFile::Other),
             Err(error) => Err(Error::io("read", path, &error)),
         },
-        Ok(_) => Ok(Mine::Other),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Mine::Nothing),
+        Ok(_) => Ok(LearnerFile::Other),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(LearnerFile::Nothing)
+        }
         Err(error) => Err(Error::io("read", path, &error)),
     }
 }

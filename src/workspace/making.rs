@@ -8,20 +8,20 @@ use super::{COURSE, DOT, Workspace, is_workspace, write_files};
 use crate::assets::{Catalog, File, Origin};
 use crate::error::{Error, Result};
 use crate::files::replace;
-use crate::progress::State;
+use crate::progress::WorkspaceState;
 
 /// A workspace that is being made; gone when it is dropped.
-pub struct Making {
+pub struct NewWorkspace {
     dir: tempfile::TempDir,
     parent: PathBuf,
 }
 
-impl Making {
+impl NewWorkspace {
     /// Begins one that will be in this folder.
     ///
     /// # Errors
     /// The folder can't be written into.
-    pub fn begin(parent: &Path) -> Result<Making> {
+    pub fn begin(parent: &Path) -> Result<NewWorkspace> {
         let fail = |error: std::io::Error| {
             Error::io("make a workspace in", parent, &error).help("name a folder that exists and is yours to write")
         };
@@ -33,7 +33,7 @@ impl Making {
         let dir = tempfile::Builder::new().prefix(".making-").tempdir_in(&parent).map_err(fail)?;
         let dot = dir.path().join(DOT);
         fs::create_dir(&dot).map_err(|error| Error::io("make", &dot, &error))?;
-        Ok(Making { dir, parent })
+        Ok(NewWorkspace { dir, parent })
     }
 
     /// The folder for a course that the workspace has a copy of.
@@ -42,7 +42,7 @@ impl Making {
     }
 
     /// Fills it and gives it its name: `name`, or that of the course. `url` is where the copy of
-    /// the course is from, if the course is in [`Making::course`].
+    /// the course is from, if the course is in [`NewWorkspace::course`].
     ///
     /// # Errors
     /// There is something of that name already, the course is wrong, or files can't be written.
@@ -66,7 +66,7 @@ impl Making {
             (Origin::BuiltIn, None) => None,
             (Origin::Folder(path), None) => Some(path.clone()),
         };
-        let mut state = State::new(&catalog.course.name, course_path, &track_name, &catalog.course.stages[0]);
+        let mut state = WorkspaceState::new(&catalog.course.name, course_path, &track_name, &catalog.course.stages[0]);
         state.course_url = url.map(str::to_owned);
         let making = Workspace { root: self.dir.path().to_owned(), catalog, state };
         making.write_dot(&given, true)?;
@@ -117,7 +117,7 @@ impl Workspace {
         // What is not there was not given yet, as far as anybody knows: an update brings it.
         let (given, missing): (Vec<_>, Vec<_>) =
             catalog.templates(track)?.into_iter().partition(|(path, _)| root.join(path).exists());
-        let state = State::new(&catalog.course.name, course_path, &track_name, &catalog.course.stages[0]);
+        let state = WorkspaceState::new(&catalog.course.name, course_path, &track_name, &catalog.course.stages[0]);
         let workspace = Workspace { root: root.to_owned(), catalog, state };
         workspace.write_dot(&given, missing.is_empty())?;
         Ok(workspace)

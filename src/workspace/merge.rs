@@ -3,7 +3,7 @@
 
 /// What the learner has in a file's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mine {
+pub enum LearnerFile {
     /// Nothing.
     Nothing,
     /// A file with these bytes.
@@ -34,16 +34,16 @@ pub enum Action {
 }
 
 /// Decides. `base` is what the learner was given, `new` what the course has now.
-pub fn decide(base: Option<&[u8]>, mine: &Mine, new: Option<&[u8]>) -> Action {
+pub fn decide(base: Option<&[u8]>, mine: &LearnerFile, new: Option<&[u8]>) -> Action {
     match (mine, base, new) {
-        (Mine::File(mine), _, Some(new)) if mine == new => Action::Left,
-        (Mine::File(mine), Some(base), Some(_)) if mine == base => Action::Replaced,
-        (Mine::File(mine), Some(base), None) if mine == base => Action::Removed,
-        (Mine::Nothing, Some(_), Some(_)) => Action::Deleted,
-        (Mine::Nothing, None, Some(_)) => Action::Added,
-        (Mine::Nothing, _, None) => Action::Left,
+        (LearnerFile::File(mine), _, Some(new)) if mine == new => Action::Left,
+        (LearnerFile::File(mine), Some(base), Some(_)) if mine == base => Action::Replaced,
+        (LearnerFile::File(mine), Some(base), None) if mine == base => Action::Removed,
+        (LearnerFile::Nothing, Some(_), Some(_)) => Action::Deleted,
+        (LearnerFile::Nothing, None, Some(_)) => Action::Added,
+        (LearnerFile::Nothing, _, None) => Action::Left,
         (_, Some(base), Some(new)) if base == new => Action::Left,
-        (Mine::File(mine), Some(base), Some(new)) => match merge(base, mine, new) {
+        (LearnerFile::File(mine), Some(base), Some(new)) => match merge(base, mine, new) {
             Some(merged) if merged == *mine => Action::Left,
             Some(merged) => Action::Merged(merged),
             None => Action::Conflict,

@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Workspace;
 use super::disk::{is_dir, put, read_base, read_mine, remove_empty, walk};
-use super::merge::{Action, Mine, decide};
+use super::merge::{Action, LearnerFile, decide};
 use crate::error::{Error, Result};
 use crate::files::remove_file;
-use crate::progress::State;
+use crate::progress::WorkspaceState;
 
 /// A stage that is called otherwise now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Move {
+pub struct StageMove {
     /// The folder of before.
     pub old: String,
     /// What it is called now.
@@ -30,7 +30,7 @@ pub struct Move {
 
 /// What became of a file, or what would.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct FileStep {
     /// Its path below the workspace, with `/`.
     pub path: String,
     /// What becomes of it.
@@ -43,9 +43,9 @@ pub struct Step {
 #[derive(Debug, Default)]
 pub struct Updated {
     /// Stages that are called otherwise now.
-    pub moves: Vec<Move>,
+    pub moves: Vec<StageMove>,
     /// All files that something is to be said of, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<FileStep>,
     /// Where files are as they were before, if any has changed.
     pub backup: Option<PathBuf>,
 }
@@ -67,7 +67,7 @@ impl Workspace {
         let track = self.track()?;
         self.catalog.check_whole(track)?;
         let renames = self.catalog.renames()?;
-        let mut desk = Desk {
+        let mut update = UpdateInProgress {
             workspace: self,
             base: self.base(),
             new: self.catalog.templates(track)?.into_iter().collect(),
@@ -76,17 +76,17 @@ impl Workspace {
             backup: None,
             dry,
         };
-        desk.finish_merge()?;
-        let moves = desk.moves(&renames)?;
+        update.finish_merge()?;
+        let moves = update.moves(&renames)?;
         let mut steps = Vec::new();
-        for path in desk.paths()? {
-            steps.extend(desk.file(&path)?);
+        for path in update.paths()? {
+            steps.extend(update.file(&path)?);
         }
-        let backup = desk.backup;
+        let backup = update.backup;
         if !dry {
             // Written anew when it is needed: what the course has no more must not be built.
             let _ = fs::remove_dir_all(self.dot().join("reference").join(&self.state.track));
-            State::update(&self.dot(), |state| state.follow(&renames, &self.catalog.course.stages))?;
+            WorkspaceState::update(&self.dot(), |state| state.follow(&renames, &self.catalog.course.stages))?;
             self.write_stamp()?;
         }
         Ok(Updated { moves, steps, backup })
@@ -94,7 +94,7 @@ impl Workspace {
 }
 
 /// An update at work.
-struct Desk<'w> {
+struct UpdateInProgress<'w> {
     workspace: &'w Workspace,
     base: PathBuf,
     new: BTreeMap<String, Vec<u8>>,
@@ -106,9 +106,9 @@ struct Desk<'w> {
     dry: bool,
 }
 
-impl Desk<'_> {
+impl UpdateInProgress<'_> {
     /// Renames the folders of stages that are called otherwise now: the learner's, then the base.
-    fn moves(&mut self, renames: &BTreeMap<String, String>) -> Result<Vec<Move>> {
+    fn moves(&mut self, renames: &BTreeMap<String, String>) -> Result<Vec<StageMove>> {
         let mut moves = Vec::new();
         for (old, new) in renames {
             let [from, to] = [old, new].map(|name| self.workspace.root.join(name));
@@ -117,7 +117,7 @@ impl Desk<'_> {
             // A folder that stays where it is keeps its base.
             let base_too = (free || !here) && is_dir(&base_from) && !base_to.exists();
             if here {
-                moves.push(Move { old: old.clone(), new: new.clone(), free });
+                moves.push(StageMove { old: old.clone(), new: new.clone(), free });
             }
             if self.dry {
                 let name = |moves: bool| if moves { old } else { new }.clone();
@@ -149,7 +149,7 @@ impl Desk<'_> {
     }
 
     /// Does what is to be done with a file, unless in a dry run.
-    fn file(&mut self, path: &str) -> Result<Option<Step>> {
+    fn file(&mut self, path: &str) -> Result<Option<FileStep>> {
         let new = self.new.get(path).cloned();
         let mine = read_mine(&self.mine(path, true))?;
         let base = read_base(&self.mine(path, false))?;
@@ -170,31 +170,31 @@ impl Desk<'_> {
             }
             self.forget_merge();
         }
-        Ok((action != Action::Left).then(|| Step { path: path.to_owned(), action, beside }))
+        Ok((action != Action::Left).then(|| FileStep { path: path.to_owned(), action, beside }))
     }
 
     fn carry_out(
         &mut self,
         path: &str,
         action: &Action,
-        mine: &Mine,
+        mine: &LearnerFile,
         new: Option<&[u8]>,
         beside: Option<&str>,
     ) -> Result<()> {
         let place = self.workspace.root.join(path);
         match (action, mine, new, beside) {
             (Action::Added, _, Some(new), _) => self.put(&place, new),
-            (Action::Replaced, Mine::File(mine), Some(new), _) => {
+            (Action::Replaced, LearnerFile::File(mine), Some(new), _) => {
                 self.keep(path, mine)?;
                 self.put(&place, new)
             }
-            (Action::Merged(merged), Mine::File(mine), Some(new), _) => {
+            (Action::Merged(merged), LearnerFile::File(mine), Some(new), _) => {
                 self.note_merge(path, merged, new)?;
                 self.keep(path, mine)?;
                 self.put(&place, merged)
             }
             (Action::Conflict, _, Some(new), Some(beside)) => self.put(&self.workspace.root.join(beside), new),
-            (Action::Removed, Mine::File(mine), ..) => {
+            (Action::Removed, LearnerFile::File(mine), ..) => {
                 self.keep(path, mine)?;
                 fs::remove_file(&place).map_err(|error| Error::io("remove", &place, &error))?;
                 remove_empty(&place, &self.workspace.root);
@@ -219,8 +219,8 @@ impl Desk<'_> {
         let names = std::iter::once(format!("{path}.new")).chain((2..1000).map(|n| format!("{path}.new-{n}")));
         for name in names {
             match read_mine(&self.mine(&name, true))? {
-                Mine::Nothing => return Ok(name),
-                Mine::File(bytes) if bytes == new => return Ok(name),
+                LearnerFile::Nothing => return Ok(name),
+                LearnerFile::File(bytes) if bytes == new => return Ok(name),
                 _ => {}
             }
         }
@@ -276,7 +276,7 @@ impl Desk<'_> {
         let note = fs::read(self.note()).ok().and_then(|note| serde_json::from_slice(&note).ok());
         let Some(Merge { path, merged, base }) = note else { return Ok(()) };
         if !self.dry {
-            if read_mine(&self.workspace.root.join(&path))? == Mine::File(merged.into_bytes()) {
+            if read_mine(&self.workspace.root.join(&path))? == LearnerFile::File(merged.into_bytes()) {
                 self.set_base(&path, Some(base.as_bytes()))?;
             }
             self.forget_merge();

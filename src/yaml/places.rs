@@ -12,15 +12,15 @@ const MAX_DEPTH: usize = 64;
 const MAX_KEY: usize = 200;
 
 /// What is wrong, where (line and column, from 1), and what to do.
-pub(super) struct Problem {
+pub(super) struct YamlProblem {
     pub(super) place: (usize, usize),
     pub(super) message: String,
     pub(super) help: String,
 }
 
-impl Problem {
-    fn new(place: (usize, usize), message: impl Into<String>, help: &str) -> Problem {
-        Problem { place, message: message.into(), help: help.to_owned() }
+impl YamlProblem {
+    fn new(place: (usize, usize), message: impl Into<String>, help: &str) -> YamlProblem {
+        YamlProblem { place, message: message.into(), help: help.to_owned() }
     }
 }
 
@@ -60,7 +60,7 @@ impl Default for Tree<'_> {
 
 impl<'t> Tree<'t> {
     /// Reads a file's text; `lines` are its lines.
-    pub(super) fn read(text: &'t str, lines: &[&'t str]) -> Result<Tree<'t>, Problem> {
+    pub(super) fn read(text: &'t str, lines: &[&'t str]) -> Result<Tree<'t>, YamlProblem> {
         refuse_characters(lines)?;
         let mut walk = Walk { tree: Tree::default(), stack: Vec::new(), documents: 0, lines };
         for event in Parser::new_from_str(text) {
@@ -68,7 +68,7 @@ impl<'t> Tree<'t> {
             walk.event(event, span)?;
         }
         if walk.documents == 0 {
-            return Err(Problem::new((1, 1), "this file is empty", "docs/course.md says which keys it needs"));
+            return Err(YamlProblem::new((1, 1), "this file is empty", "docs/course.md says which keys it needs"));
         }
         Ok(walk.tree)
     }
@@ -111,17 +111,21 @@ enum Next<'t> {
 }
 
 impl<'t> Walk<'t, '_> {
-    fn event(&mut self, event: Event<'t>, span: Span) -> Result<(), Problem> {
+    fn event(&mut self, event: Event<'t>, span: Span) -> Result<(), YamlProblem> {
         let place = place(&span.start);
         match event {
             Event::DocumentStart(_) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    return Err(Problem::new(place, "a second document begins here", "keep one document in a file"));
+                    return Err(YamlProblem::new(
+                        place,
+                        "a second document begins here",
+                        "keep one document in a file",
+                    ));
                 }
             }
             Event::Alias(_) => {
-                return Err(Problem::new(place, "aliases (`*name`) are not allowed here", "write the value out"));
+                return Err(YamlProblem::new(place, "aliases (`*name`) are not allowed here", "write the value out"));
             }
             Event::Scalar(text, style, ..) => self.scalar(text, style, &span)?,
             Event::SequenceStart(..) => self.open(place, Next::Element(0))?,
@@ -132,12 +136,12 @@ impl<'t> Walk<'t, '_> {
         Ok(())
     }
 
-    fn scalar(&mut self, text: Cow<'t, str>, style: ScalarStyle, span: &Span) -> Result<(), Problem> {
+    fn scalar(&mut self, text: Cow<'t, str>, style: ScalarStyle, span: &Span) -> Result<(), YamlProblem> {
         if let Some((node, next @ Next::Key)) = self.stack.last_mut() {
             let id = (*node, text);
             if self.tree.children.contains_key(&id) {
                 let message = format!("the key `{}` comes a second time", id.1.chars().take(60).collect::<String>());
-                return Err(Problem::new(place(&span.start), message, "keep one of the two"));
+                return Err(YamlProblem::new(place(&span.start), message, "keep one of the two"));
             }
             *next = Next::Value(id.1);
             return Ok(());
@@ -163,7 +167,7 @@ impl<'t> Walk<'t, '_> {
         Node { place: header.unwrap_or(place(start)), block: is_literal.then_some(Block { line, indent: start.col() }) }
     }
 
-    fn open(&mut self, place: (usize, usize), first: Next<'t>) -> Result<(), Problem> {
+    fn open(&mut self, place: (usize, usize), first: Next<'t>) -> Result<(), YamlProblem> {
         if self.stack.len() == MAX_DEPTH {
             return Err(too_deep(place));
         }
@@ -205,8 +209,8 @@ fn place(mark: &Marker) -> (usize, usize) {
     (mark.line(), mark.col() + 1)
 }
 
-fn too_deep(place: (usize, usize)) -> Problem {
-    Problem::new(
+fn too_deep(place: (usize, usize)) -> YamlProblem {
+    YamlProblem::new(
         place,
         format!("nested more than {MAX_DEPTH} deep"),
         "nothing in a course is so deep: take brackets or indentation out",
@@ -214,7 +218,7 @@ fn too_deep(place: (usize, usize)) -> Problem {
 }
 
 /// What the parser can't read.
-fn syntax(error: &ScanError, lines: &[&str]) -> Problem {
+fn syntax(error: &ScanError, lines: &[&str]) -> YamlProblem {
     let at = place(error.marker());
     // The parser reads ahead in brackets, and has a limit of its own.
     if error.info().contains("recursion limit") {
@@ -224,10 +228,10 @@ fn syntax(error: &ScanError, lines: &[&str]) -> Problem {
     let tab = (at.0..=lines.len()).find(|line| lines[line - 1].trim_start_matches(' ').starts_with('\t'));
     if let Some(line) = tab.filter(|_| error.info().contains("tab")) {
         let column = lines[line - 1].find('\t').unwrap_or(0) + 1;
-        return Problem::new((line, column), "YAML does not allow a tab for indentation", "write spaces");
+        return YamlProblem::new((line, column), "YAML does not allow a tab for indentation", "write spaces");
     }
     let help = "look at the indentation, the brackets and the quotes, here and in the line above";
-    Problem::new(at, format!("this is not YAML: {}", error.info()), help)
+    YamlProblem::new(at, format!("this is not YAML: {}", error.info()), help)
 }
 
 /// Where the `|` or `>` is that ends a line, but for what may follow it: digits, signs, a remark.
@@ -242,14 +246,14 @@ fn header_column(line: &str) -> Option<usize> {
 
 /// Control characters mean nothing in a course, and could do harm in a terminal. The other ones
 /// are refused because one of the parsers takes them for the end of a line, or for no character.
-fn refuse_characters(lines: &[&str]) -> Result<(), Problem> {
+fn refuse_characters(lines: &[&str]) -> Result<(), YamlProblem> {
     let is_bad =
         |c: char| (c.is_control() && c != '\t') || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}');
     for (number, line) in lines.iter().enumerate() {
         if let Some((column, c)) = line.chars().enumerate().find(|(_, c)| is_bad(*c)) {
             let message = format!("the character U+{:04X} is not allowed here", u32::from(c));
             let help = "take it out; in a text in double quotes it can be written with a `\\`";
-            return Err(Problem::new((number + 1, column + 1), message, help));
+            return Err(YamlProblem::new((number + 1, column + 1), message, help));
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! What serde says of a value that does not fit, said for authors.
 
-use super::places::Problem;
+use super::places::YamlProblem;
 use crate::error::{nearest, suggest};
 
 /// What serde expects, what that is called here, and how it is written.
@@ -28,7 +28,7 @@ const FOUND: [(&str, &str); 7] = [
 ];
 
 /// Where and what an error of serde is.
-pub(super) fn problem(error: &serde_yaml::Error) -> Problem {
+pub(super) fn problem(error: &serde_yaml::Error) -> YamlProblem {
     let said = error.to_string();
     let place = error.location().map_or((1, 1), |at| (at.line(), at.column()));
     // The location is shown as a place, not as words. A text that is quoted may say the same.
@@ -38,7 +38,7 @@ pub(super) fn problem(error: &serde_yaml::Error) -> Problem {
             let first = said.split(" at line ").next().unwrap_or(&said);
             (first.to_owned(), "docs/course.md says what belongs here, and how it is written".to_owned())
         });
-    Problem { place, message, help }
+    YamlProblem { place, message, help }
 }
 
 /// "unknown field `x`, expected one of `a`, `b`": which of them was meant?

@@ -15,7 +15,7 @@ use crate::hash::stable_hash;
 /// What became of a mutant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Came {
+pub(super) enum MutantResult {
     /// It does not build, and is no program.
     NotBuilt,
     /// It is rejected, for this reason.
@@ -29,7 +29,7 @@ pub(super) struct Results {
     path: PathBuf,
     /// A mark of the stage, the solution and this runner.
     mark: u64,
-    known: BTreeMap<String, Came>,
+    known: BTreeMap<String, MutantResult>,
 }
 
 impl Results {
@@ -41,7 +41,7 @@ impl Results {
     }
 
     /// What became of this mutant before.
-    pub(super) fn of(&self, mutant: &Mutant) -> Option<Came> {
+    pub(super) fn of(&self, mutant: &Mutant) -> Option<MutantResult> {
         self.known.get(&self.key(mutant)).cloned()
     }
 
@@ -49,8 +49,8 @@ impl Results {
     ///
     /// # Errors
     /// It can't be written.
-    pub(super) fn add(&mut self, mutant: &Mutant, came: &Came) -> Result<()> {
-        self.known.insert(self.key(mutant), came.clone());
+    pub(super) fn add(&mut self, mutant: &Mutant, result: &MutantResult) -> Result<()> {
+        self.known.insert(self.key(mutant), result.clone());
         let dir = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(dir).map_err(|error| Error::io("make", dir, &error))?;
         let text = serde_json::to_string(&self.known)

@@ -8,13 +8,13 @@ mod endings;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::merge::{Entry, Mark, merge};
-use super::names::Names;
-use super::script::{Line, Out, Script};
+use super::names::CaptureNames;
+use super::script::{OutLine, Script, ScriptLine};
 use super::slots::{generalise, outline};
 use crate::course::{Scenario, Stage};
 use crate::matcher::{Captures, Matcher, declared_types};
 use crate::pattern::{Pattern, Piece};
-use crate::runs::{Recorded, Shown};
+use crate::runs::{Recorded, RoleEvent};
 use crate::transcript::{Action, Expect, RoleId, StepKind, Transcript};
 
 /// More lines of one role between two actions are not worth writing down.
@@ -22,7 +22,7 @@ const MAX_LINES: usize = 500;
 
 /// Why runs can't be written as a transcript.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct RecordProblem {
     /// The author's line that it is about, from 0.
     pub line: Option<usize>,
     /// What is in the way.
@@ -38,7 +38,7 @@ pub struct Problem {
 ///
 /// # Errors
 /// What was seen can't be written down.
-pub fn compose(stage: &Stage, scenario: &Scenario, runs: &[Recorded]) -> Result<Vec<Line>, Problem> {
+pub fn compose(stage: &Stage, scenario: &Scenario, runs: &[Recorded]) -> Result<Vec<ScriptLine>, RecordProblem> {
     let mut first = None;
     for keep in [true, false] {
         match (Composer { keep, ..Composer::new(stage, scenario, runs) }).compose() {
@@ -47,7 +47,7 @@ pub fn compose(stage: &Stage, scenario: &Scenario, runs: &[Recorded]) -> Result<
             Err(problem) => first = first.or(Some(problem)),
         }
     }
-    Err(first.unwrap_or_else(|| Problem {
+    Err(first.unwrap_or_else(|| RecordProblem {
         line: None,
         message: "what the roles print differs from run to run in a way that no transcript says".to_owned(),
         help: "write the lines that matter yourself, and `role | ...` for the others".to_owned(),
@@ -56,13 +56,13 @@ pub fn compose(stage: &Stage, scenario: &Scenario, runs: &[Recorded]) -> Result<
 }
 
 /// The text of a new transcript.
-pub fn text_of(scenario: &Scenario, lines: &[Line]) -> String {
+pub fn text_of(scenario: &Scenario, lines: &[ScriptLine]) -> String {
     let own: Vec<&str> = scenario.text.lines().collect();
     lines
         .iter()
         .map(|line| match line {
-            Line::Kept(number) => format!("{}\n", own[*number]),
-            Line::New(text) => format!("{text}\n"),
+            ScriptLine::Kept(number) => format!("{}\n", own[*number]),
+            ScriptLine::New(text) => format!("{text}\n"),
         })
         .collect()
 }
@@ -80,10 +80,10 @@ fn fits_run(transcript: &Transcript, run: &Recorded) -> Option<()> {
         for handed in run.handed.iter().filter(|handed| handed.phase == phase) {
             matcher.alias(handed.role, &handed.name, handed.value.clone());
         }
-        for heard in run.heard.iter().filter(|heard| heard.phase == phase) {
-            match &heard.what {
-                Shown::Line(text) => matcher.line(heard.role, text).ok()?,
-                Shown::Ended(ending) => matcher.ended(heard.role, *ending).ok()?,
+        for observation in run.observations.iter().filter(|observation| observation.phase == phase) {
+            match &observation.what {
+                RoleEvent::Line(text) => matcher.line(observation.role, text).ok()?,
+                RoleEvent::Ended(ending) => matcher.ended(observation.role, *ending).ok()?,
             }
         }
         matcher.ready().then_some(())?;
@@ -95,12 +95,12 @@ fn fits_run(transcript: &Transcript, run: &Recorded) -> Option<()> {
 }
 
 /// What is expected of each role after each action.
-type Expected = Vec<BTreeMap<RoleId, Vec<Out>>>;
+type ExpectedByPhase = Vec<BTreeMap<RoleId, Vec<OutLine>>>;
 
 struct Composer<'s> {
     script: Script<'s>,
     runs: &'s [Recorded],
-    names: Names,
+    names: CaptureNames,
     /// Keep what the author has written, where it fits.
     keep: bool,
     /// How many actions there are.
@@ -109,34 +109,34 @@ struct Composer<'s> {
 
 /// A line that is to be written: the author's, or a new one.
 enum Choice {
-    Kept(Out),
+    Kept(OutLine),
     Fresh(Entry, Option<usize>),
 }
 
 impl<'s> Composer<'s> {
     fn new(stage: &Stage, scenario: &'s Scenario, runs: &'s [Recorded]) -> Composer<'s> {
-        let names = Names::new(runs, declared_types(&scenario.transcript), &used_names(stage, scenario));
+        let names = CaptureNames::new(runs, declared_types(&scenario.transcript), &used_names(stage, scenario));
         let actions = scenario.transcript.actions().count();
         Composer { script: Script::new(scenario), runs, names, keep: true, actions }
     }
 
-    fn compose(mut self) -> Result<Vec<Line>, Problem> {
+    fn compose(mut self) -> Result<Vec<ScriptLine>, RecordProblem> {
         let mut choices = Vec::new();
         for phase in 0..=self.actions {
             for role in self.order(phase) {
                 choices.push((phase, role, self.choose(phase, role)?));
             }
         }
-        let mut expected: Expected = vec![BTreeMap::new(); self.actions + 1];
+        let mut expected: ExpectedByPhase = vec![BTreeMap::new(); self.actions + 1];
         for (phase, role, chosen) in choices {
-            let outs: Vec<Out> = chosen.into_iter().map(|choice| self.write(role, choice)).collect();
+            let outs: Vec<OutLine> = chosen.into_iter().map(|choice| self.write(role, choice)).collect();
             expected[phase].insert(role, outs);
         }
         self.endings(&mut expected)?;
         let mut lines = Vec::new();
         for (phase, mut outs) in expected.into_iter().enumerate() {
             let actions = self.script.between(phase);
-            lines.extend((phase > 0).then(|| Line::Kept(actions.start - 1)));
+            lines.extend((phase > 0).then(|| ScriptLine::Kept(actions.start - 1)));
             let order = self.order(phase);
             let outs = order.into_iter().filter_map(|role| Some((role, outs.remove(&role)?))).collect();
             lines.extend(self.script.weave(phase, outs));
@@ -163,15 +163,18 @@ impl<'s> Composer<'s> {
     /// What a role printed after an action, in each run.
     fn printed(&self, phase: usize, role: RoleId) -> Vec<Vec<String>> {
         let lines = |run: &Recorded| {
-            let heard = run.heard.iter().filter(|heard| heard.phase == phase && heard.role == role);
-            heard
-                .filter_map(|heard| if let Shown::Line(text) = &heard.what { Some(text.clone()) } else { None })
+            let observation =
+                run.observations.iter().filter(|observation| observation.phase == phase && observation.role == role);
+            observation
+                .filter_map(
+                    |observation| if let RoleEvent::Line(text) = &observation.what { Some(text.clone()) } else { None },
+                )
                 .collect()
         };
         self.runs.iter().map(lines).collect()
     }
 
-    fn choose(&mut self, phase: usize, role: RoleId) -> Result<Vec<Choice>, Problem> {
+    fn choose(&mut self, phase: usize, role: RoleId) -> Result<Vec<Choice>, RecordProblem> {
         let printed = self.printed(phase, role);
         let own: Vec<usize> = self
             .script
@@ -183,9 +186,9 @@ impl<'s> Composer<'s> {
             })
             .collect();
         if self.keep && !own.is_empty() && self.keeps(role, &own, &printed) {
-            return Ok(own.into_iter().map(|line| Choice::Kept(Out::kept(line))).collect());
+            return Ok(own.into_iter().map(|line| Choice::Kept(OutLine::kept(line))).collect());
         }
-        let problem = |message: String, help: &str| Problem {
+        let problem = |message: String, help: &str| RecordProblem {
             line: self.script.between(phase).start.checked_sub(1),
             message,
             help: help.to_owned(),
@@ -277,7 +280,7 @@ impl<'s> Composer<'s> {
             // What the author expects less strictly stays so.
             let mark = if entry.mark == Mark::Line { mark } else { entry.mark };
             let text = self.script.marked(line, mark.char());
-            choices.push(Choice::Kept(Out { text, ..Out::kept(line) }));
+            choices.push(Choice::Kept(OutLine { text, ..OutLine::kept(line) }));
         }
         choices
     }
@@ -288,7 +291,7 @@ impl<'s> Composer<'s> {
         present.map(|(run, text)| Some((run, self.names.captures(pattern, role, run, text)?))).collect()
     }
 
-    fn write(&mut self, role: RoleId, choice: Choice) -> Out {
+    fn write(&mut self, role: RoleId, choice: Choice) -> OutLine {
         let (entry, slot) = match choice {
             Choice::Kept(out) => return out,
             Choice::Fresh(entry, slot) => (entry, slot),
@@ -297,19 +300,18 @@ impl<'s> Composer<'s> {
         // Behind `|`, three dots stand for any lines.
         let looks_elided = pattern.find(" #").map_or(pattern.as_str(), |at| &pattern[..at]).trim_end() == "...";
         let mark = if looks_elided && entry.mark == Mark::Line { Mark::Unordered } else { entry.mark };
-        Out { slot, text: Some(self.script.line(role, mark.char(), &pattern)), is_ending: false }
+        OutLine { slot, text: Some(self.script.line(role, mark.char(), &pattern)), is_ending: false }
     }
 
     /// The first place of a name has its type, and no other one has.
-    fn with_types(&self, lines: Vec<Line>) -> Vec<Line> {
+    fn with_types(&self, lines: Vec<ScriptLine>) -> Vec<ScriptLine> {
         let mut typed = BTreeSet::new();
         let text = text_of(self.script.scenario, &lines);
         let Ok(transcript) = Transcript::draft(&text) else { return lines };
-        let mut lines: Vec<Line> = lines;
+        let mut lines: Vec<ScriptLine> = lines;
         for step in &transcript.steps {
-            let StepKind::Expect(_, Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p)) = &step.kind else {
-                continue;
-            };
+            let StepKind::Expect(_, expect) = &step.kind else { continue };
+            let Some(p) = expect.pattern() else { continue };
             let mut out = String::new();
             for piece in p.pieces() {
                 match piece {
@@ -328,7 +330,7 @@ impl<'s> Composer<'s> {
                 && let Some(at) = step.columns.first()
             {
                 let head: String = old.chars().take(*at).collect();
-                lines[step.line] = Line::New(format!("{}{out}", head.trim_start()));
+                lines[step.line] = ScriptLine::New(format!("{}{out}", head.trim_start()));
             }
         }
         lines

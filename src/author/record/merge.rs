@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use similar::{Algorithm, DiffTag, capture_diff_slices};
 
-use super::slots::{Part, generalise};
+use super::slots::{LinePart, generalise};
 use crate::transcript::MAX_GROUP;
 
 /// How a line is expected.
@@ -118,7 +118,7 @@ fn pair(runs: &[Vec<String>], key: &dyn Fn(usize, &str) -> String) -> Vec<Pair> 
     let (keys, places) = (labels(key), labels(&|_, _| String::new()));
     let heads = labels(&|_, line| format!("{} {}", line.split(' ').next().unwrap_or(""), line.split(' ').count()));
     let left = runs.iter().map(|lines| (0..lines.len()).collect()).collect();
-    let mut pairing = Pairing { runs, left, pairs: Vec::new() };
+    let mut pairing = LinePairing { runs, left, pairs: Vec::new() };
     for (labels, certain) in [(runs, true), (&keys, true), (&heads, false), (&places, false)] {
         pairing.by_label(labels, true, certain);
     }
@@ -129,13 +129,13 @@ fn pair(runs: &[Vec<String>], key: &dyn Fn(usize, &str) -> String) -> Vec<Pair> 
 }
 
 /// The pairs so far, and the lines of each run that are in none.
-struct Pairing<'r> {
+struct LinePairing<'r> {
     runs: &'r [Vec<String>],
     left: Vec<Vec<usize>>,
     pairs: Vec<Pair>,
 }
 
-impl Pairing<'_> {
+impl LinePairing<'_> {
     /// Pairs what has the same label, the first with the first and so on; with `all`, only labels
     /// that all runs have equally often. A label that is not `certain` only says what may be the same.
     fn by_label(&mut self, labels: &[Vec<String>], all: bool, certain: bool) {
@@ -172,7 +172,7 @@ impl Pairing<'_> {
         let texts: Vec<Option<String>> = texts.collect();
         let present: Vec<&String> = texts.iter().flatten().collect();
         let different: BTreeSet<&&String> = present.iter().collect();
-        let common = |part: &Part| matches!(part, Part::Same(text) if text.contains(char::is_alphabetic));
+        let common = |part: &LinePart| matches!(part, LinePart::Same(text) if text.contains(char::is_alphabetic));
         different.len() == 1 || different.len() == present.len() || generalise(&texts).iter().any(common)
     }
 

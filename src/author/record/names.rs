@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::slots::Part;
+use super::slots::LinePart;
 use crate::matcher::Captures;
 use crate::pattern::{Known, Pattern, Type};
 use crate::runs::Recorded;
@@ -21,9 +21,9 @@ const EMPTY_WORDS: [&str; 29] = [
 ];
 
 /// What the names of a transcript stand for, in each of some runs.
-pub(super) struct Names {
+pub(super) struct CaptureNames {
     /// For each run: the names that are known, and for each role those that it knows otherwise.
-    books: Vec<Book>,
+    books: Vec<KnownNames>,
     /// The type of each name that is captured.
     pub(super) types: BTreeMap<String, Type>,
     /// The names that are given, and so are not captured.
@@ -35,23 +35,23 @@ pub(super) struct Names {
 }
 
 #[derive(Clone, Default)]
-struct Book {
+struct KnownNames {
     own: Captures,
     handed: HashMap<RoleId, Captures>,
 }
 
-impl Book {
+impl KnownNames {
     fn value(&self, role: RoleId, name: &str) -> Option<&str> {
         let handed = self.handed.get(&role).and_then(|handed| handed.get(name));
         handed.or_else(|| self.own.get(name)).map(String::as_str)
     }
 }
 
-impl Names {
+impl CaptureNames {
     /// At the beginning: what is given, and the names in `used`, which the actions need.
-    pub(super) fn new(runs: &[Recorded], declared: BTreeMap<&str, &Type>, used: &BTreeSet<String>) -> Names {
+    pub(super) fn new(runs: &[Recorded], declared: BTreeMap<&str, &Type>, used: &BTreeSet<String>) -> CaptureNames {
         let book = |run: &Recorded| {
-            let mut book = Book { own: run.given.clone(), handed: HashMap::new() };
+            let mut book = KnownNames { own: run.given.clone(), handed: HashMap::new() };
             let found = run.found.iter().filter(|(name, _)| used.contains(*name));
             book.own.extend(found.map(|(name, found)| (name.clone(), found.value.clone())));
             for handed in &run.handed {
@@ -66,7 +66,7 @@ impl Names {
             types.entry(name.clone()).or_insert_with(|| found.ty.clone());
         }
         let given = runs.iter().flat_map(|run| run.given.keys().cloned()).collect();
-        Names { books: runs.iter().map(book).collect(), types, given, taken, sketches: Vec::new() }
+        CaptureNames { books: runs.iter().map(book).collect(), types, given, taken, sketches: Vec::new() }
     }
 
     /// All that a role knows in a run.
@@ -83,7 +83,7 @@ impl Names {
 
     /// More that has been captured in a run.
     pub(super) fn learn(&mut self, run: usize, captured: Captures) {
-        let Names { books, given, .. } = self;
+        let CaptureNames { books, given, .. } = self;
         let Some(book) = books.get_mut(run) else { return };
         for (name, value) in captured {
             if !given.contains(&name) {
@@ -114,9 +114,9 @@ impl Names {
     }
 
     /// What differs in a new line is known from here on: where it comes again, it is the same.
-    pub(super) fn sketch(&mut self, role: RoleId, parts: &[Part]) {
+    pub(super) fn sketch(&mut self, role: RoleId, parts: &[LinePart]) {
         for part in parts {
-            if let Part::Slot { values, .. } = part
+            if let LinePart::Slot { values, .. } = part
                 && self.known_as(role, values).is_none()
             {
                 self.sketches.push(values.clone());
@@ -126,18 +126,18 @@ impl Names {
 
     /// A line that a role prints, as the pattern that expects it. New names are made for what
     /// differs and has none.
-    pub(super) fn pattern(&mut self, role: RoleId, role_name: &str, parts: &[Part]) -> String {
+    pub(super) fn pattern(&mut self, role: RoleId, role_name: &str, parts: &[LinePart]) -> String {
         let mut out = String::new();
         for (index, part) in parts.iter().enumerate() {
             match part {
-                Part::Same(text) => {
+                LinePart::Same(text) => {
                     let alone = (index == 0, index + 1 == parts.len());
                     out.push_str(&self.literal(role, text, alone));
                 }
-                Part::Slot { values, ty } => {
+                LinePart::Slot { values, ty } => {
                     let name = self.known_as(role, values).unwrap_or_else(|| {
                         let text = |at: Option<usize>| match at.and_then(|at| parts.get(at)) {
-                            Some(Part::Same(text)) => text.as_str(),
+                            Some(LinePart::Same(text)) => text.as_str(),
                             _ => "",
                         };
                         let around = (text(index.checked_sub(1)), text(Some(index + 1)));

@@ -4,25 +4,26 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 
-use super::compose::{Problem, compose};
-use super::script::Line;
+use super::compose::{RecordProblem, compose};
+use super::script::ScriptLine;
 use crate::build::Built;
 use crate::course::{Condition, Scenario, Stage};
-use crate::evidence::Lane;
+use crate::evidence::RoleOutput;
 use crate::explain::stderr_lines;
 use crate::machine::files;
 use crate::matcher::Ending;
 use crate::pattern::{Pattern, escape};
-use crate::runs::{Plan, Recorded, Unrecorded, play, record};
-use crate::stillness::SocketTable;
+use crate::quiescence::SocketTable;
+use crate::runs::{Plan, RecordError, Recorded, execute, record};
 use crate::transcript::{Action, Expect, StepKind};
 use crate::verdict::{Failure, RunId};
+use crate::verify::SEED_BITS;
 
 /// So many lines of standard error are shown of a role that failed.
 const MAX_STDERR: usize = 5;
 
 /// Who plays a scenario.
-pub(super) struct Stagehand<'r> {
+pub(super) struct Rehearsal<'r> {
     pub(super) stage: &'r Stage,
     /// As the author wrote it, perhaps a draft.
     pub(super) scenario: &'r Scenario,
@@ -31,7 +32,7 @@ pub(super) struct Stagehand<'r> {
     pub(super) runs: u32,
 }
 
-impl Stagehand<'_> {
+impl Rehearsal<'_> {
     /// Does the solution pass the transcript as it stands, in every run? `stage` has it read to
     /// the letter.
     pub(super) async fn passes(&self, stage: &Stage) -> bool {
@@ -41,14 +42,14 @@ impl Stagehand<'_> {
         let sockets = SocketTable::open().map(Arc::new);
         let plans = self.plans(stage, scenario);
         let runs =
-            stream::iter(&plans).map(|plan| play(plan, self.built, sockets.clone(), &|| {})).buffered(self.jobs());
-        runs.all(|seen| async move { seen.failure.is_none() }).await
+            stream::iter(&plans).map(|plan| execute(plan, self.built, sockets.clone(), &|| {})).buffered(self.jobs());
+        runs.all(|executed| async move { executed.failure.is_none() }).await
     }
 
     /// What the solution shows, as a transcript.
-    pub(super) async fn record(&self) -> Result<Vec<Line>, Problem> {
+    pub(super) async fn record(&self) -> Result<Vec<ScriptLine>, RecordProblem> {
         if self.scenario.transcript.actions().next().is_none() {
-            return Err(Problem {
+            return Err(RecordProblem {
                 line: Some(0),
                 message: "its transcript has no action".to_owned(),
                 help: "write what is to be done: `$ ROLE` starts a role, `ROLE < text` types a line, `ROLE < ^D` ends its input".to_owned(),
@@ -86,45 +87,45 @@ impl Stagehand<'_> {
             condition,
             which: (condition == Condition::Interleaved).then_some(repeat),
             repeat,
-            seed: fastrand::u64(..) >> 11,
+            seed: fastrand::u64(..) >> (u64::BITS - SEED_BITS),
         };
         (0..).zip(conditions.copied()).map(|place| Plan { stage, scenario, id: id(place) }).collect()
     }
 
     /// Why a run could not be recorded, and where it was.
-    fn problem(&self, run: &Recorded, failure: &Unrecorded) -> Problem {
+    fn problem(&self, run: &Recorded, failure: &RecordError) -> RecordProblem {
         let transcript = &self.scenario.transcript;
         let name = |role: usize| &transcript.roles[role];
-        let lane = |role: usize| run.evidence.lanes.get(role);
+        let output = |role: usize| run.evidence.outputs.get(role);
         let (message, help, of) = match failure {
-            Unrecorded::IsUp(role) => {
+            RecordError::IsUp(role) => {
                 (format!("`{}` is up here already", name(*role)), "say how it ends before it starts again", Some(*role))
             }
-            Unrecorded::NotUp(role) => {
-                let over = lane(*role).filter(|lane| lane.started.is_some());
-                let why = match over.map(|lane| lane.ending) {
+            RecordError::NotUp(role) => {
+                let over = output(*role).filter(|output| output.started.is_some());
+                let why = match over.map(|output| output.ending) {
                     Some(Some(Ending::Exit(code))) => format!("has ended here, with exit code {code}"),
                     Some(_) => "has been killed above".to_owned(),
                     None => "is not started yet".to_owned(),
                 };
                 (format!("`{}` {why}", name(*role)), "put this line where the role is up, or take it out", Some(*role))
             }
-            Unrecorded::Unknown(unknown) => (
+            RecordError::Unknown(unknown) => (
                 format!("nothing that was printed above this can be `{{{unknown}}}`"),
                 "start the role that prints it first; or write its line, with the name and a type in it, as in `a | my name is {name:word}`",
                 None,
             ),
-            Unrecorded::Failed(failure) => self.failed(run, failure),
+            RecordError::Failed(failure) => self.failed(run, failure),
         };
         // The roles that failed by themselves say why.
-        let lanes = run.evidence.lanes.iter().enumerate();
-        let asked =
-            lanes.filter(|(role, lane)| Some(*role) == of || lane.ending.is_some_and(|end| end != Ending::Exit(0)));
-        Problem {
+        let outputs = run.evidence.outputs.iter().enumerate();
+        let asked = outputs
+            .filter(|(role, output)| Some(*role) == of || output.ending.is_some_and(|end| end != Ending::Exit(0)));
+        RecordProblem {
             line: self.line(run.phase, failure),
             message,
             help: help.to_owned(),
-            causes: asked.flat_map(|(_, lane)| said(lane)).collect(),
+            causes: asked.flat_map(|(_, output)| said(output)).collect(),
         }
     }
 
@@ -132,7 +133,7 @@ impl Stagehand<'_> {
         let name = |role: usize| &self.scenario.transcript.roles[role];
         match failure {
             Failure::Line(role, index) => {
-                let bytes = run.evidence.lanes.get(*role).and_then(|lane| lane.lines.get(*index));
+                let bytes = run.evidence.outputs.get(*role).and_then(|output| output.lines.get(*index));
                 let shown = bytes.map_or(String::new(), |line| escape(&line.bytes));
                 let shown: String = shown.chars().take(60).collect();
                 (
@@ -171,8 +172,8 @@ impl Stagehand<'_> {
                 "look at `run` of the track in exercises/course.yaml, and at what the role is handed",
                 Some(*role),
             ),
-            Failure::Unplayed(unplayed) => {
-                (format!("the machine keeps it from being played: {}", unplayed.say), &unplayed.help, None)
+            Failure::Machine(failure) => {
+                (format!("the machine keeps it from being played: {}", failure.say), &failure.help, None)
             }
             Failure::Spinning(role) => (
                 format!("`{}` computes for ever after this", name(*role)),
@@ -193,9 +194,9 @@ impl Stagehand<'_> {
     }
 
     /// The line of the action that was done, or could not be.
-    fn line(&self, phase: usize, failure: &Unrecorded) -> Option<usize> {
+    fn line(&self, phase: usize, failure: &RecordError) -> Option<usize> {
         let at = match failure {
-            Unrecorded::Failed(_) => phase.saturating_sub(1),
+            RecordError::Failed(_) => phase.saturating_sub(1),
             _ => phase,
         };
         self.scenario.transcript.actions().nth(at).map(|(step, _)| step.line)
@@ -203,15 +204,15 @@ impl Stagehand<'_> {
 }
 
 /// What a role said on standard error at last.
-fn said(lane: &Lane) -> Vec<String> {
-    let lines = stderr_lines(lane);
+fn said(output: &RoleOutput) -> Vec<String> {
+    let lines = stderr_lines(output);
     let from = lines.len().saturating_sub(MAX_STDERR);
-    lines[from..].iter().map(|line| format!("{}: {line}", lane.role)).collect()
+    lines[from..].iter().map(|line| format!("{}: {line}", output.role)).collect()
 }
 
 /// The solution passes what it was recorded with, and yet not always.
-pub(super) fn unsteady(scenario: &Scenario) -> Problem {
-    Problem {
+pub(super) fn unsteady(scenario: &Scenario) -> RecordProblem {
+    RecordProblem {
         line: scenario.transcript.actions().next().map(|(step, _)| step.line),
         message: "the solution fails it in some runs, and shows what it says in all of them".to_owned(),
         help: "`workshop author check` shows how it fails; perhaps an action has to wait: `! until still`".to_owned(),

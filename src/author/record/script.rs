@@ -6,7 +6,7 @@ use crate::transcript::{Expect, RoleId, StepKind};
 
 /// A line of the new transcript.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
+pub enum ScriptLine {
     /// The author's, by its number from 0, as it was.
     Kept(usize),
     /// A new one, without indentation.
@@ -15,7 +15,7 @@ pub enum Line {
 
 /// An expectation of the new transcript.
 #[derive(Debug, Clone)]
-pub(super) struct Out {
+pub(super) struct OutLine {
     /// The author's line that it is, or takes the place of.
     pub(super) slot: Option<usize>,
     /// Its text, where it is not that line.
@@ -24,13 +24,13 @@ pub(super) struct Out {
     pub(super) is_ending: bool,
 }
 
-impl Out {
-    pub(super) fn kept(line: usize) -> Out {
-        Out { slot: Some(line), text: None, is_ending: false }
+impl OutLine {
+    pub(super) fn kept(line: usize) -> OutLine {
+        OutLine { slot: Some(line), text: None, is_ending: false }
     }
 
-    pub(super) fn ending(slot: Option<usize>, text: Option<String>) -> Out {
-        Out { slot, text, is_ending: true }
+    pub(super) fn ending(slot: Option<usize>, text: Option<String>) -> OutLine {
+        OutLine { slot, text, is_ending: true }
     }
 }
 
@@ -84,7 +84,7 @@ impl<'s> Script<'s> {
 
     /// What stands between two actions: the author's remarks where they were, and of each role
     /// what is expected now, as far as possible where the author had something.
-    pub(super) fn weave(&self, phase: usize, mut outs: Vec<(RoleId, Vec<Out>)>) -> Vec<Line> {
+    pub(super) fn weave(&self, phase: usize, mut outs: Vec<(RoleId, Vec<OutLine>)>) -> Vec<ScriptLine> {
         let range = self.between(phase);
         let expected = |line: &usize| self.expected_in(*line);
         let last = range.clone().rfind(|line| expected(line).is_some());
@@ -95,7 +95,7 @@ impl<'s> Script<'s> {
         }
         for line in range.clone() {
             let Some((role, _)) = expected(&line) else {
-                woven.push(Line::Kept(line));
+                woven.push(ScriptLine::Kept(line));
                 continue;
             };
             let is_last = !(line + 1..range.end).any(|line| expected(&line).is_some_and(|(other, _)| other == role));
@@ -121,18 +121,18 @@ impl<'s> Script<'s> {
 }
 
 /// What is left: what the roles print, role by role, and then how they end.
-fn put_all(woven: &mut Vec<Line>, outs: Vec<(RoleId, Vec<Out>)>) {
-    let (endings, lines): (Vec<Out>, Vec<Out>) =
+fn put_all(woven: &mut Vec<ScriptLine>, outs: Vec<(RoleId, Vec<OutLine>)>) {
+    let (endings, lines): (Vec<OutLine>, Vec<OutLine>) =
         outs.into_iter().flat_map(|(_, outs)| outs).partition(|out| out.is_ending);
     put(woven, lines);
     put(woven, endings);
 }
 
-fn put(woven: &mut Vec<Line>, outs: Vec<Out>) {
+fn put(woven: &mut Vec<ScriptLine>, outs: Vec<OutLine>) {
     woven.extend(outs.into_iter().filter_map(|out| match out {
-        Out { text: Some(text), .. } => Some(Line::New(text)),
-        Out { slot: Some(line), text: None, .. } => Some(Line::Kept(line)),
-        Out { slot: None, text: None, .. } => None,
+        OutLine { text: Some(text), .. } => Some(ScriptLine::New(text)),
+        OutLine { slot: Some(line), text: None, .. } => Some(ScriptLine::Kept(line)),
+        OutLine { slot: None, text: None, .. } => None,
     }));
 }
 

@@ -6,7 +6,7 @@ use crate::pattern::{Type, values};
 
 /// A part of a line.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Part {
+pub(super) enum LinePart {
     /// The same in all runs.
     Same(String),
     /// Different from run to run; `None` in the runs that do not have the line.
@@ -14,9 +14,9 @@ pub(super) enum Part {
 }
 
 /// The line that is all of these: what differs becomes a slot, as small as it makes sense.
-pub(super) fn generalise(texts: &[Option<String>]) -> Vec<Part> {
+pub(super) fn generalise(texts: &[Option<String>]) -> Vec<LinePart> {
     let present: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
-    let mut line = Line { texts, parts: Vec::new() };
+    let mut line = Generaliser { texts, parts: Vec::new() };
     line.add(&present);
     line.parts
 }
@@ -37,12 +37,12 @@ pub(super) fn outline(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Str
 /// Characters at which a word is split when no value of it tells where it differs.
 const HARD: &str = "=,;()[]{}<>\"'`|@#«»“”";
 
-struct Line<'t> {
+struct Generaliser<'t> {
     texts: &'t [Option<String>],
-    parts: Vec<Part>,
+    parts: Vec<LinePart>,
 }
 
-impl Line<'_> {
+impl Generaliser<'_> {
     /// Adds pieces of text, one for each run that has the line.
     fn add(&mut self, pieces: &[&str]) {
         if pieces.windows(2).all(|two| two[0] == two[1]) {
@@ -124,8 +124,8 @@ impl Line<'_> {
     fn same(&mut self, text: &str) {
         match self.parts.last_mut() {
             _ if text.is_empty() => {}
-            Some(Part::Same(before)) => before.push_str(text),
-            _ => self.parts.push(Part::Same(text.to_owned())),
+            Some(LinePart::Same(before)) => before.push_str(text),
+            _ => self.parts.push(LinePart::Same(text.to_owned())),
         }
     }
 
@@ -136,7 +136,7 @@ impl Line<'_> {
             .unwrap_or(Type::Text);
         let mut pieces = pieces.iter();
         let values = self.texts.iter().map(|text| text.as_ref().and_then(|_| pieces.next()).map(|s| (*s).to_owned()));
-        self.parts.push(Part::Slot { values: values.collect(), ty });
+        self.parts.push(LinePart::Slot { values: values.collect(), ty });
     }
 }
 

@@ -1,6 +1,6 @@
 //! New transcripts in the text of a `stage.yaml`, of which everything else stays byte for byte.
 
-use super::script::Line;
+use super::script::ScriptLine;
 use crate::course::Stage;
 use crate::error::{Error, Place, Result};
 use crate::yaml::Source;
@@ -9,7 +9,7 @@ use crate::yaml::Source;
 ///
 /// # Errors
 /// The file is not what the stage was read from.
-pub(super) fn splice(file: &str, text: &str, stage: &Stage, changes: &[(usize, Vec<Line>)]) -> Result<String> {
+pub(super) fn splice(file: &str, text: &str, stage: &Stage, changes: &[(usize, Vec<ScriptLine>)]) -> Result<String> {
     let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
     let end = if lines.first().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
     let mut changes: Vec<_> = changes.iter().collect();
@@ -20,10 +20,10 @@ pub(super) fn splice(file: &str, text: &str, stage: &Stage, changes: &[(usize, V
         let (first, indent) = (place.line - 1, " ".repeat(place.column - 1));
         let count = stage.scenarios[*index].text.lines().count();
         let block: Vec<String> = lines[first..first + count].to_vec();
-        let line = |line: &Line| match line {
-            Line::Kept(number) if block[*number].ends_with('\n') => block[*number].clone(),
-            Line::Kept(number) => format!("{}{end}", block[*number]),
-            Line::New(text) => format!("{indent}{text}{end}"),
+        let line = |line: &ScriptLine| match line {
+            ScriptLine::Kept(number) if block[*number].ends_with('\n') => block[*number].clone(),
+            ScriptLine::Kept(number) => format!("{}{end}", block[*number]),
+            ScriptLine::New(text) => format!("{indent}{text}{end}"),
         };
         lines.splice(first..first + count, new.iter().map(line));
     }

@@ -8,7 +8,7 @@ use super::compose::{compose, fits, text_of};
 use crate::course::Stage;
 use crate::matcher::Ending;
 use crate::pattern::Type;
-use crate::runs::{Found, Handed, Heard, Recorded, Shown};
+use crate::runs::{BoundValue, HandedAddress, Observation, Recorded, RoleEvent};
 
 /// A stage with one scenario, in which `a` listens and `b` dials.
 fn stage(transcript: &str) -> String {
@@ -22,25 +22,25 @@ fn stage(transcript: &str) -> String {
 
 /// A run: `2 b line` is a line that `b` prints when two actions have happened, `2 b =0` its end.
 fn run(seen: &[&str]) -> Recorded {
-    let heard = seen.iter().map(|seen| {
+    let observations = seen.iter().map(|seen| {
         let (phase, rest) = seen.split_once(' ').expect("a phase");
         let (role, text) = rest.split_once(' ').unwrap_or((rest, ""));
         let what = match text.strip_prefix('=') {
-            Some(code) => Shown::Ended(Ending::Exit(code.parse().expect("a code"))),
-            None => Shown::Line(text.to_owned()),
+            Some(code) => RoleEvent::Ended(Ending::Exit(code.parse().expect("a code"))),
+            None => RoleEvent::Line(text.to_owned()),
         };
-        Heard { phase: phase.parse().expect("a number"), role: usize::from(role == "b"), what }
+        Observation { phase: phase.parse().expect("a number"), role: usize::from(role == "b"), what }
     });
     let given = BTreeMap::from([("long".to_owned(), "all work and no play".to_owned())]);
-    Recorded { heard: heard.collect(), given, ..Recorded::default() }
+    Recorded { observations: observations.collect(), given, ..Recorded::default() }
 }
 
 /// A run in which `b` is handed the address of `a`, as that of a link.
 fn linked(own: &str, link: &str, seen: &[&str]) -> Recorded {
-    let found = Found { role: 0, value: own.to_owned(), ty: Type::Address };
+    let found = BoundValue { role: 0, value: own.to_owned(), ty: Type::Address };
     Recorded {
         found: BTreeMap::from([("addr".to_owned(), found)]),
-        handed: vec![Handed { phase: 2, role: 1, name: "addr".to_owned(), value: link.to_owned() }],
+        handed: vec![HandedAddress { phase: 2, role: 1, name: "addr".to_owned(), value: link.to_owned() }],
         ..run(seen)
     }
 }
@@ -329,12 +329,12 @@ proptest! {
         let own = |line: &&str| !line.contains(" | ") && !line.contains(" ~ ") && !line.contains(" ? ") && !line.contains(" = ");
         prop_assert_eq!(text.lines().filter(own).collect::<Vec<_>>(), draft.lines().collect::<Vec<_>>());
         let mut shorter = act_out(&tale, seed);
-        let gone = shorter.heard.remove(lost.index(shorter.heard.len()));
-        let head = |heard: &Heard| match &heard.what {
-            Shown::Line(line) => (heard.phase, heard.role, line.split(' ').next().unwrap_or("").to_owned()),
-            Shown::Ended(_) => (heard.phase, heard.role, "its end".to_owned()),
+        let gone = shorter.observations.remove(lost.index(shorter.observations.len()));
+        let head = |observation: &Observation| match &observation.what {
+            RoleEvent::Line(line) => (observation.phase, observation.role, line.split(' ').next().unwrap_or("").to_owned()),
+            RoleEvent::Ended(_) => (observation.phase, observation.role, "its end".to_owned()),
         };
-        if runs.iter().all(|run| run.heard.iter().any(|heard| head(heard) == head(&gone))) {
+        if runs.iter().all(|run| run.observations.iter().any(|observation| head(observation) == head(&gone))) {
             prop_assert!(!fits(&text, &[shorter]), "{text}");
         }
     }

@@ -4,45 +4,45 @@ use std::path::{Path, PathBuf};
 
 use super::super::hints::given;
 use super::super::learn::following;
-use super::super::live::Outcome;
-use super::showing::{Came, Showing};
+use super::super::verify_worker::VerifyResult;
+use super::page_state::{LastVerify, PageState};
 use crate::course::Stage;
 use crate::error::Result;
 use crate::progress::Standing;
 use crate::report::trace::{others, show};
 use crate::report::{plain, render_error};
 use crate::serve::{
-    Address, FileLine, Files, Hints, HoleLine, Holes, Lesson, Part, Progress, RunLine, Solution, StageLine, Status,
-    Templates, Verdict, difference, lesson_html,
+    FileEntry, FilesPart, HintsPart, HoleEntry, Holes, LessonPart, PageAddress, PagePart, ProgressPart, RunEntry,
+    SolutionPart, StageEntry, StatusPart, Templates, VerdictPart, difference, lesson_html,
 };
 use crate::trace::Trace;
 use crate::workspace::Workspace;
 
 /// A part as HTML.
-pub(super) fn made(showing: &Showing, templates: &Templates, part: Part, address: &Address) -> Result<String> {
+pub(super) fn made(state: &PageState, templates: &Templates, part: PagePart, address: &PageAddress) -> Result<String> {
     match part {
-        Part::Status => templates.part(part, &status(showing)),
-        Part::Verdict => templates.part(part, &verdict(showing, address)?),
-        Part::Progress => templates.part(part, &progress(&showing.workspace()?, &showing.stage)),
-        Part::Files => templates.part(part, &files(&showing.workspace()?, showing, address)?),
-        Part::Hints => templates.part(part, &hints(&showing.workspace()?, &showing.stage)?),
-        Part::Solution => templates.part(part, &solution(&showing.workspace()?, &showing.stage)?),
-        Part::Lesson => templates.part(part, &lesson(&showing.workspace()?, &showing.stage)?),
+        PagePart::Status => templates.part(part, &status(state)),
+        PagePart::Verdict => templates.part(part, &verdict(state, address)?),
+        PagePart::Progress => templates.part(part, &progress(&state.workspace()?, &state.stage)),
+        PagePart::Files => templates.part(part, &files(&state.workspace()?, state, address)?),
+        PagePart::Hints => templates.part(part, &hints(&state.workspace()?, &state.stage)?),
+        PagePart::Solution => templates.part(part, &solution(&state.workspace()?, &state.stage)?),
+        PagePart::Lesson => templates.part(part, &lesson(&state.workspace()?, &state.stage)?),
     }
 }
 
-fn status(showing: &Showing) -> Status {
-    let work = &showing.work;
-    let (kind, mark, say, more) = match &showing.came {
-        _ if !work.over && work.done == 0 => ("busy", "…", "verifying".to_owned(), work.doing.clone()),
-        _ if !work.over => {
-            let failed = if work.failed > 0 { format!(", {} failed", work.failed) } else { String::new() };
-            ("busy", "…", "verifying".to_owned(), format!("{} of {} runs{failed}", work.done, work.total))
+fn status(state: &PageState) -> StatusPart {
+    let progress = &state.progress;
+    let (kind, mark, say, more) = match &state.last {
+        _ if !progress.over && progress.done == 0 => ("busy", "…", "verifying".to_owned(), progress.doing.clone()),
+        _ if !progress.over => {
+            let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
+            ("busy", "…", "verifying".to_owned(), format!("{} of {} runs{failed}", progress.done, progress.total))
         }
-        Came::Nothing => ("busy", "…", "verifying".to_owned(), String::new()),
-        Came::NotBuilt(_) => ("failed", "✗", "does not build yet".to_owned(), String::new()),
-        Came::Trouble(error) => ("failed", "!", error.message.clone(), String::new()),
-        Came::Verdict(outcome) if outcome.failed == 0 => {
+        LastVerify::Nothing => ("busy", "…", "verifying".to_owned(), String::new()),
+        LastVerify::NotBuilt(_) => ("failed", "✗", "does not build yet".to_owned(), String::new()),
+        LastVerify::Trouble(error) => ("failed", "!", error.message.clone(), String::new()),
+        LastVerify::Verdict(outcome) if outcome.failed == 0 => {
             let say = if outcome.runs == 1 {
                 "the run passed".to_owned()
             } else {
@@ -50,18 +50,18 @@ fn status(showing: &Showing) -> Status {
             };
             ("passed", "✓", say, took(outcome))
         }
-        Came::Verdict(outcome) => {
+        LastVerify::Verdict(outcome) => {
             ("failed", "✗", format!("{} of {} runs failed", outcome.failed, outcome.runs), took(outcome))
         }
     };
-    Status { kind, mark, say, more, stage: showing.stage.clone() }
+    StatusPart { kind, mark, say, more, stage: state.stage.clone() }
 }
 
-fn took(outcome: &Outcome) -> String {
+fn took(outcome: &VerifyResult) -> String {
     format!("in {:.2} s", outcome.took.as_secs_f64())
 }
 
-fn progress(workspace: &Workspace, here: &str) -> Progress {
+fn progress(workspace: &Workspace, here: &str) -> ProgressPart {
     let (state, names) = (&workspace.state, &workspace.catalog.course.stages);
     let stages = names.iter().map(|name| {
         let (state, mark) = match state.standing(name) {
@@ -71,14 +71,14 @@ fn progress(workspace: &Workspace, here: &str) -> Progress {
             Standing::Open => ("open", "·"),
         };
         let title = workspace.catalog.stage(name).map(|stage| stage.title).unwrap_or_default();
-        StageLine { name: name.clone(), title, state, mark, here: name == here }
+        StageEntry { name: name.clone(), title, state, mark, here: name == here }
     });
     let others = following(workspace, here).is_some();
     let verified = state.verified(here);
     let all = names.iter().all(|name| state.verified(name));
     let ending = if all { workspace.catalog.course.ending.trim().to_owned() } else { String::new() };
     let said = if all && ending.is_empty() { "All stages are verified.".to_owned() } else { ending };
-    Progress {
+    ProgressPart {
         stages: stages.collect(),
         here: here.to_owned(),
         next: verified && others,
@@ -87,24 +87,26 @@ fn progress(workspace: &Workspace, here: &str) -> Progress {
     }
 }
 
-fn verdict<'s>(showing: &'s Showing, address: &Address) -> Result<Verdict<'s>> {
-    let old = !showing.work.over;
-    Ok(match &showing.came {
-        Came::Nothing => Verdict::default(),
-        Came::NotBuilt(output) => Verdict { old, output: plain(output), ..Verdict::default() },
-        Came::Trouble(error) => Verdict { old, trouble: render_error(error, false), ..Verdict::default() },
-        Came::Verdict(outcome) => {
+fn verdict<'s>(state: &'s PageState, address: &PageAddress) -> Result<VerdictPart<'s>> {
+    let old = !state.progress.over;
+    Ok(match &state.last {
+        LastVerify::Nothing => VerdictPart::default(),
+        LastVerify::NotBuilt(output) => VerdictPart { old, output: plain(output), ..VerdictPart::default() },
+        LastVerify::Trouble(error) => {
+            VerdictPart { old, trouble: render_error(error, false), ..VerdictPart::default() }
+        }
+        LastVerify::Verdict(outcome) => {
             let mut notes = others(&outcome.last.runs);
             if outcome.left_out > 0 {
-                notes.push(format!("{} runs were left out: the failed ones took long enough.", outcome.left_out));
+                notes.push(format!("{} runs were skipped, because the failed ones took long.", outcome.left_out));
             }
             let place = outcome.place.clone().unwrap_or_default();
-            let looked_at = looked_at(&showing.workspace()?.editable(&showing.stage)?, &place);
+            let looked_at = looked_at(&state.workspace()?.editable(&state.stage)?, &place);
             let place_address =
                 looked_at.map(|(file, line)| format!("{}#line-{line}", address.with_file(file + 1).link()));
             let place_address = place_address.unwrap_or_default();
             let (count, failed) = (outcome.runs, outcome.failed);
-            Verdict { old, notes, place, place_address, count, failed, ..runs(&outcome.last.runs, address) }
+            VerdictPart { old, notes, place, place_address, count, failed, ..runs(&outcome.last.runs, address) }
         }
     })
 }
@@ -116,57 +118,57 @@ fn looked_at<'p>(files: &[PathBuf], place: &'p str) -> Option<(usize, &'p str)> 
     Some((file, line))
 }
 
-/// The run that is shown (the one that was chosen, or else the first that failed, or else the first), and
-/// those to choose from.
-fn runs<'r>(runs: &'r [Trace], address: &Address) -> Verdict<'r> {
+/// The run that is shown (the chosen one, or else the first that failed, or else the first), and the list to choose
+/// from.
+fn runs<'r>(runs: &'r [Trace], address: &PageAddress) -> VerdictPart<'r> {
     let first_failed = runs.iter().position(|run| !run.passed());
     let chosen = address.run.and_then(|number| number.checked_sub(1)).filter(|index| *index < runs.len());
     let here = chosen.or(first_failed).unwrap_or(0);
-    let line = |(index, run): (usize, &Trace)| RunLine {
+    let line = |(index, run): (usize, &Trace)| RunEntry {
         number: index + 1,
         title: run.title(),
         passed: run.passed(),
         here: index == here,
         address: address.with_run(index + 1).link(),
     };
-    let listed: Vec<RunLine> =
+    let listed: Vec<RunEntry> =
         runs.iter().enumerate().filter(|(_, run)| !address.failed || !run.passed()).map(line).collect();
-    let link = |line: Option<&RunLine>| line.map(|line| line.address.clone()).unwrap_or_default();
-    Verdict {
+    let link = |line: Option<&RunEntry>| line.map(|line| line.address.clone()).unwrap_or_default();
+    VerdictPart {
         before: link(listed.iter().rev().find(|line| line.number <= here)),
         after: link(listed.iter().find(|line| line.number > here + 1)),
         run: runs.get(here).map(|run| show(here + 1, run)),
         listing: address.failed || address.run.is_some(),
         failed_only: address.failed,
-        toggle: Address { failed: !address.failed, ..address.clone() }.link(),
+        toggle: PageAddress { failed: !address.failed, ..address.clone() }.link(),
         runs: listed,
-        ..Verdict::default()
+        ..VerdictPart::default()
     }
 }
 
-/// The files are chosen by their number among those of the stage: no path comes from outside.
-fn files(workspace: &Workspace, showing: &Showing, address: &Address) -> Result<Files> {
+/// Files are chosen by their number among those of the stage: no path comes from a request.
+fn files(workspace: &Workspace, state: &PageState, address: &PageAddress) -> Result<FilesPart> {
     let hole = workspace.track()?.hole.as_deref();
     let holes = Holes::new(hole);
-    let paths = workspace.editable(&showing.stage)?;
+    let paths = workspace.editable(&state.stage)?;
     let texts: Vec<Result<String>> = paths.iter().map(|path| workspace.text(path)).collect();
     let found: Vec<_> = texts.iter().map(|text| text.as_ref().map(|text| holes.of(text)).unwrap_or_default()).collect();
     let chosen = address.file.and_then(|number| number.checked_sub(1)).filter(|index| *index < paths.len());
-    let place = match &showing.came {
-        Came::Verdict(outcome) => outcome.place.as_deref().and_then(|place| looked_at(&paths, place)),
+    let place = match &state.last {
+        LastVerify::Verdict(outcome) => outcome.place.as_deref().and_then(|place| looked_at(&paths, place)),
         _ => None,
     };
     let place = place.map(|(file, _)| file);
     let here = chosen.or(place).or_else(|| found.iter().position(|holes| !holes.is_empty())).unwrap_or(0);
-    let mut shown = Files { has_holes: hole.is_some(), ..Files::default() };
+    let mut shown = FilesPart { has_holes: hole.is_some(), ..FilesPart::default() };
     for (index, (path, holes)) in paths.iter().zip(&found).enumerate() {
         let (name, link) = (path.display().to_string(), address.with_file(index + 1).link());
-        shown.holes.extend(holes.iter().map(|hole| HoleLine {
+        shown.holes.extend(holes.iter().map(|hole| HoleEntry {
             place: format!("{name}:{}", hole.line),
             text: hole.text.clone(),
             address: format!("{link}#line-{}", hole.line),
         }));
-        shown.files.push(FileLine { name, holes: holes.len(), here: index == here, address: link });
+        shown.files.push(FileEntry { name, holes: holes.len(), here: index == here, address: link });
     }
     match texts.get(here) {
         Some(Ok(text)) => shown.lines = holes.lines(text),
@@ -176,20 +178,20 @@ fn files(workspace: &Workspace, showing: &Showing, address: &Address) -> Result<
     Ok(shown)
 }
 
-fn solution(workspace: &Workspace, stage: &str) -> Result<Solution> {
+fn solution(workspace: &Workspace, stage: &str) -> Result<SolutionPart> {
     if !workspace.state.verified(stage) {
-        return Ok(Solution::default());
+        return Ok(SolutionPart::default());
     }
     let files = workspace.solution(stage)?.into_iter().filter_map(|(path, theirs)| {
         difference(&path.display().to_string(), &workspace.text(&path).unwrap_or_default(), &theirs)
     });
-    Ok(Solution { open: true, files: files.collect() })
+    Ok(SolutionPart { open: true, files: files.collect() })
 }
 
-fn lesson(workspace: &Workspace, stage: &str) -> Result<Lesson> {
+fn lesson(workspace: &Workspace, stage: &str) -> Result<LessonPart> {
     let Stage { name, title, .. } = workspace.catalog.stage(stage)?;
     let course = &workspace.catalog.course;
-    Ok(Lesson {
+    Ok(LessonPart {
         number: format!("Stage {} of {}", course.number(&name), course.stages.len()),
         html: lesson_html(&crate::pattern::visible(&workspace.catalog.lesson(&name)?)),
         stage: name,
@@ -197,9 +199,9 @@ fn lesson(workspace: &Workspace, stage: &str) -> Result<Lesson> {
     })
 }
 
-fn hints(workspace: &Workspace, stage: &str) -> Result<Hints> {
+fn hints(workspace: &Workspace, stage: &str) -> Result<HintsPart> {
     let stage = workspace.catalog.stage(stage)?;
     let hints: Vec<String> = given(workspace, &stage).iter().map(|hint| lesson_html(&hint.say)).collect();
     let count = stage.hints.len();
-    Ok(Hints { more: hints.len() < count, hints, count, stage: stage.name })
+    Ok(HintsPart { more: hints.len() < count, hints, count, stage: stage.name })
 }

@@ -26,7 +26,10 @@
 use std::time::Duration;
 
 use crate::course::{Condition, Course, Party, Stage};
-use crate::evidence::{Connection, Evidence, Flow, Happened, Lane, LinkEvidence, MAX_SAMPLE, Moment, Printed, Typed};
+use crate::evidence::{
+    Connection, Direction, Evidence, Flow, LinkEvidence, MAX_SAMPLE, Printed, RoleOutput, Typed, WireEvent,
+    WireEventKind,
+};
 use crate::explain::{Case, Fact, explain};
 use crate::matcher::{Captures, Ending, Matcher};
 use crate::transcript::{Action, Break, RoleId, Transcript};
@@ -86,7 +89,7 @@ pub(super) fn scene_with(keys: &str, transcript: &str, explanations: &str, log: 
     }
     let Player { matcher, evidence, failure, condition, .. } = player;
     let failure = failure.expect("the run has failed");
-    let captures = (0..evidence.lanes.len()).map(|role| matcher.captures_of(role)).collect();
+    let captures = (0..evidence.outputs.len()).map(|role| matcher.captures_of(role)).collect();
     let (awaited, phase) = (matcher.awaited(), matcher.phase());
     Scene { stage, failure, evidence, course, awaited, phase, condition, captures }
 }
@@ -126,8 +129,8 @@ struct Player<'t> {
 
 impl<'t> Player<'t> {
     fn new(transcript: &'t Transcript, given: Captures) -> Self {
-        let lane = |role: &String| Lane::new(role, Party::You);
-        let evidence = Evidence { lanes: transcript.roles.iter().map(lane).collect(), ..Evidence::default() };
+        let output = |role: &String| RoleOutput::new(role, Party::You);
+        let evidence = Evidence { outputs: transcript.roles.iter().map(output).collect(), ..Evidence::default() };
         let mut player = Player {
             transcript,
             matcher: Matcher::new(transcript, given),
@@ -157,13 +160,13 @@ impl<'t> Player<'t> {
             let at = self.now();
             self.evidence.acted.push(at);
             match action {
-                Action::Start(role, _) => self.evidence.lanes[*role].started = Some(at),
+                Action::Start(role, _) => self.evidence.outputs[*role].started = Some(at),
                 Action::Type(role, text) => {
                     let text = text.fill(&|name| self.matcher.value(*role, name).map(str::to_owned));
                     let sent_before = self.evidence.sent_by(*role);
                     self.evidence.typed.push(Typed { role: *role, text, at, sent_before });
                 }
-                Action::EndInput(role) => self.evidence.lanes[*role].input_ended = true,
+                Action::EndInput(role) => self.evidence.outputs[*role].input_ended = true,
                 _ => {}
             }
         }
@@ -176,7 +179,7 @@ impl<'t> Player<'t> {
             self.print(role, text, false);
         } else if let Some((role, text)) = line.split_once(" ! ") {
             let role = self.role(role);
-            self.evidence.lanes[role].stderr.extend(format!("{}\n", unescape(text)).bytes());
+            self.evidence.outputs[role].stderr.extend(format!("{}\n", unescape(text)).bytes());
         } else if let Some((role, how)) = line.split_once(" = ") {
             self.end(role, how);
         } else if let Some((from, rest)) = line.split_once(" > ") {
@@ -191,8 +194,8 @@ impl<'t> Player<'t> {
     fn print(&mut self, role: &str, text: &str, whole: bool) {
         let (role, at) = (self.role(role.trim()), self.now());
         let bytes = unescape_bytes(text);
-        let index = self.evidence.lanes[role].lines.len();
-        self.evidence.lanes[role].lines.push(Printed { bytes: bytes.clone(), at, whole });
+        let index = self.evidence.outputs[role].lines.len();
+        self.evidence.outputs[role].lines.push(Printed { bytes: bytes.clone(), at, whole });
         if self.failure.is_some() {
             return;
         }
@@ -207,9 +210,9 @@ impl<'t> Player<'t> {
         let (kind, number) = how.split_once(' ').expect("exit N");
         let number = number.parse().expect("a number");
         let ending = if kind == "exit" { Ending::Exit(number) } else { Ending::Signal(number) };
-        let lane = &mut self.evidence.lanes[role];
-        lane.ending = Some(ending);
-        lane.endings.push((at, ending));
+        let output = &mut self.evidence.outputs[role];
+        output.ending = Some(ending);
+        output.endings.push((at, ending));
         if self.failure.is_none() && self.matcher.ended(role, ending).is_err() {
             self.failure = Some(Failure::Ended(role, ending));
         }
@@ -220,7 +223,7 @@ impl<'t> Player<'t> {
         let failure = match words.as_slice() {
             [role, "by", party] => {
                 let role = self.role(role);
-                self.evidence.lanes[role].party = match *party {
+                self.evidence.outputs[role].party = match *party {
                     "reference" => Party::Reference,
                     "stage" => Party::Stage,
                     _ => panic!("{party}"),
@@ -229,12 +232,12 @@ impl<'t> Player<'t> {
             }
             [role, "input", bytes] => {
                 let role = self.role(role);
-                self.evidence.lanes[role].unread_input = Some(bytes.parse().expect("a number"));
+                self.evidence.outputs[role].unread_input = Some(bytes.parse().expect("a number"));
                 return;
             }
             [role, "naps"] => {
                 let role = self.role(role);
-                self.evidence.lanes[role].naps = 3;
+                self.evidence.outputs[role].naps = 3;
                 return;
             }
             ["link", "cut"] => {
@@ -282,15 +285,16 @@ impl<'t> Player<'t> {
             return;
         }
         let there = links.iter().any(|link| between(link, from, to));
-        let (dialer, listener) = if there { (from, to) } else { (to, from) };
+        let direction = if there { Direction::ToListener } else { Direction::ToDialer };
+        let (dialer, listener) = direction.ends(from, to);
         let link = links.iter_mut().find(|link| between(link, dialer, listener)).expect("a link");
-        flow(link.connections.last_mut().expect("a connection"), at, there, what);
+        flow(link.connections.last_mut().expect("a connection"), at, direction, what);
     }
 }
 
-fn flow(connection: &mut Connection, at: Duration, there: bool, what: &str) {
+fn flow(connection: &mut Connection, at: Duration, direction: Direction, what: &str) {
     let words: Vec<&str> = what.split(' ').collect();
-    let flow: &mut Flow = connection.flow(there);
+    let flow: &mut Flow = connection.flow(direction);
     match words.as_slice() {
         ["fin"] => (flow.fin, flow.fin_delivered) = (Some(at), Some(at)),
         ["reset"] => flow.reset = Some(at),
@@ -303,8 +307,8 @@ fn flow(connection: &mut Connection, at: Duration, there: bool, what: &str) {
             let count: u64 = count.parse().expect("a number");
             (flow.came, flow.delivered, flow.last) = (flow.came + count, flow.delivered + count, Some(b'x'));
             let sample = vec![b'x'; MAX_SAMPLE];
-            let what = Happened::Data { bytes: count, pieces: 1, sample, sealed: false };
-            connection.moments.push(Moment { at, there, what });
+            let what = WireEventKind::Data { bytes: count, pieces: 1, sample, sealed: false };
+            connection.events.push(WireEvent { at, direction, what });
         }
         ["sealed", count] => {
             let mut bytes = b"\x13/multistream/1.0.0\n\x07/noise\n".to_vec();
@@ -318,7 +322,7 @@ fn flow(connection: &mut Connection, at: Duration, there: bool, what: &str) {
         _ => {
             let bytes = unescape_bytes(what);
             (flow.came, flow.last) = (flow.came + bytes.len() as u64, bytes.last().copied());
-            connection.delivered(at, there, &bytes);
+            connection.delivered(at, direction, &bytes);
         }
     }
 }

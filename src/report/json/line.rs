@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::course::{Condition, Party, Stage};
-use crate::evidence::Lane;
+use crate::evidence::RoleOutput;
 use crate::matcher::Ending;
-use crate::verdict::{Explanation, Kept, Outcome, Run, StageVerdict, Unplayed};
+use crate::verdict::{Explanation, MachineFailure, Outcome, RuleState, Run, StageVerdict};
 
 /// The version of the format: raised when something is changed or removed, not when something
 /// is added.
@@ -16,16 +16,16 @@ const VERSION: u32 = 1;
 /// An event of `workshop verify --format json`, or of a command of `workshop author` with that option: one a line.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "events"))]
-pub struct Line<'e> {
+pub struct JsonLine<'e> {
     /// The version of the format.
     version: u32,
     #[serde(flatten)]
     event: EventLine<'e>,
 }
 
-impl<'e> From<EventLine<'e>> for Line<'e> {
-    fn from(event: EventLine<'e>) -> Line<'e> {
-        Line { version: VERSION, event }
+impl<'e> From<EventLine<'e>> for JsonLine<'e> {
+    fn from(event: EventLine<'e>) -> JsonLine<'e> {
+        JsonLine { version: VERSION, event }
     }
 }
 
@@ -44,7 +44,7 @@ pub enum EventLine<'e> {
     Run(Box<RunLine<'e>>),
     /// A stage is verified.
     Stage(StageLine<'e>),
-    /// Something that a stage is held to was checked.
+    /// A requirement of a stage was checked.
     Rule(RuleLine<'e>),
     /// All is over.
     Over(OverLine),
@@ -98,7 +98,7 @@ pub struct RunLine<'e> {
     stage: &'e str,
     /// The scenario's name.
     scenario: &'e str,
-    /// Who plays each role that the scenario needs, in the order of the stage's roles.
+    /// Whose program plays each role of the scenario, in the order of the stage's roles.
     pairing: Vec<Party>,
     /// What the links do.
     condition: Condition,
@@ -109,7 +109,7 @@ pub struct RunLine<'e> {
     repeat: u32,
     /// The seed of this run's random choices, derived from that of the verify. It has 53 bits at most.
     seed: u64,
-    /// `passed`, `failed`, or `unplayed`: the machine kept it from being played.
+    /// `passed`, `failed`, or `unplayed`: the machine kept it from being executed.
     outcome: &'static str,
     /// `outcome` is `passed`.
     passed: bool,
@@ -118,13 +118,13 @@ pub struct RunLine<'e> {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'e Explanation>,
-    /// Of a failed run, the ids of the rules that its scenario is there for.
+    /// For a failed run, the ids of the rules that its scenario tests.
     #[serde(skip_serializing_if = "Option::is_none")]
     rules: Option<&'e [String]>,
-    /// What kept it from being played.
+    /// What kept it from being executed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    unplayed: Option<&'e Unplayed>,
-    /// What each role showed, of a run that did not pass.
+    unplayed: Option<&'e MachineFailure>,
+    /// What each role did, for a run that did not pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     lanes: Option<Vec<LaneLine<'e>>>,
 }
@@ -146,23 +146,23 @@ impl<'e> RunLine<'e> {
             ms: millis(run.evidence.took),
             reason: run.failure().map(|failed| &failed.because),
             rules: matches!(run.outcome, Outcome::Failed(_)).then(rules),
-            unplayed: run.unplayed(),
-            lanes: (!run.passed()).then(|| run.evidence.lanes.iter().map(LaneLine::of).collect()),
+            unplayed: run.not_run(),
+            lanes: (!run.passed()).then(|| run.evidence.outputs.iter().map(LaneLine::of).collect()),
         }
     }
 }
 
-/// What a role showed. Nothing in it is escaped.
+/// What a role did. Nothing in it is escaped.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LaneLine<'e> {
     /// Its name in the transcript.
     role: &'e str,
-    /// Who played it.
+    /// Whose program it was.
     party: Party,
     /// What it printed, without newlines.
     lines: Vec<String>,
-    /// What it had printed behind its last newline.
+    /// What it had printed after its last newline.
     unended: String,
     /// How it ended by itself, if it did.
     ending: Option<Ending>,
@@ -171,15 +171,15 @@ pub struct LaneLine<'e> {
 }
 
 impl<'e> LaneLine<'e> {
-    fn of(lane: &'e Lane) -> LaneLine<'e> {
+    fn of(output: &'e RoleOutput) -> LaneLine<'e> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         LaneLine {
-            role: &lane.role,
-            party: lane.party,
-            lines: lane.lines.iter().map(|line| text(&line.bytes)).collect(),
-            unended: text(&lane.unended),
-            ending: lane.ending,
-            stderr: text(&lane.stderr),
+            role: &output.role,
+            party: output.party,
+            lines: output.lines.iter().map(|line| text(&line.bytes)).collect(),
+            unended: text(&output.unended),
+            ending: output.ending,
+            stderr: text(&output.stderr),
         }
     }
 }
@@ -192,19 +192,19 @@ pub struct StageLine<'e> {
     stage: &'e str,
     /// The verdict: every run passed.
     passed: bool,
-    /// How many runs were played.
+    /// How many runs were executed.
     runs: usize,
     /// How many of them failed.
     failed: usize,
-    /// How many could not be played. If any, there is no verdict on the stage.
+    /// How many could not be executed. If any, there is no verdict on the stage.
     unplayed: usize,
-    /// How many runs were planned and not played, because others took long to fail or could not be played.
+    /// How many planned runs were skipped, because others took long to fail or could not be executed.
     left_out: usize,
-    /// How long all runs took together, in milliseconds as on a clock.
+    /// How long all runs took together, in milliseconds of wall-clock time.
     ms: u64,
     /// The explanation of the first failed run.
     reason: Option<&'e Explanation>,
-    /// Each rule of the stage, with what became of it.
+    /// Each rule of the stage, with its state.
     rules: Vec<KeptLine<'e>>,
     /// Processor time that was used meanwhile; null where the system does not say.
     processor_ms: Option<Processor>,
@@ -224,7 +224,7 @@ impl<'e> StageLine<'e> {
             passed: verdict.passed(),
             runs: verdict.runs.len(),
             failed: verdict.failed().count(),
-            unplayed: verdict.unplayed().count(),
+            unplayed: verdict.not_run().count(),
             left_out: verdict.left_out,
             ms: millis(verdict.took),
             reason: verdict.shown().map(|(_, failed)| &failed.because),
@@ -236,7 +236,7 @@ impl<'e> StageLine<'e> {
     }
 }
 
-/// A rule of the stage, and what became of it.
+/// A rule of the stage, with its state.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KeptLine<'e> {
@@ -246,8 +246,8 @@ pub struct KeptLine<'e> {
     say: &'e str,
     /// The heading of the lesson under which it is taught.
     lesson: Option<&'e str>,
-    /// What became of it.
-    state: Kept,
+    /// Its state.
+    state: RuleState,
 }
 
 /// Processor time, in milliseconds.
@@ -256,30 +256,30 @@ pub struct KeptLine<'e> {
 pub struct Processor {
     /// Of `workshop` itself.
     runner: u64,
-    /// Of all that it started.
+    /// Of all processes that it started.
     peers: u64,
 }
 
-/// Something that a stage is held to was checked.
+/// A requirement of a stage was checked.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RuleLine<'e> {
     /// What was checked.
     pub rule: &'static str,
-    /// Which one, where there are several.
+    /// Which one, if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'e str>,
     /// The stage's name.
     pub stage: &'e str,
-    /// The track; null where it is about the course.
+    /// The track; null if it is about the course.
     pub track: Option<&'e str>,
     /// The rule holds.
     pub good: bool,
-    /// It holds, and there is something worth a look.
+    /// It holds, but something is worth a look.
     pub note: bool,
     /// What was found, for people.
     pub text: &'e str,
-    /// How long one repeat took, in milliseconds, where something was played.
+    /// How long one repeat took, in milliseconds, if runs were executed.
     pub ms: Option<u64>,
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use snapbox::{assert_data_eq, file};
 
-use super::{Line, json_line};
+use super::{JsonLine, json_line};
 
 #[test]
 fn a_line_is_one_even_where_other_characters_end_lines() {
@@ -16,7 +16,7 @@ fn a_line_is_one_even_where_other_characters_end_lines() {
 
 fn schema() -> Value {
     let generator = schemars::generate::SchemaSettings::draft2020_12().for_serialize().into_generator();
-    serde_json::to_value(generator.into_root_schema_for::<Line<'_>>()).expect("a schema is JSON")
+    serde_json::to_value(generator.into_root_schema_for::<JsonLine<'_>>()).expect("a schema is JSON")
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Runs as HTML: one, for a page that shows several things; and all of a verify as one page, for which
-//! no other file and no network is needed.
+//! Runs as HTML: a single run as part of another page, or all runs of a verify as one page, which needs no other file
+//! and no network.
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ pub const STYLE: &str = concat!(include_str!("style.css"), include_str!("run.css
 
 /// What a page shows of a run.
 #[derive(Serialize)]
-pub struct Shown<'r> {
+pub struct RunView<'r> {
     number: usize,
     title: String,
     about: &'r str,
@@ -24,23 +24,23 @@ pub struct Shown<'r> {
     took: String,
     reason: String,
     say: String,
-    transcript: Vec<Line<'r>>,
+    transcript: Vec<TranscriptLine<'r>>,
     picture: String,
-    moments: Vec<Moment>,
+    moments: Vec<MomentRow>,
     stderr: Vec<Stderr<'r>>,
     left_out: usize,
 }
 
 /// A line of the transcript.
 #[derive(Serialize)]
-struct Line<'r> {
+struct TranscriptLine<'r> {
     text: &'r str,
     awaited: bool,
 }
 
-/// A moment, in words.
+/// An event, in words.
 #[derive(Serialize)]
-struct Moment {
+struct MomentRow {
     at: String,
     text: String,
     wrong: bool,
@@ -56,10 +56,10 @@ struct Stderr<'r> {
 /// The page of a stage's runs.
 ///
 /// # Errors
-/// The page's template is not one.
+/// The page's template is wrong.
 pub fn page(stage: &str, title: &str, seed: u64, runs: &[Trace]) -> Result<String> {
     let failed = runs.iter().filter(|run| !run.passed()).count();
-    let shown: Vec<Shown<'_>> = runs.iter().enumerate().map(|(index, run)| show(index + 1, run)).collect();
+    let shown: Vec<RunView<'_>> = runs.iter().enumerate().map(|(index, run)| show(index + 1, run)).collect();
     let values = upon::to_value(&shown).map(|shown| {
         Value::from([
             ("stage", Value::from(stage)),
@@ -80,10 +80,10 @@ pub fn page(stage: &str, title: &str, seed: u64, runs: &[Trace]) -> Result<Strin
     page.map_err(|error| Error::new("the page can't be made").because(error))
 }
 
-/// What makes pages of templates. The template `run` is one run, of a [`Shown`] as its values.
+/// What makes pages of templates. The template `run` is one run, of a [`RunView`] as its values.
 ///
 /// # Errors
-/// The template is not one.
+/// The template is wrong.
 pub fn engine() -> std::result::Result<Engine<'static>, upon::Error> {
     let mut engine = Engine::new();
     engine.set_default_formatter(&html);
@@ -92,7 +92,7 @@ pub fn engine() -> std::result::Result<Engine<'static>, upon::Error> {
     Ok(engine)
 }
 
-/// What stands between braces is text, and no HTML.
+/// What stands between braces is text: escape it.
 fn html(out: &mut fmt::Formatter<'_>, value: &Value) -> fmt::Result {
     let mut text = String::new();
     match value {
@@ -105,9 +105,9 @@ fn html(out: &mut fmt::Formatter<'_>, value: &Value) -> fmt::Result {
 }
 
 /// A run of this number, as a page shows it.
-pub fn show(number: usize, run: &Trace) -> Shown<'_> {
+pub fn show(number: usize, run: &Trace) -> RunView<'_> {
     let (reason, say) = run.reason.as_ref().map(|reason| (reason.id.clone(), reason.say.clone())).unwrap_or_default();
-    Shown {
+    RunView {
         number,
         title: run.title(),
         about: &run.about,
@@ -119,23 +119,23 @@ pub fn show(number: usize, run: &Trace) -> Shown<'_> {
             .transcript
             .iter()
             .enumerate()
-            .map(|(index, text)| Line { text, awaited: run.awaited.contains(&index) })
+            .map(|(index, text)| TranscriptLine { text, awaited: run.awaited.contains(&index) })
             .collect(),
         picture: picture(run),
         moments: run
             .events
             .iter()
-            .map(|event| Moment {
+            .map(|event| MomentRow {
                 at: format!("{:.3} s", event.at.as_secs_f64()),
                 text: told(run, event),
                 wrong: event.wrong,
             })
             .collect(),
         stderr: run
-            .lanes
+            .columns
             .iter()
-            .filter(|lane| !lane.stderr.is_empty())
-            .map(|lane| Stderr { role: &lane.role, text: lane.stderr.join("\n") })
+            .filter(|column| !column.stderr.is_empty())
+            .map(|column| Stderr { role: &column.role, text: column.stderr.join("\n") })
             .collect(),
         left_out: run.left_out,
     }

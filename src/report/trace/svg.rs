@@ -2,9 +2,9 @@
 
 use super::{fit, told};
 use crate::pattern::shorten;
-use crate::trace::{Event, Trace, What, Wire};
+use crate::trace::{Trace, TraceEvent, TraceEventKind, WireKind};
 
-/// The height of a moment, in pixels.
+/// The height of an event, in pixels.
 const ROW: usize = 24;
 
 /// The width of the column with the times, and of each role's.
@@ -21,29 +21,30 @@ const STYLE: &str = include_str!("style.css");
 pub fn svg(run: &Trace) -> String {
     let picture = picture(run);
     let style = format!("<style>{STYLE}</style><rect class=\"paper\" width=\"100%\" height=\"100%\"/>");
-    // The style comes first of all that is drawn.
+    // The style comes before everything that is drawn.
     let at = picture.find("</title>").map_or(0, |at| at + "</title>".len());
     format!("{}{style}{}\n", &picture[..at], &picture[at..])
 }
 
 /// The picture, to be put into a page that has the style.
 pub(super) fn picture(run: &Trace) -> String {
-    let (width, height) = (TIME + run.lanes.len() * COLUMN, (run.events.len() + 2) * ROW);
+    let (width, height) = (TIME + run.columns.len() * COLUMN, (run.events.len() + 2) * ROW);
     let title = escape(&run.title());
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"trace\" role=\"img\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\" data-row=\"{ROW}\" data-took=\"{}\"><title>{title}</title>",
         run.took.as_micros()
     );
-    for (lane, about) in run.lanes.iter().enumerate() {
+    for (column, about) in run.columns.iter().enumerate() {
         let name = format!("{} ({})", about.role, about.party.name());
-        out.push_str(&format!("<text class=\"role\" x=\"{}\" y=\"16\">{}</text>", x(lane) - 4, escape(&name)));
+        out.push_str(&format!("<text class=\"role\" x=\"{}\" y=\"16\">{}</text>", x(column) - 4, escape(&name)));
     }
-    for (lane, from, to) in lives(run) {
+    for (column, from, to) in lives(run) {
         let (y1, y2) = (y(from), y(to));
         out.push_str(&format!(
-            "<line class=\"life\" x1=\"{0}\" x2=\"{0}\" y1=\"{y1}\" y2=\"{y2}\" data-from=\"{from}\" data-to=\"{to}\"/>",
-            x(lane)
+            "<line class=\"life\" x1=\"{0}\" x2=\"{0}\" y1=\"{y1}\" y2=\"{y2}\" data-from=\"{from}\" \
+             data-to=\"{to}\"/>",
+            x(column)
         ));
     }
     for (index, event) in run.events.iter().enumerate() {
@@ -62,66 +63,66 @@ pub(super) fn picture(run: &Trace) -> String {
     out + "</svg>"
 }
 
-/// Where the line of a role is.
-fn x(lane: usize) -> usize {
-    TIME + lane * COLUMN
+/// The x coordinate of a role's line.
+fn x(column: usize) -> usize {
+    TIME + column * COLUMN
 }
 
-/// Where a moment is.
+/// The y coordinate of an event.
 fn y(index: usize) -> usize {
     (index + 1) * ROW + ROW / 2
 }
 
-/// From which moment to which each role is up; it may be started again.
+/// For each role, from which event to which it is up; it may be started again.
 fn lives(run: &Trace) -> Vec<(usize, usize, usize)> {
     let mut lives = Vec::new();
-    let mut up = vec![None; run.lanes.len()];
+    let mut up = vec![None; run.columns.len()];
     for (index, event) in run.events.iter().enumerate() {
         match &event.what {
-            What::Started(lane) => up[*lane] = Some(index),
-            What::Ended(lane, _) | What::Killed(lane) => {
-                lives.extend(up[*lane].take().map(|from| (*lane, from, index)))
+            TraceEventKind::Started(column) => up[*column] = Some(index),
+            TraceEventKind::Ended(column, _) | TraceEventKind::Killed(column) => {
+                lives.extend(up[*column].take().map(|from| (*column, from, index)))
             }
             _ => {}
         }
     }
     let last = run.events.len().saturating_sub(1);
-    lives.extend(up.iter().enumerate().filter_map(|(lane, from)| from.map(|from| (lane, from, last))));
+    lives.extend(up.iter().enumerate().filter_map(|(column, from)| from.map(|from| (column, from, last))));
     lives
 }
 
-fn class(event: &Event) -> String {
+fn class(event: &TraceEvent) -> String {
     let kind = match &event.what {
-        What::Started(_) | What::Ended(..) => "edge",
-        What::Typed(..) | What::EndOfInput(_) => "typed",
-        What::Printed(..) => "printed",
-        What::Missing(..) => "missing",
-        What::Killed(_) | What::Fault(_) => "fault",
-        What::Wire { kind: Wire::Break, .. } => "wire fault",
-        What::Wire { kind: Wire::Sealed, .. } => "wire sealed",
-        What::Wire { .. } => "wire",
+        TraceEventKind::Started(_) | TraceEventKind::Ended(..) => "edge",
+        TraceEventKind::Typed(..) | TraceEventKind::EndOfInput(_) => "typed",
+        TraceEventKind::Printed(..) => "printed",
+        TraceEventKind::Missing(..) => "missing",
+        TraceEventKind::Killed(_) | TraceEventKind::Fault(_) => "fault",
+        TraceEventKind::Wire { kind: WireKind::Break, .. } => "wire fault",
+        TraceEventKind::Wire { kind: WireKind::Sealed, .. } => "wire sealed",
+        TraceEventKind::Wire { .. } => "wire",
     };
     if event.wrong { format!("{kind} wrong") } else { kind.to_owned() }
 }
 
-/// What is drawn at a moment's place.
-fn moment(event: &Event) -> String {
-    let beside = |lane: usize, text: &str| {
+/// What is drawn for an event.
+fn moment(event: &TraceEvent) -> String {
+    let beside = |column: usize, text: &str| {
         let room = (COLUMN as f64 / CHARACTER) as usize - 3;
-        let dot = format!("<circle cx=\"{}\" r=\"3\"/>", x(lane));
-        format!("{dot}<text x=\"{}\" y=\"4\">{}</text>", x(lane) + 10, escape(&shorten(text, room)))
+        let dot = format!("<circle cx=\"{}\" r=\"3\"/>", x(column));
+        format!("{dot}<text x=\"{}\" y=\"4\">{}</text>", x(column) + 10, escape(&shorten(text, room)))
     };
     match &event.what {
-        What::Started(lane) => beside(*lane, "starts"),
-        What::Ended(lane, how) => beside(*lane, how),
-        What::Killed(lane) => beside(*lane, "killed"),
-        What::Typed(lane, text) => beside(*lane, &format!("< {text}")),
-        What::EndOfInput(lane) => beside(*lane, "< ^D"),
-        What::Printed(lane, text) if event.wrong => beside(*lane, &format!("✗ {text}")),
-        What::Printed(lane, text) => beside(*lane, text),
-        What::Missing(lane, text) => beside(*lane, &format!("- {text}")),
-        What::Fault(what) => format!("<text x=\"{}\" y=\"4\">! {}</text>", TIME + 10, escape(what)),
-        What::Wire { from, to, text, .. } => arrow(*from, *to, text),
+        TraceEventKind::Started(column) => beside(*column, "starts"),
+        TraceEventKind::Ended(column, how) => beside(*column, how),
+        TraceEventKind::Killed(column) => beside(*column, "killed"),
+        TraceEventKind::Typed(column, text) => beside(*column, &format!("< {text}")),
+        TraceEventKind::EndOfInput(column) => beside(*column, "< ^D"),
+        TraceEventKind::Printed(column, text) if event.wrong => beside(*column, &format!("✗ {text}")),
+        TraceEventKind::Printed(column, text) => beside(*column, text),
+        TraceEventKind::Missing(column, text) => beside(*column, &format!("- {text}")),
+        TraceEventKind::Fault(what) => format!("<text x=\"{}\" y=\"4\">! {}</text>", TIME + 10, escape(what)),
+        TraceEventKind::Wire { from, to, text, .. } => arrow(*from, *to, text),
     }
 }
 
@@ -141,7 +142,7 @@ fn arrow(from: usize, to: usize, text: &str) -> String {
     )
 }
 
-/// A text as it can stand in XML.
+/// Escapes a text for XML.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

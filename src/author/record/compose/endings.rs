@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Composer, Expected, Out, Problem};
+use super::{Composer, ExpectedByPhase, OutLine, RecordProblem};
 use crate::matcher::Ending;
-use crate::runs::{Recorded, Shown};
+use crate::runs::{Recorded, RoleEvent};
 use crate::transcript::{Action, Expect, RoleId};
 
 impl<'s> Composer<'s> {
     /// Adds how each role ends, where it does; and who is still up at the end.
-    pub(super) fn endings(&self, expected: &mut Expected) -> Result<(), Problem> {
+    pub(super) fn endings(&self, expected: &mut ExpectedByPhase) -> Result<(), RecordProblem> {
         let mut up: Vec<Option<usize>> = vec![None; self.roles().len()];
         let mut actions = self.script.scenario.transcript.actions();
         for (phase, outs) in expected.iter_mut().enumerate() {
@@ -34,19 +34,19 @@ impl<'s> Composer<'s> {
         Ok(())
     }
 
-    fn exit(&self, phase: usize, role: RoleId, code: i32) -> Out {
+    fn exit(&self, phase: usize, role: RoleId, code: i32) -> OutLine {
         match self.own_ending(phase, role) {
-            Some((line, Expect::Exit(own))) if *own == code => Out::ending(Some(line), None),
+            Some((line, Expect::Exit(own))) if *own == code => OutLine::ending(Some(line), None),
             own => self.new_ending(own.map(|(line, _)| line), role, &format!("exit {code}")),
         }
     }
 
     /// Where the author says that a role is still up, if nothing of it comes later; else at the end.
-    fn running(&self, role: RoleId, since: usize, expected: &Expected) -> (usize, Out) {
+    fn running(&self, role: RoleId, since: usize, expected: &ExpectedByPhase) -> (usize, OutLine) {
         let silent = |phase: &usize| expected[phase + 1..].iter().all(|outs| outs.get(&role).is_none_or(Vec::is_empty));
         let own = (since..=self.actions).filter(silent).find_map(|phase| {
             let (line, _) = self.own_ending(phase, role).filter(|(_, expect)| matches!(expect, Expect::Running))?;
-            Some((phase, Out::ending(Some(line), None)))
+            Some((phase, OutLine::ending(Some(line), None)))
         });
         own.unwrap_or_else(|| {
             let slot = self.own_ending(self.actions, role).map(|(line, _)| line);
@@ -55,17 +55,19 @@ impl<'s> Composer<'s> {
     }
 
     /// A new ending, in the place of another one: the remark behind that stays.
-    fn new_ending(&self, slot: Option<usize>, role: RoleId, text: &str) -> Out {
+    fn new_ending(&self, slot: Option<usize>, role: RoleId, text: &str) -> OutLine {
         let old = slot.map_or("", |line| self.script.lines[line]);
         let remark = old.find(" #").map_or("", |at| &old[old[..at].trim_end().len()..]);
-        Out::ending(slot, Some(format!("{}{remark}", self.script.line(role, '=', text))))
+        OutLine::ending(slot, Some(format!("{}{remark}", self.script.line(role, '=', text))))
     }
 
     /// The code with which a role ended after an action, the same in all runs.
-    fn ending(&self, phase: usize, role: RoleId) -> Result<Option<i32>, Problem> {
+    fn ending(&self, phase: usize, role: RoleId) -> Result<Option<i32>, RecordProblem> {
         let code = |run: &Recorded| {
-            run.heard.iter().find_map(|heard| match heard.what {
-                Shown::Ended(Ending::Exit(code)) if heard.phase == phase && heard.role == role => Some(code),
+            run.observations.iter().find_map(|observation| match observation.what {
+                RoleEvent::Ended(Ending::Exit(code)) if observation.phase == phase && observation.role == role => {
+                    Some(code)
+                }
                 _ => None,
             })
         };
@@ -75,7 +77,7 @@ impl<'s> Composer<'s> {
         }
         let told = |code: &Option<i32>| code.map_or("not at all".to_owned(), |code| format!("with exit code {code}"));
         let ways = codes.iter().map(told).collect::<Vec<_>>().join(", or ");
-        Err(Problem {
+        Err(RecordProblem {
             line: self.script.between(phase).start.checked_sub(1),
             message: format!("`{}` ends after this {ways}, as it happens", self.roles()[role]),
             help: "make the story such that it always ends in the same way, and at the same point".to_owned(),

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// It is gone.
-pub(super) fn here() -> Result<PathBuf> {
+pub(super) fn current_folder() -> Result<PathBuf> {
     std::env::current_dir().map_err(|error| Error::new("the current folder is gone").because(error))
 }
 
@@ -18,7 +18,7 @@ pub(super) fn here() -> Result<PathBuf> {
 /// # Errors
 /// It can't be read.
 pub fn course(named: Option<&Path>) -> Result<Option<Catalog>> {
-    let here = here()?;
+    let here = current_folder()?;
     let around = || here.ancestors().find(|folder| folder.join(COURSE_FILE).is_file());
     named.or_else(around).map(Catalog::folder).transpose()
 }
@@ -38,7 +38,7 @@ pub(super) fn own_course(named: Option<&Path>) -> Result<Catalog> {
 /// A folder of a course as an option of a command that is typed here; nothing where it is found
 /// without.
 pub(super) fn option(root: &Path) -> String {
-    let here = here().and_then(|here| here.canonicalize().map_err(|error| Error::io("read", &here, &error)));
+    let here = current_folder().and_then(|here| here.canonicalize().map_err(|error| Error::io("read", &here, &error)));
     let here = here.unwrap_or_default();
     if here.starts_with(root) {
         return String::new();

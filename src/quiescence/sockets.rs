@@ -1,7 +1,7 @@
 //! Exact look-ups in the socket table, through `NETLINK_SOCK_DIAG`.
 
 use super::waits::file_of;
-use super::{Counted, Counts, Known, KnownSockets, OpenSocket, Queues, Uncounted};
+use super::{BypassTraffic, KnownSocket, KnownSockets, LinkMembership, MembershipOf, OpenSocket, Queues};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -26,14 +26,14 @@ const BYTES_ACKED: usize = 120;
 const BYTES_RECEIVED: usize = 128;
 
 #[derive(Debug)]
-pub struct Table {
+pub struct DiagSocket {
     socket: OwnedFd,
     /// Number of the last request. Held during an exchange, so that
     /// threads do not take each other's answers.
     sequence: Mutex<u32>,
 }
 
-impl Table {
+impl DiagSocket {
     pub fn open() -> Option<Self> {
         let socket = rustix::net::socket_with(
             AddressFamily::NETLINK,
@@ -61,14 +61,19 @@ impl Table {
         self.ask(address, SocketAddr::new(nobody, 0), parse_listener)
     }
 
-    pub fn uncounted(&self, open: &[OpenSocket], known: &mut KnownSockets, counted: Counted<'_>) -> Option<Uncounted> {
-        let mut all = Uncounted { moving: self.learn(open, known)?, traffic: 0 };
+    pub fn bypass_traffic(
+        &self,
+        open: &[OpenSocket],
+        known: &mut KnownSockets,
+        membership_of: MembershipOf<'_>,
+    ) -> Option<BypassTraffic> {
+        let mut all = BypassTraffic { moving: self.learn(open, known)?, traffic: 0 };
         for OpenSocket { inode, .. } in open {
-            let Some(Known::Connected(local, remote)) = known.0.get(inode) else { continue };
-            match counted(local.port(), remote.port()) {
-                Counts::Yes => continue,
-                Counts::NotYet => all.moving = true,
-                Counts::No => {}
+            let Some(KnownSocket::Connected(local, remote)) = known.0.get(inode) else { continue };
+            match membership_of(local.port(), remote.port()) {
+                LinkMembership::Yes => continue,
+                LinkMembership::NotYet => all.moving = true,
+                LinkMembership::No => {}
             }
             // One that is closed or reset, and still open to its process, has no queues.
             let queues = self.queues(*local, *remote);
@@ -94,18 +99,18 @@ impl Table {
             if domain.is_none_or(|domain| [AddressFamily::INET, AddressFamily::INET6].contains(&domain)) {
                 unknown.insert(socket.inode);
             } else {
-                known.0.insert(socket.inode, Known::Other);
+                known.0.insert(socket.inode, KnownSocket::Other);
             }
         }
         let mut connecting = false;
         for family in [AddressFamily::INET, AddressFamily::INET6].into_iter().filter(|_| !unknown.is_empty()) {
             self.dump(family, |row| {
-                let Some(row) = Row::parse(row).filter(|row| unknown.contains(&row.inode)) else { return };
+                let Some(row) = SocketRow::parse(row).filter(|row| unknown.contains(&row.inode)) else { return };
                 match row.state {
                     // SYN_SENT and SYN_RECV
                     2 | 3 => connecting = true,
-                    LISTEN => drop(known.0.insert(row.inode, Known::Other)),
-                    _ => drop(known.0.insert(row.inode, Known::Connected(row.local, row.remote))),
+                    LISTEN => drop(known.0.insert(row.inode, KnownSocket::Other)),
+                    _ => drop(known.0.insert(row.inode, KnownSocket::Connected(row.local, row.remote))),
                 }
             })?;
         }
@@ -228,15 +233,15 @@ fn parse_listener(message: &[u8]) -> Option<IpAddr> {
 }
 
 /// One socket of a dump.
-struct Row {
+struct SocketRow {
     local: SocketAddr,
     remote: SocketAddr,
     state: u8,
     inode: u32,
 }
 
-impl Row {
-    fn parse(message: &[u8]) -> Option<Row> {
+impl SocketRow {
+    fn parse(message: &[u8]) -> Option<SocketRow> {
         let narrow = i32::from(*message.first()?) == i32::from(AddressFamily::INET.as_raw());
         let address = |at: usize| -> Option<IpAddr> {
             Some(if narrow {
@@ -246,7 +251,7 @@ impl Row {
             })
         };
         let (ours, theirs) = (number(message, 4)?, number(message, 6)?);
-        Some(Row {
+        Some(SocketRow {
             local: SocketAddr::new(address(8)?, u16::from_be_bytes(ours)),
             remote: SocketAddr::new(address(24)?, u16::from_be_bytes(theirs)),
             state: *message.get(1)?,

@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{DELAY, Doing, Held, Shared, addresses};
+use super::{DELAY, Held, Shared, WriterState, addresses};
 use crate::course::Condition;
-use crate::evidence::Happened;
+use crate::evidence::{Direction, WireEventKind};
 use crate::transcript::Break;
 
 /// What comes over a fragmented link in one read goes on byte by byte up to this size: it is a message, or
@@ -33,7 +33,7 @@ const MAX_HELD: usize = 256 * 1024;
 
 /// How a connection came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Over {
+pub(super) enum ConnectionEnd {
     /// Both sides said that they have said all.
     Finished,
     /// One side reset it.
@@ -43,10 +43,10 @@ pub(super) enum Over {
 }
 
 /// Carries both directions until the connection is over.
-pub(super) async fn carry(id: usize, dialer: &TcpStream, listener: &TcpStream, shared: &Shared) -> Over {
-    let there = Direction {
+pub(super) async fn carry(id: usize, dialer: &TcpStream, listener: &TcpStream, shared: &Shared) -> ConnectionEnd {
+    let to_listener = Carrier {
         id,
-        there: true,
+        direction: Direction::ToListener,
         from: dialer,
         to: listener,
         shared,
@@ -54,9 +54,9 @@ pub(super) async fn carry(id: usize, dialer: &TcpStream, listener: &TcpStream, s
         filled: Notify::new(),
         drained: Notify::new(),
     };
-    let back = Direction {
+    let to_dialer = Carrier {
         id,
-        there: false,
+        direction: Direction::ToDialer,
         from: listener,
         to: dialer,
         shared,
@@ -65,8 +65,8 @@ pub(super) async fn carry(id: usize, dialer: &TcpStream, listener: &TcpStream, s
         drained: Notify::new(),
     };
     let both = async {
-        match tokio::try_join!(there.run(), back.run()) {
-            Ok(_) => Over::Finished,
+        match tokio::try_join!(to_listener.run(), to_dialer.run()) {
+            Ok(_) => ConnectionEnd::Finished,
             Err(over) => over,
         }
     };
@@ -83,14 +83,14 @@ pub(super) async fn carry(id: usize, dialer: &TcpStream, listener: &TcpStream, s
     };
     tokio::select! {
         over = both => over,
-        how = broken => Over::Broken(how),
+        how = broken => ConnectionEnd::Broken(how),
     }
 }
 
 /// One direction of one connection.
-struct Direction<'c> {
+struct Carrier<'c> {
     id: usize,
-    there: bool,
+    direction: Direction,
     from: &'c TcpStream,
     to: &'c TcpStream,
     shared: &'c Shared,
@@ -101,20 +101,20 @@ struct Direction<'c> {
 
 #[derive(Default)]
 struct Queue {
-    pieces: VecDeque<Piece>,
+    pieces: VecDeque<Chunk>,
     held: usize,
-    end: Option<End>,
+    end: Option<StreamEnd>,
 }
 
 /// What was taken in by one read, or what is left of it.
-struct Piece {
+struct Chunk {
     came: Instant,
     bytes: Vec<u8>,
     /// How many bytes of it have gone on already.
     gone: usize,
 }
 
-impl Piece {
+impl Chunk {
     /// How much of it goes on next over a fragmented link.
     fn fragment(&self, sealed: bool, random: &mut fastrand::Rng) -> usize {
         match self.gone {
@@ -126,13 +126,13 @@ impl Piece {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum StreamEnd {
     Fin,
     Reset,
 }
 
-impl Direction<'_> {
-    async fn run(&self) -> Result<(), Over> {
+impl Carrier<'_> {
+    async fn run(&self) -> Result<(), ConnectionEnd> {
         tokio::try_join!(self.read(), self.write()).map(|_| ())
     }
 
@@ -140,43 +140,43 @@ impl Direction<'_> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn doing(&self, doing: Doing) {
-        self.shared.doing(self.id, self.there, doing);
+    fn doing(&self, doing: WriterState) {
+        self.shared.doing(self.id, self.direction, doing);
     }
 
     /// Takes in what comes.
-    async fn read(&self) -> Result<(), Over> {
+    async fn read(&self) -> Result<(), ConnectionEnd> {
         let mut buffer = vec![0; 16 * 1024];
         loop {
             while self.queue().held >= MAX_HELD {
-                self.shared.full(self.id, self.there, true);
+                self.shared.full(self.id, self.direction, true);
                 self.drained.notified().await;
             }
-            self.shared.full(self.id, self.there, false);
+            self.shared.full(self.id, self.direction, false);
             let end = match read_some(self.from, &mut buffer).await {
-                Ok(0) => End::Fin,
+                Ok(0) => StreamEnd::Fin,
                 Ok(count) => {
                     self.came(&buffer[..count]);
                     continue;
                 }
-                Err(_) => End::Reset,
+                Err(_) => StreamEnd::Reset,
             };
             self.shared.see(self.id, |connection, now| {
-                let flow = connection.flow(self.there);
+                let flow = connection.flow(self.direction);
                 let what = match end {
-                    End::Fin => {
+                    StreamEnd::Fin => {
                         flow.fin = Some(now);
-                        Happened::Finished
+                        WireEventKind::Finished
                     }
-                    End::Reset => {
+                    StreamEnd::Reset => {
                         flow.reset = Some(now);
-                        Happened::Reset
+                        WireEventKind::Reset
                     }
                 };
-                connection.note(now, self.there, what);
+                connection.note(now, self.direction, what);
             });
             self.queue().end = Some(end);
-            self.shared.wake(self.id, self.there);
+            self.shared.wake(self.id, self.direction);
             self.filled.notify_one();
             return Ok(());
         }
@@ -185,23 +185,25 @@ impl Direction<'_> {
     fn came(&self, bytes: &[u8]) {
         {
             let mut state = self.shared.lock();
-            let flow = state.evidence.connections[self.id].flow(self.there);
+            let flow = state.evidence.connections[self.id].flow(self.direction);
             flow.came += bytes.len() as u64;
             flow.last = bytes.last().copied();
         }
         {
             let mut queue = self.queue();
             queue.held += bytes.len();
-            queue.pieces.push_back(Piece { came: Instant::now(), bytes: bytes.to_vec(), gone: 0 });
+            queue.pieces.push_back(Chunk { came: Instant::now(), bytes: bytes.to_vec(), gone: 0 });
         }
-        self.shared.wake(self.id, self.there);
+        self.shared.wake(self.id, self.direction);
         self.shared.changed();
         self.filled.notify_one();
     }
 
     /// Delivers what was taken in, as the condition says, and then the end.
-    async fn write(&self) -> Result<(), Over> {
-        let mut random = fastrand::Rng::with_seed(self.shared.seed ^ ((self.id as u64) << 1) ^ u64::from(self.there));
+    async fn write(&self) -> Result<(), ConnectionEnd> {
+        let mut random = fastrand::Rng::with_seed(
+            self.shared.seed ^ ((self.id as u64) << 1) ^ u64::from(self.direction == Direction::ToListener),
+        );
         loop {
             let piece = self.next(&mut random).await;
             self.unless_stalled().await;
@@ -221,11 +223,11 @@ impl Direction<'_> {
             };
             match (empty, end) {
                 (true, None) => {
-                    self.doing(Doing::Nothing);
+                    self.doing(WriterState::Nothing);
                     self.filled.notified().await;
                 }
                 (true, Some(end)) => {
-                    if end == End::Fin && self.shared.condition == Condition::Delayed {
+                    if end == StreamEnd::Fin && self.shared.condition == Condition::Delayed {
                         tokio::time::sleep(DELAY).await;
                     }
                     self.hold().await;
@@ -256,13 +258,13 @@ impl Direction<'_> {
                 self.taken(|queue| Some(queue.pieces.drain(..).flat_map(|piece| piece.bytes).collect()))
             }
             Condition::Fragmented => {
-                let sealed = self.shared.lock().evidence.connections[self.id].flow(self.there).wire.is_sealed();
+                let sealed = self.shared.lock().evidence.connections[self.id].flow(self.direction).wire.is_sealed();
                 self.taken(|queue| {
                     let mut piece = queue.pieces.pop_front()?;
                     let size = piece.fragment(sealed, random);
                     if piece.bytes.len() > size {
                         let rest = piece.bytes.split_off(size);
-                        queue.pieces.push_front(Piece { bytes: rest, gone: piece.gone + size, ..piece });
+                        queue.pieces.push_front(Chunk { bytes: rest, gone: piece.gone + size, ..piece });
                     }
                     Some(piece.bytes)
                 })
@@ -272,7 +274,7 @@ impl Direction<'_> {
 
     /// On an interleaved link: waits until the next piece, or the end, may go on.
     async fn hold(&self) {
-        self.shared.hold(Held::Piece { connection: self.id, there: self.there }).await;
+        self.shared.hold(Held::Piece { connection: self.id, direction: self.direction }).await;
     }
 
     fn taken(&self, take: impl FnOnce(&mut Queue) -> Option<Vec<u8>>) -> Vec<u8> {
@@ -287,7 +289,7 @@ impl Direction<'_> {
     /// Waits for the next release.
     async fn released(&self) {
         let before = self.shared.lock().released;
-        self.doing(Doing::Holding);
+        self.doing(WriterState::Holding);
         loop {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
@@ -297,7 +299,7 @@ impl Direction<'_> {
             }
             changed.await;
         }
-        self.doing(Doing::Moving);
+        self.doing(WriterState::Moving);
     }
 
     async fn unless_stalled(&self) {
@@ -308,20 +310,20 @@ impl Direction<'_> {
             if !self.shared.lock().stalled {
                 return;
             }
-            self.doing(Doing::Stalled);
+            self.doing(WriterState::Stalled);
             changed.await;
-            self.doing(Doing::Moving);
+            self.doing(WriterState::Moving);
         }
     }
 
     /// Sends a piece, up to where the link is to be broken off.
-    async fn deliver(&self, piece: &[u8]) -> Result<(), Over> {
+    async fn deliver(&self, piece: &[u8]) -> Result<(), ConnectionEnd> {
         let at = {
             let mut state = self.shared.lock();
-            let so_far: u64 = state.evidence.connections.iter_mut().map(|c| c.flow(self.there).delivered).sum();
+            let so_far: u64 = state.evidence.connections.iter_mut().map(|c| c.flow(self.direction).delivered).sum();
             state
                 .break_at
-                .filter(|(there, ..)| *there == self.there)
+                .filter(|(direction, ..)| *direction == self.direction)
                 .map(|(_, at, how)| (at.saturating_sub(so_far), how))
         };
         let here = at.filter(|(left, _)| *left <= piece.len() as u64);
@@ -330,20 +332,20 @@ impl Direction<'_> {
         if here.is_some() || self.shared.condition == Condition::Fragmented {
             self.until_read().await;
         }
-        here.map_or(Ok(()), |(_, how)| Err(Over::Broken(how)))
+        here.map_or(Ok(()), |(_, how)| Err(ConnectionEnd::Broken(how)))
     }
 
-    async fn send(&self, piece: &[u8]) -> Result<(), Over> {
+    async fn send(&self, piece: &[u8]) -> Result<(), ConnectionEnd> {
         let mut left = piece;
         while !left.is_empty() {
             match self.to.try_write(left) {
                 Ok(count) => left = &left[count..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.doing(Doing::AwaitingRead);
+                    self.doing(WriterState::AwaitingRead);
                     if self.to.writable().await.is_err() {
-                        return Err(Over::Reset);
+                        return Err(ConnectionEnd::Reset);
                     }
-                    self.doing(Doing::Moving);
+                    self.doing(WriterState::Moving);
                 }
                 Err(_) => {
                     // The receiver is gone; its own direction tells how.
@@ -352,25 +354,25 @@ impl Direction<'_> {
             }
         }
         if !piece.is_empty() {
-            self.shared.see(self.id, |connection, now| connection.delivered(now, self.there, piece));
+            self.shared.see(self.id, |connection, now| connection.delivered(now, self.direction, piece));
         }
         Ok(())
     }
 
     /// The receiver takes no more. What it has sent before it went still has to arrive: the
     /// connection is over when the other direction is.
-    async fn until_reset(&self) -> Result<(), Over> {
-        self.doing(Doing::Nothing);
+    async fn until_reset(&self) -> Result<(), ConnectionEnd> {
+        self.doing(WriterState::Nothing);
         loop {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
             let other_done = {
                 let mut state = self.shared.lock();
-                state.evidence.connections[self.id].flow(!self.there).fin_delivered.is_some()
+                state.evidence.connections[self.id].flow(self.direction.opposite()).fin_delivered.is_some()
             };
             if other_done {
-                return Err(Over::Reset);
+                return Err(ConnectionEnd::Reset);
             }
             changed.await;
         }
@@ -378,19 +380,19 @@ impl Direction<'_> {
 
     /// Waits until the receiver has read all that was delivered.
     async fn until_read(&self) {
-        let delivered = self.shared.lock().evidence.connections[self.id].flow(self.there).arrived();
-        until_read(self.to, delivered, self.shared, || self.doing(Doing::AwaitingRead)).await;
-        self.doing(Doing::Moving);
+        let delivered = self.shared.lock().evidence.connections[self.id].flow(self.direction).arrived();
+        until_read(self.to, delivered, self.shared, || self.doing(WriterState::AwaitingRead)).await;
+        self.doing(WriterState::Moving);
     }
 
-    async fn finish(&self) -> Result<(), Over> {
-        if self.queue().end == Some(End::Reset) {
-            return Err(Over::Reset);
+    async fn finish(&self) -> Result<(), ConnectionEnd> {
+        if self.queue().end == Some(StreamEnd::Reset) {
+            return Err(ConnectionEnd::Reset);
         }
         let _ = socket2::SockRef::from(self.to).shutdown(std::net::Shutdown::Write);
         let now = self.shared.now();
-        self.shared.lock().evidence.connections[self.id].flow(self.there).fin_delivered = Some(now);
-        self.doing(Doing::Nothing);
+        self.shared.lock().evidence.connections[self.id].flow(self.direction).fin_delivered = Some(now);
+        self.doing(WriterState::Nothing);
         self.shared.changed();
         Ok(())
     }

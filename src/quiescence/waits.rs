@@ -40,7 +40,7 @@ impl Wake {
 }
 
 /// Where a system call has its timeout. Numbers are those of arguments.
-enum Kind {
+enum TimeoutKind {
     Forever,
     /// A count of milliseconds, negative for none.
     Millis(usize),
@@ -58,7 +58,7 @@ enum Kind {
     Other,
 }
 
-impl Kind {
+impl TimeoutKind {
     #[rustfmt::skip]
     fn of(number: c_long) -> Self {
         match number {
@@ -144,23 +144,23 @@ impl Call {
         };
         let relative = |timeout: Option<Duration>| timeout.map_or(Wake::Never, Wake::After);
         let on = |clock| move |at: Option<Duration>| at.map_or(Wake::Never, |at| Wake::At(clock, at));
-        match Kind::of(self.number) {
-            Kind::Forever => Some(Wake::Never),
-            Kind::Millis(argument) => Some(millis(self.registers[argument])),
-            Kind::Relative(argument) => pointed(argument, 1).map(relative),
+        match TimeoutKind::of(self.number) {
+            TimeoutKind::Forever => Some(Wake::Never),
+            TimeoutKind::Millis(argument) => Some(millis(self.registers[argument])),
+            TimeoutKind::Relative(argument) => pointed(argument, 1).map(relative),
             #[cfg(target_arch = "x86_64")]
-            Kind::Timeval(argument) => pointed(argument, 1000).map(relative),
-            Kind::RealTime(argument) => pointed(argument, 1).map(on(ClockId::Realtime)),
-            Kind::Futex => match futex_clock(self.registers[1])? {
+            TimeoutKind::Timeval(argument) => pointed(argument, 1000).map(relative),
+            TimeoutKind::RealTime(argument) => pointed(argument, 1).map(on(ClockId::Realtime)),
+            TimeoutKind::Futex => match futex_clock(self.registers[1])? {
                 None => pointed(3, 1).map(relative),
                 Some(clock) => pointed(3, 1).map(on(clock)),
             },
-            Kind::ClockNanosleep => match (clock(self.registers[0])?, self.registers[1] & 1) {
+            TimeoutKind::ClockNanosleep => match (clock(self.registers[0])?, self.registers[1] & 1) {
                 (_, 0) => pointed(2, 1).map(relative),
                 (clock, _) => pointed(2, 1).map(on(clock)),
             },
-            Kind::File(direction) => file_timeout(pid, self.registers[0], direction).map(relative),
-            Kind::Other => None,
+            TimeoutKind::File(direction) => file_timeout(pid, self.registers[0], direction).map(relative),
+            TimeoutKind::Other => None,
         }
     }
 }

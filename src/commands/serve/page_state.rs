@@ -1,28 +1,28 @@
-//! What the page shows: a stage, what its verify is at, and what the last one came to.
+//! What the page shows: a stage, the progress of its verify, and the result of the last one.
 
 use super::super::context;
-use super::super::live::Outcome;
+use super::super::verify_worker::VerifyResult;
 use crate::cli::Chosen;
 use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 /// What the page shows.
-pub(super) struct Showing {
+pub(super) struct PageState {
     pub(super) chosen: Chosen,
     pub(super) stage: String,
-    pub(super) work: Work,
-    pub(super) came: Came,
+    pub(super) progress: VerifyProgress,
+    pub(super) last: LastVerify,
 }
 
-impl Showing {
+impl PageState {
     pub(super) fn workspace(&self) -> Result<Workspace> {
         context::open_quietly(&self.chosen)
     }
 }
 
-/// What the verify is at.
+/// The progress of the current verify.
 #[derive(Default)]
-pub(super) struct Work {
+pub(super) struct VerifyProgress {
     /// It is over.
     pub(super) over: bool,
     /// What is being done.
@@ -33,14 +33,14 @@ pub(super) struct Work {
     pub(super) failed: usize,
 }
 
-/// What the last verify that is over came to.
-pub(super) enum Came {
+/// The result of the last verify that is over.
+pub(super) enum LastVerify {
     /// There is none.
     Nothing,
     /// The learner's programs can't be built.
     NotBuilt(String),
     /// A verdict.
-    Verdict(Box<Outcome>),
+    Verdict(Box<VerifyResult>),
     /// None.
     Trouble(Error),
 }

@@ -5,17 +5,17 @@ use super::file::StageFile;
 use crate::pattern::visible;
 
 /// Something that has texts for people in it.
-pub(super) trait Shown {
+pub(super) trait Sanitize {
     /// Escapes what does not belong on a terminal.
-    fn make_visible(&mut self);
+    fn sanitize(&mut self);
 }
 
 fn escape_all<'t>(texts: impl IntoIterator<Item = &'t mut String>) {
     texts.into_iter().for_each(|text| *text = visible(text));
 }
 
-impl Shown for Course {
-    fn make_visible(&mut self) {
+impl Sanitize for Course {
+    fn sanitize(&mut self) {
         escape_all([&mut self.title, &mut self.about, &mut self.ending]);
         for track in self.tracks.values_mut() {
             escape_all([&mut track.title]);
@@ -24,8 +24,8 @@ impl Shown for Course {
     }
 }
 
-impl Shown for StageFile {
-    fn make_visible(&mut self) {
+impl Sanitize for StageFile {
+    fn sanitize(&mut self) {
         escape_all([&mut self.title, &mut self.about]);
         escape_all(self.roles.iter_mut().map(|role| &mut role.about));
         escape_all(self.rules.iter_mut().flat_map(|rule| [Some(&mut rule.say), rule.lesson.as_mut()]).flatten());

@@ -1,4 +1,4 @@
-//! The ways to read the transcript that are left: [`State`]s, and how an event moves them.
+//! The ways to read the transcript that are left: [`Candidate`]s, and how an event moves them.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashSet};
@@ -10,14 +10,14 @@ use super::Refused;
 use crate::transcript::RoleId;
 
 /// More ways than this to read a transcript: its author is told to make it clearer.
-const MAX_STATES: usize = 2048;
+const MAX_CANDIDATES: usize = 2048;
 
 /// One way to explain what was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct State<'t> {
+pub(super) struct Candidate<'t> {
     /// For each role.
     pub positions: Vec<Position>,
-    pub captures: Arc<BTreeMap<&'t str, Value>>,
+    pub captures: Arc<BTreeMap<&'t str, CapturedValue>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,18 +35,18 @@ impl Position {
 
 /// A captured value: a slice of its line, so that a thousand ways share what a peer printed.
 #[derive(Debug, Clone)]
-pub(super) struct Value {
+pub(super) struct CapturedValue {
     line: Arc<str>,
     at: Range<usize>,
     /// Of the text. Ways are compared with each other at every line, and a value may be 64 KiB.
     hash: u64,
 }
 
-impl Value {
-    pub fn new(line: &Arc<str>, at: Range<usize>) -> Value {
+impl CapturedValue {
+    pub fn new(line: &Arc<str>, at: Range<usize>) -> CapturedValue {
         let mut hasher = DefaultHasher::new();
         line[at.clone()].hash(&mut hasher);
-        Value { line: Arc::clone(line), at, hash: hasher.finish() }
+        CapturedValue { line: Arc::clone(line), at, hash: hasher.finish() }
     }
 
     pub fn text(&self) -> &str {
@@ -54,23 +54,23 @@ impl Value {
     }
 }
 
-impl PartialEq for Value {
-    fn eq(&self, other: &Value) -> bool {
+impl PartialEq for CapturedValue {
+    fn eq(&self, other: &CapturedValue) -> bool {
         let (one, two) = (self.text(), other.text());
         self.hash == other.hash && (std::ptr::eq(one, two) || one == two)
     }
 }
 
-impl Eq for Value {}
+impl Eq for CapturedValue {}
 
-impl Hash for Value {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
+impl Hash for CapturedValue {
+    fn hash<H: Hasher>(&self, candidate: &mut H) {
+        candidate.write_u64(self.hash);
     }
 }
 
 /// The values that a line adds.
-pub(super) type Added<'t> = Arc<[(&'t str, Value)]>;
+pub(super) type Added<'t> = Arc<[(&'t str, CapturedValue)]>;
 
 /// What an event does to one way: where its role is then, and what has been captured.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Move<'_> {
     }
 }
 
-impl<'t> State<'t> {
+impl<'t> Candidate<'t> {
     fn go(&mut self, role: RoleId, step: &Move<'t>) {
         self.positions[role] = step.to;
         if let Some(added) = step.added.as_deref().filter(|added| !added.is_empty()) {
@@ -96,77 +96,77 @@ impl<'t> State<'t> {
 
 /// All of them; there is always one.
 #[derive(Debug)]
-pub(super) struct Ways<'t>(Vec<Arc<State<'t>>>);
+pub(super) struct Candidates<'t>(Vec<Arc<Candidate<'t>>>);
 
-impl<'t> Ways<'t> {
+impl<'t> Candidates<'t> {
     /// Every role at its first expectation, and nothing captured.
     pub fn new(roles: usize) -> Self {
-        Ways(vec![Arc::new(State { positions: vec![Position::at(0); roles], captures: Arc::default() })])
+        Candidates(vec![Arc::new(Candidate { positions: vec![Position::at(0); roles], captures: Arc::default() })])
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &State<'t>> {
-        self.0.iter().map(|state| &**state)
+    pub fn iter(&self) -> impl Iterator<Item = &Candidate<'t>> {
+        self.0.iter().map(|candidate| &**candidate)
     }
 
     /// An event of a role: each way goes where it can. All stay as they were when none can.
     pub fn advance(
         &mut self,
         role: RoleId,
-        mut moves: impl FnMut(&State<'t>) -> Result<Vec<Move<'t>>, Refused>,
+        mut moves: impl FnMut(&Candidate<'t>) -> Result<Vec<Move<'t>>, Refused>,
     ) -> Result<(), Refused> {
         // The usual case: one way before, one after. Thousands of captures need no copy then.
-        if let [state] = self.0.as_mut_slice()
-            && let [only] = moves(state)?.as_slice()
+        if let [candidate] = self.0.as_mut_slice()
+            && let [only] = moves(candidate)?.as_slice()
         {
-            Arc::make_mut(state).go(role, only);
+            Arc::make_mut(candidate).go(role, only);
             return Ok(());
         }
-        let mut next = Next::default();
-        for state in &self.0 {
-            for step in moves(state)? {
-                let mut state = State::clone(state);
-                state.go(role, &step);
-                next.add(Arc::new(state))?;
+        let mut next = Successors::default();
+        for candidate in &self.0 {
+            for step in moves(candidate)? {
+                let mut candidate = Candidate::clone(candidate);
+                candidate.go(role, &step);
+                next.add(Arc::new(candidate))?;
             }
         }
-        if next.states.is_empty() {
+        if next.candidates.is_empty() {
             return Err(Refused::Unexpected);
         }
-        self.0 = next.states;
+        self.0 = next.candidates;
         Ok(())
     }
 
     /// The ways that fit go on, unless none does.
-    pub fn keep(&mut self, fits: impl Fn(&State<'t>) -> bool) {
+    pub fn keep(&mut self, fits: impl Fn(&Candidate<'t>) -> bool) {
         if self.iter().any(&fits) {
-            self.0.retain(|state| fits(state));
+            self.0.retain(|candidate| fits(candidate));
         }
     }
 
     /// Wherever a role was, it is here now.
     pub fn put(&mut self, role: RoleId, at: Position) {
-        let mut next = Next::default();
-        for mut state in self.0.drain(..) {
-            Arc::make_mut(&mut state).positions[role] = at;
+        let mut next = Successors::default();
+        for mut candidate in self.0.drain(..) {
+            Arc::make_mut(&mut candidate).positions[role] = at;
             // Not more than there were.
-            _ = next.add(state);
+            _ = next.add(candidate);
         }
-        self.0 = next.states;
+        self.0 = next.candidates;
     }
 }
 
 /// Ways that are found, each once, in the order in which they are.
 #[derive(Default)]
-struct Next<'t> {
-    states: Vec<Arc<State<'t>>>,
-    known: HashSet<Arc<State<'t>>>,
+struct Successors<'t> {
+    candidates: Vec<Arc<Candidate<'t>>>,
+    known: HashSet<Arc<Candidate<'t>>>,
 }
 
-impl<'t> Next<'t> {
-    fn add(&mut self, state: Arc<State<'t>>) -> Result<(), Refused> {
-        if self.known.insert(Arc::clone(&state)) {
-            self.states.push(state);
+impl<'t> Successors<'t> {
+    fn add(&mut self, candidate: Arc<Candidate<'t>>) -> Result<(), Refused> {
+        if self.known.insert(Arc::clone(&candidate)) {
+            self.candidates.push(candidate);
         }
-        if self.states.len() > MAX_STATES { Err(Refused::Ambiguous) } else { Ok(()) }
+        if self.candidates.len() > MAX_CANDIDATES { Err(Refused::Ambiguous) } else { Ok(()) }
     }
 }

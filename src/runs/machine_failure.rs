@@ -4,16 +4,16 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Plan, Programs, Seen};
+use super::{ExecutedRun, Plan, Programs};
 use crate::fault::Fault;
 use crate::machine::ports;
 use crate::machine::room::{self, Before};
 use crate::machine::shortage::Since;
-use crate::machine::{could_not, could_not_start, unplayed};
+use crate::machine::{could_not, could_not_start, machine_failure};
 use crate::matcher::Ending;
 use crate::process::PeerCommand;
 use crate::transcript::RoleId;
-use crate::verdict::{Failure, Unplayed};
+use crate::verdict::{Failure, MachineFailure};
 
 /// The signal that nobody can catch: the system ends with it what it has no memory for.
 const KILL: i32 = 9;
@@ -22,7 +22,7 @@ const KILL: i32 = 9;
 pub(super) fn not_started(command: &PeerCommand, role: RoleId, error: &io::Error) -> Failure {
     let program = Path::new(command.run.first().map_or("", String::as_str));
     match could_not_start(program, &command.dir, error) {
-        Some(unplayed) => Failure::Unplayed(unplayed),
+        Some(failure) => Failure::Machine(failure),
         None => Failure::NotStarted(role, format!("{}: {error}", command.run.join(" "))),
     }
 }
@@ -31,43 +31,43 @@ pub(super) fn not_started(command: &PeerCommand, role: RoleId, error: &io::Error
 pub(super) fn no_link(dialer: RoleId, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::AddrNotAvailable => Failure::NotStarted(dialer, error.to_string()),
-        _ => Failure::Unplayed(could_not("open a link", error)),
+        _ => Failure::Machine(could_not("open a link", error)),
     }
 }
 
-/// Why a run that is over could not be played, if so. All of it has ended by now.
+/// Why a run that is over could not be executed, if so. All of it has ended by now.
 pub(super) fn reason(
     plan: &Plan<'_>,
     programs: &dyn Programs,
-    seen: &Seen,
+    executed: &ExecutedRun,
     before: &Before,
     since: &Since,
-) -> Option<Unplayed> {
-    if matches!(seen.failure, Some(Failure::Unplayed(_))) {
+) -> Option<MachineFailure> {
+    if matches!(executed.failure, Some(Failure::Machine(_))) {
         return None;
     }
     // Even a run that has passed: what could not be looked at may have been wrong.
-    if let Some(unplayed) = since.met() {
-        return Some(unplayed);
+    if let Some(failure) = since.met() {
+        return Some(failure);
     }
-    seen.failure.as_ref()?;
-    let connections = || seen.evidence.links.iter().map(|link| link.connections.len()).sum();
+    executed.failure.as_ref()?;
+    let connections = || executed.evidence.links.iter().map(|link| link.connections.len()).sum();
     if ports::are_used_up() && !ports::are_many(connections()) {
-        return Some(unplayed(Fault::Ports, "A program may get no port here.".to_owned()));
+        return Some(machine_failure(Fault::Ports, "A program may get no port here.".to_owned()));
     }
     let temporary = std::env::temp_dir();
-    seen.evidence.lanes.iter().enumerate().find_map(|(role, lane)| {
-        let who = &lane.role;
+    executed.evidence.outputs.iter().enumerate().find_map(|(role, output)| {
+        let who = &output.role;
         let name = &plan.stage.roles[plan.scenario.cast[role]].name;
-        let dir: PathBuf = programs.command(lane.party, name).dir;
-        let stderr = String::from_utf8_lossy(&lane.stderr);
+        let dir: PathBuf = programs.command(output.party, name).dir;
+        let stderr = String::from_utf8_lossy(&output.stderr);
         // Where the scenario itself gives little memory, running out of it is the program's.
         let lacked = before.lacked(&stderr, plan.scenario.memory.is_some(), &[&dir, &temporary]);
         let killed = || {
-            let is = lane.ending == Some(Ending::Signal(KILL)) && before.has_killed() && room::is_short_of_memory();
-            is.then(|| unplayed(Fault::Memory, "The system has ended it: there was no memory left.".to_owned()))
+            let is = output.ending == Some(Ending::Signal(KILL)) && before.has_killed() && room::is_short_of_memory();
+            is.then(|| machine_failure(Fault::Memory, "The system has ended it: there was no memory left.".to_owned()))
         };
-        let unplayed = lacked.or_else(killed)?;
-        Some(Unplayed { say: format!("Of {who}: {}", unplayed.say), ..unplayed })
+        let failure = lacked.or_else(killed)?;
+        Some(MachineFailure { say: format!("Of {who}: {}", failure.say), ..failure })
     })
 }

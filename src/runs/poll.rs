@@ -1,24 +1,24 @@
-//! What are the peers and the links doing? The system is asked; see [`stillness`](crate::stillness).
+//! What are the peers and the links doing? The system is asked; see [`quiescence`](crate::quiescence).
 
 use std::time::Instant;
 
 use super::ActiveRun;
 use super::follower::Follower;
-use crate::link::{Link, Quiet};
+use crate::link::{Link, LinkActivity};
 use crate::process::Peer;
-use crate::stillness::{Activity, Counts, Uncounted, Watch};
+use crate::quiescence::{Activity, BypassTraffic, LinkMembership, ProcessProbe};
 use crate::transcript::RoleId;
 
 /// What a look at the peers and the links shows.
 #[derive(Debug)]
-pub(super) enum Look {
+pub(super) enum Snapshot {
     /// Bytes are on their way over a link, a line is on its way to the runner or to a peer, or a peer is just
     /// ending.
     Moving,
     /// Nothing is on its way over the links.
     Quiet {
         /// What each role's peer does; `None` where none is up.
-        peers: Vec<Option<Doing>>,
+        peers: Vec<Option<PeerState>>,
         /// A link holds something back.
         holding: bool,
     },
@@ -28,7 +28,7 @@ pub(super) enum Look {
 
 /// What a peer does, with all that it has started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doing {
+pub(super) enum PeerState {
     /// It runs, or is about to.
     Awake,
     /// It slept at one instant of the look.
@@ -40,86 +40,88 @@ pub(super) enum Doing {
     },
 }
 
-impl Look {
+impl Snapshot {
     /// All peers slept at one common instant, and nothing was on its way.
     pub(super) fn is_at_rest(&self) -> bool {
         match self {
-            Look::Quiet { peers, .. } => peers.iter().flatten().all(|doing| *doing != Doing::Awake),
-            Look::Moving | Look::Blind => false,
+            Snapshot::Quiet { peers, .. } => peers.iter().flatten().all(|state| *state != PeerState::Awake),
+            Snapshot::Moving | Snapshot::Blind => false,
         }
     }
 
     /// A link holds something back.
     pub(super) fn is_holding(&self) -> bool {
-        matches!(self, Look::Quiet { holding: true, .. })
+        matches!(self, Snapshot::Quiet { holding: true, .. })
     }
 }
 
 impl<F: Follower> ActiveRun<'_, F> {
     /// What are the peers and the links doing? The links are asked first, then all peers, then all
     /// again, then the links: where nothing has changed in between, there was a common instant of rest.
-    pub(super) fn look(&mut self) -> Look {
+    pub(super) fn poll(&mut self) -> Snapshot {
         let before = self.quiet();
-        if before == Quiet::Moving {
-            return Look::Moving;
+        if before == LinkActivity::Moving {
+            return Snapshot::Moving;
         }
         if self.sockets.is_none() && !self.links.is_empty() {
             // What is on its way can't be seen here: nobody can be said to wait in vain.
-            return Look::Blind;
+            return Snapshot::Blind;
         }
-        let Ok(mut peers) = self.doings() else { return Look::Blind };
-        if (Look::Quiet { peers: peers.clone(), holding: false }).is_at_rest() {
-            let Ok(again) = self.doings() else { return Look::Blind };
+        let Ok(mut peers) = self.states() else { return Snapshot::Blind };
+        if (Snapshot::Quiet { peers: peers.clone(), holding: false }).is_at_rest() {
+            let Ok(again) = self.states() else { return Snapshot::Blind };
             for (peer, again) in peers.iter_mut().zip(again) {
-                let mark = |doing: Option<Doing>| if let Some(Doing::Asleep { mark, .. }) = doing { mark } else { 0 };
+                let mark =
+                    |state: Option<PeerState>| if let Some(PeerState::Asleep { mark, .. }) = state { mark } else { 0 };
                 if mark(*peer) != mark(again) {
-                    *peer = Some(Doing::Awake);
+                    *peer = Some(PeerState::Awake);
                 }
             }
         }
         // What was printed before the peers fell asleep comes before anything else happens.
-        let told = self.events.1.is_empty();
+        let told = self.events.receiver.is_empty();
         let up = || self.peers.iter().flatten().map(|(peer, _)| peer);
         let tells = up().any(|peer| peer.is_ending() || peer.has_printed_more());
         let is_told = up().any(Peer::is_typed_into);
         match before.min(self.quiet()) {
-            _ if tells || is_told || !told => Look::Moving,
-            Quiet::Moving => Look::Moving,
-            quiet => Look::Quiet { peers, holding: quiet == Quiet::Holding },
+            _ if tells || is_told || !told => Snapshot::Moving,
+            LinkActivity::Moving => Snapshot::Moving,
+            quiet => Snapshot::Quiet { peers, holding: quiet == LinkActivity::Holding },
         }
     }
 
     /// What each peer does; an error where the system does not say.
-    fn doings(&mut self) -> Result<Vec<Option<Doing>>, ()> {
-        let doing = |(_, watch): &mut (_, Watch)| match watch.activity() {
+    fn states(&mut self) -> Result<Vec<Option<PeerState>>, ()> {
+        let state = |(_, probe): &mut (_, ProcessProbe)| match probe.activity() {
             Activity::Unknown => Err(()),
             // Gone: its ending is on its way.
-            Activity::Busy | Activity::Gone => Ok(Doing::Awake),
-            Activity::Asleep { wakes, mark } => Ok(Doing::Asleep { wakes, mark }),
+            Activity::Busy | Activity::Gone => Ok(PeerState::Awake),
+            Activity::Asleep { wakes, mark } => Ok(PeerState::Asleep { wakes, mark }),
         };
-        self.peers.iter_mut().map(|peer| peer.as_mut().map(doing).transpose()).collect()
+        self.peers.iter_mut().map(|peer| peer.as_mut().map(state).transpose()).collect()
     }
 
-    pub(super) fn quiet(&self) -> Quiet {
-        self.links.iter().map(Link::quiet).min().unwrap_or(Quiet::Still)
+    pub(super) fn quiet(&self) -> LinkActivity {
+        self.links.iter().map(Link::quiet).min().unwrap_or(LinkActivity::Still)
     }
 
     /// What happens on the peers' connections past the links. `None` where that can't be known.
-    pub(super) fn uncounted(&mut self) -> Option<Uncounted> {
-        let counted = |own, other| self.links.iter().map(|link| link.counts(own, other)).max().unwrap_or(Counts::No);
+    pub(super) fn bypass_traffic(&mut self) -> Option<BypassTraffic> {
+        let membership_of =
+            |own, other| self.links.iter().map(|link| link.membership(own, other)).max().unwrap_or(LinkMembership::No);
         let mut open = Vec::new();
-        for (_, watch) in self.peers.iter().flatten() {
-            open.extend(watch.sockets()?);
+        for (_, probe) in self.peers.iter().flatten() {
+            open.extend(probe.sockets()?);
         }
         match &self.sockets {
-            _ if open.is_empty() => Some(Uncounted { moving: false, traffic: 0 }),
-            Some(table) => table.uncounted(&open, &mut self.known, &counted),
+            _ if open.is_empty() => Some(BypassTraffic { moving: false, traffic: 0 }),
+            Some(table) => table.bypass_traffic(&open, &mut self.known, &membership_of),
             None => None,
         }
     }
 
     /// May this peer have timers that can't be seen from outside?
     pub(super) fn has_hidden_timers(&self, role: RoleId) -> bool {
-        self.peers[role].as_ref().is_some_and(|(_, watch)| watch.may_have_hidden_timers())
+        self.peers[role].as_ref().is_some_and(|(_, probe)| probe.may_have_hidden_timers())
     }
 }

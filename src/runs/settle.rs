@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::follower::Follower;
-use super::look::Look;
-use super::patience::Judgement;
-use super::{ActiveRun, LOOK, Seen};
+use super::poll::Snapshot;
+use super::watchdog::Assessment;
+use super::{ActiveRun, ExecutedRun, POLL_PAUSE};
 use crate::evidence::Evidence;
 use crate::link::Link;
 use crate::verdict::Failure;
 
 /// A peer that is always busy is not waited for at the end of a run.
-const BUSY_LOOKS: u32 = 12;
+const BUSY_POLLS: u32 = 12;
 
 /// So often is let go what links hold back, at the end of a run: peers may talk for ever.
 const RELEASES: u32 = 100;
@@ -45,16 +45,16 @@ impl<F: Follower> ActiveRun<'_, F> {
             if self.taken != taken {
                 self.begin_to_wait();
             }
-            tokio::time::sleep(self.patience.pause).await;
-            let (look, judgement) = self.consider();
+            tokio::time::sleep(self.watchdog.pause).await;
+            let (snapshot, judgement) = self.consider();
             match judgement {
-                Judgement::Release if matches!(look, Look::Blind) => return Ok(()),
-                Judgement::Release if until == Until::Still => self.release(),
-                Judgement::Fails(failure) => return Err(failure),
-                Judgement::Release | Judgement::Wait | Judgement::Stuck | Judgement::Restless => {}
+                Assessment::Release if matches!(snapshot, Snapshot::Blind) => return Ok(()),
+                Assessment::Release if until == Until::Still => self.release(),
+                Assessment::Fails(failure) => return Err(failure),
+                Assessment::Release | Assessment::Wait | Assessment::Stuck | Assessment::Restless => {}
             }
-            let held = look.is_holding() && until == Until::Still;
-            if look.is_at_rest() && !held && wanted(self) {
+            let held = snapshot.is_holding() && until == Until::Still;
+            if snapshot.is_at_rest() && !held && wanted(self) {
                 return Ok(());
             }
         }
@@ -62,11 +62,11 @@ impl<F: Follower> ActiveRun<'_, F> {
 
     /// Every line has been seen. Roles that are to be running still are, and say nothing more.
     pub(super) async fn settle(&mut self) -> Result<(), Failure> {
-        let mut pause = LOOK.0;
+        let mut pause = POLL_PAUSE.0;
         let (mut busy, mut released) = (0, 0);
-        while busy < BUSY_LOOKS && released < RELEASES && self.peers.iter().any(Option::is_some) {
-            let look = self.look();
-            match (look.is_at_rest(), look.is_holding()) {
+        while busy < BUSY_POLLS && released < RELEASES && self.peers.iter().any(Option::is_some) {
+            let snapshot = self.poll();
+            match (snapshot.is_at_rest(), snapshot.is_holding()) {
                 (true, false) => break,
                 (true, true) => {
                     self.release();
@@ -75,16 +75,16 @@ impl<F: Follower> ActiveRun<'_, F> {
                 (false, _) => busy += 1,
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LOOK.1);
+            pause = (pause * 2).min(POLL_PAUSE.1);
             self.take_waiting()?;
         }
         self.take_waiting()
     }
 
     /// Gathers what is still to come after a difference, then ends all peers.
-    pub(super) async fn finish(mut self, failure: Option<Failure>) -> Seen {
+    pub(super) async fn finish(mut self, failure: Option<Failure>) -> ExecutedRun {
         let (awaited, phase) = (self.follower.awaited(), self.follower.phase());
-        let captures = (0..self.lanes.len()).map(|role| self.follower.captures_of(role)).collect();
+        let captures = (0..self.outputs.len()).map(|role| self.follower.captures_of(role)).collect();
         if matches!(failure, Some(Failure::Line(..) | Failure::Ended(..) | Failure::NotStarted(..))) {
             self.gather().await;
         }
@@ -96,59 +96,59 @@ impl<F: Follower> ActiveRun<'_, F> {
             denied: failure.as_ref().map_or(Duration::ZERO, |_| self.limit.denied()),
             ..Evidence::default()
         };
-        let endings: Vec<_> = self.lanes.iter().map(|lane| (lane.ending, lane.endings.len())).collect();
-        for (lane, habit) in self.lanes.iter_mut().zip(self.patience.habits()) {
-            (lane.naps, lane.computed) = (habit.naps, habit.used.total());
+        let endings: Vec<_> = self.outputs.iter().map(|output| (output.ending, output.endings.len())).collect();
+        for (output, history) in self.outputs.iter_mut().zip(self.watchdog.histories()) {
+            (output.naps, output.computed) = (history.naps, history.used.total());
         }
-        for (lane, peer) in self.lanes.iter_mut().zip(&mut self.peers) {
+        for (output, peer) in self.outputs.iter_mut().zip(&mut self.peers) {
             if let Some((peer, _)) = peer {
-                lane.unread_input = peer.unread_input();
+                output.unread_input = peer.unread_input();
                 peer.stop();
             }
         }
         // What the peers print from here on, they print because they are ended.
         self.aftermath = true;
-        let lines: Vec<_> = self.lanes.iter().map(|lane| lane.lines.len()).collect();
+        let lines: Vec<_> = self.outputs.iter().map(|output| output.lines.len()).collect();
         while self.peers.iter().any(Option::is_some) {
-            let Some((role, event)) = self.events.1.recv().await else { break };
+            let Some((role, event)) = self.events.receiver.recv().await else { break };
             let _ = self.take(role, event);
         }
-        for ((lane, count), ending) in self.lanes.iter_mut().zip(lines).zip(endings) {
-            lane.lines.truncate(count);
-            lane.ending = ending.0;
-            lane.endings.truncate(ending.1);
+        for ((output, count), ending) in self.outputs.iter_mut().zip(lines).zip(endings) {
+            output.lines.truncate(count);
+            output.ending = ending.0;
+            output.endings.truncate(ending.1);
         }
-        evidence.lanes = self.lanes;
-        Seen { failure, awaited, phase, evidence, captures }
+        evidence.outputs = self.outputs;
+        ExecutedRun { failure, awaited, phase, evidence, captures }
     }
 
     /// After a difference: whatever the peers still do by themselves belongs to the picture, up to where
     /// they sleep, or have shown enough.
     async fn gather(&mut self) {
         self.aftermath = true;
-        let shown: Vec<usize> = self.lanes.iter().map(|lane| lane.lines.len()).collect();
+        let shown: Vec<usize> = self.outputs.iter().map(|output| output.lines.len()).collect();
         let mut busy = 0;
-        let mut pause = LOOK.0;
-        while busy < BUSY_LOOKS && self.peers.iter().any(Option::is_some) {
+        let mut pause = POLL_PAUSE.0;
+        while busy < BUSY_POLLS && self.peers.iter().any(Option::is_some) {
             tokio::select! {
                 biased;
-                event = self.events.1.recv() => {
+                event = self.events.receiver.recv() => {
                     let Some((role, event)) = event else { return };
                     let over = matches!(self.take(role, event), Err(Failure::Flood(_) | Failure::Leaked(_)));
-                    if over || self.lanes[role].lines.len() > shown[role] + MORE_LINES {
+                    if over || self.outputs[role].lines.len() > shown[role] + MORE_LINES {
                         return;
                     }
                 }
                 () = tokio::time::sleep(pause) => {
-                    let look = self.look();
-                    if look.is_holding() && look.is_at_rest() {
+                    let snapshot = self.poll();
+                    if snapshot.is_holding() && snapshot.is_at_rest() {
                         self.release();
-                    } else if look.is_at_rest() {
+                    } else if snapshot.is_at_rest() {
                         return;
                     } else {
                         busy += 1;
                     }
-                    pause = (pause * 2).min(LOOK.1);
+                    pause = (pause * 2).min(POLL_PAUSE.1);
                 }
             }
         }

@@ -1,8 +1,7 @@
-//! From save to verdict, over and over: what `watch` and `serve` have in common.
+//! Verifies at each save: what `watch` and `serve` have in common.
 //!
-//! The work is done by a thread of its own, which plays one verify at a time and tells its news.
-//! Whoever wants another one, because of a save, a key or another stage, calls off the one that is
-//! at work: its processes are ended before the next begins.
+//! A thread of its own executes one verify at a time and reports its news. A save, a key or another stage calls off
+//! the current verify: its processes are ended before the next one begins.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,20 +14,20 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use super::context;
-use super::verify::{Judging, VERIFY, has_package, place_from_here};
+use super::verify::{StageVerify, VERIFY, has_package, place_from_here};
 use crate::cli::Chosen;
 use crate::course::Party;
 use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
+use crate::file_watch::{FileWatch, WatchedFiles};
 use crate::last::Last;
 use crate::report;
 use crate::runtime;
-use crate::saves::{Looked, Saves};
 use crate::trace::Trace;
 use crate::verify::{Selection, new_seed};
 use crate::workspace::Workspace;
 
-/// What those who watch are told.
+/// The news of a verify.
 pub enum News {
     /// A verify begins.
     Begins {
@@ -49,117 +48,116 @@ pub enum News {
     /// The learner's programs can't be built; what the build tool says about it.
     NotBuilt(String),
     /// The verify is over.
-    Over(Box<Outcome>),
-    /// Something kept the runner from telling.
+    Over(Box<VerifyResult>),
+    /// An error kept the runner from a verdict.
     Trouble(Error),
 }
 
 /// What a verify came to.
-pub struct Outcome {
+pub struct VerifyResult {
     /// How many runs were played.
     pub runs: usize,
     /// How many of them failed.
     pub failed: usize,
-    /// The runs as stories; of very many failed ones the first.
+    /// The traces of the runs; of very many failed runs, the first.
     pub last: Last,
     /// Runs that were left out, because the failed ones took too long.
     pub left_out: usize,
     /// How long it took, without the build.
     pub took: Duration,
-    /// `file:line` at which the learner may look first, from where they are.
+    /// `file:line` to look at first, as a path from the current folder.
     pub place: Option<String>,
 }
 
-/// What the worker is to do.
+/// What the worker has to do.
 #[derive(Clone)]
-struct Order {
-    /// Each has another one.
+struct Job {
+    /// Different for each job.
     number: u64,
-    /// The stage to verify; none is left when it is time to quit.
+    /// The stage to verify; `None` when it is time to quit.
     stage: Option<String>,
     /// Because of a save.
     saved: bool,
 }
 
-/// What is told about the verify that was asked for last.
-pub struct Told {
+/// The news of the verify that was requested last.
+pub struct NewsReceiver {
     news: UnboundedReceiver<(u64, News)>,
-    orders: Arc<watch::Sender<Order>>,
+    jobs: Arc<watch::Sender<Job>>,
 }
 
-impl Told {
-    /// The next of the news; `None` when nobody is left who could tell any.
+impl NewsReceiver {
+    /// The next piece of news; `None` when the worker is gone.
     pub async fn next(&mut self) -> Option<News> {
         loop {
             let (number, news) = self.news.recv().await?;
-            // What is still told of a verify that was called off is of no interest: it may be of another stage.
-            if self.orders.borrow().number == number {
+            // Ignore news of a verify that was called off: it may be about another stage.
+            if self.jobs.borrow().number == number {
                 return Some(news);
             }
         }
     }
 
-    /// The next of the news, if it is there already.
+    /// The next piece of news, if it is there already.
     pub fn at_once(&mut self) -> Option<News> {
         self.next().now_or_never().flatten()
     }
 }
 
-/// Verifies a stage now, and again at each save, until it is dropped: then nothing of it runs any
-/// more.
-pub struct Live {
-    orders: Arc<watch::Sender<Order>>,
+/// Verifies a stage now, and again at each save. Once it is dropped, nothing of it runs any more.
+pub struct VerifyWorker {
+    jobs: Arc<watch::Sender<Job>>,
     worker: Option<JoinHandle<()>>,
-    saves: Saves,
+    file_watch: FileWatch,
 }
 
-impl Live {
-    /// Begins, and tells. With `poll` saves are looked for every so often, instead of waiting to be told.
+impl VerifyWorker {
+    /// Begins. With `poll`, it polls for saves instead of waiting for the system to report them.
     ///
     /// # Errors
     /// There is no such stage, or no thread can be started.
-    pub fn start(chosen: &Chosen, stage: &str, poll: bool) -> Result<(Live, Told)> {
-        let looked = looked(&context::open_quietly(chosen)?, stage)?;
-        let (orders, wanted) = watch::channel(Order { number: 0, stage: Some(stage.to_owned()), saved: false });
+    pub fn start(chosen: &Chosen, stage: &str, poll: bool) -> Result<(VerifyWorker, NewsReceiver)> {
+        let watched = watched(&context::open_quietly(chosen)?, stage)?;
+        let (jobs, wanted) = watch::channel(Job { number: 0, stage: Some(stage.to_owned()), saved: false });
         let (sender, news) = unbounded_channel();
-        let orders = Arc::new(orders);
-        let told = Told { news, orders: Arc::clone(&orders) };
+        let jobs = Arc::new(jobs);
+        let receiver = NewsReceiver { news, jobs: Arc::clone(&jobs) };
         let saved = {
-            let orders = Arc::clone(&orders);
+            let jobs = Arc::clone(&jobs);
             move || {
-                orders.send_modify(|order| {
-                    order.number += 1;
-                    order.saved = true;
+                jobs.send_modify(|job| {
+                    job.number += 1;
+                    job.saved = true;
                 });
             }
         };
-        let saves = Saves::look(looked, poll, saved)?;
+        let file_watch = FileWatch::start(watched, poll, saved)?;
         let chosen = chosen.clone();
         let worker = std::thread::Builder::new()
             .name("verify".to_owned())
             .spawn(move || work(&chosen, wanted, &sender))
-            .map_err(|error| Error::new("no verify can be started").because(error))?;
-        Ok((Live { orders, worker: Some(worker), saves }, told))
+            .map_err(|error| Error::new("the verify thread can't be started").because(error))?;
+        Ok((VerifyWorker { jobs, worker: Some(worker), file_watch }, receiver))
     }
 
-    /// Verifies a stage from now on; the same one again, when it is the same.
+    /// Verifies this stage from now on; also the current one once more.
     ///
     /// # Errors
     /// There is no such stage.
     pub fn verify(&self, chosen: &Chosen, stage: &str) -> Result<()> {
-        self.saves.look_at(looked(&context::open_quietly(chosen)?, stage)?);
-        self.order(Some(stage.to_owned()));
+        self.file_watch.watch_instead(watched(&context::open_quietly(chosen)?, stage)?);
+        self.job(Some(stage.to_owned()));
         Ok(())
     }
 
-    fn order(&self, stage: Option<String>) {
-        self.orders.send_modify(|order| *order = Order { number: order.number + 1, stage, saved: false });
+    fn job(&self, stage: Option<String>) {
+        self.jobs.send_modify(|job| *job = Job { number: job.number + 1, stage, saved: false });
     }
 }
 
-impl Drop for Live {
+impl Drop for VerifyWorker {
     fn drop(&mut self) {
-        self.order(None);
+        self.job(None);
         if let Some(worker) = self.worker.take() {
             let _ = worker.join();
         }
@@ -167,35 +165,35 @@ impl Drop for Live {
 }
 
 /// The files that a stage's verdict depends on.
-fn looked(workspace: &Workspace, stage: &str) -> Result<Looked> {
+fn watched(workspace: &Workspace, stage: &str) -> Result<WatchedFiles> {
     let package = context::package(workspace, &workspace.catalog.stage(stage)?, Party::You, Party::You)?;
     let track = workspace.track()?.clone();
     let given: BTreeSet<PathBuf> =
         workspace.template(stage)?.into_iter().map(|(path, _)| PathBuf::from(path)).collect();
     let folders = std::iter::once(stage).chain(track.shared.iter().map(String::as_str));
-    Ok(Looked {
+    Ok(WatchedFiles {
         root: workspace.root.clone(),
         folders: folders.map(|name| workspace.root.join(name)).collect(),
         mark: Box::new(move || {
-            // Without its folder there is no program any more: that is another content, too.
+            // Without its folder there is no program: that is a change of content, too.
             if !package.dir().is_dir() {
                 return Some(0);
             }
-            // A program that leaves a file behind has not saved anything.
+            // A file that a program leaves behind is not a save.
             let counts = |path: &Path| given.contains(path) || track.edits(&path.to_string_lossy());
             package.mark(&track, &counts).ok()
         }),
     })
 }
 
-/// What the worker does until it is told to quit.
-fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, sender: &UnboundedSender<(u64, News)>) {
+/// The worker's loop, until it is told to quit.
+fn work(chosen: &Chosen, mut jobs: watch::Receiver<Job>, sender: &UnboundedSender<(u64, News)>) {
     loop {
-        let Order { number, stage: Some(stage), saved } = orders.borrow_and_update().clone() else { return };
-        // Who does not listen any more is about to quit.
+        let Job { number, stage: Some(stage), saved } = jobs.borrow_and_update().clone() else { return };
+        // If the receiver is gone, the program is about to quit.
         let tell = |news| _ = sender.send((number, news));
         tell(News::Begins { saved });
-        let mut others = orders.clone();
+        let mut others = jobs.clone();
         let over = runtime::block_on_unasked(async {
             tokio::select! {
                 biased;
@@ -208,7 +206,7 @@ fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, sender: &UnboundedS
             Ok(Some(over)) => tell(over),
             Err(error) => tell(News::Trouble(error)),
         }
-        let another = runtime::block_on_unasked(async { Ok(orders.changed().await.is_ok()) });
+        let another = runtime::block_on_unasked(async { Ok(jobs.changed().await.is_ok()) });
         if !another.unwrap_or(false) {
             return;
         }
@@ -217,7 +215,7 @@ fn work(chosen: &Chosen, mut orders: watch::Receiver<Order>, sender: &UnboundedS
 
 /// One verify.
 async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News> {
-    let mut teller = Teller { tell, not_built: String::new() };
+    let mut teller = NewsReporter { tell, not_built: String::new() };
     let _lock =
         super::prefetch::told_lock(&context::dot()?, VERIFY, "another `workshop` is verifying", &mut teller).await?;
     // Only now: what was waited for may have been an update.
@@ -226,13 +224,13 @@ async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News>
     has_package(&workspace, &stage)?;
     context::accept(&workspace)?;
     let selection = Selection { repeat: 1, seed: new_seed(), ..Selection::default() };
-    let judging = Judging { workspace: &workspace, stage: &stage, solution: false, selection: &selection };
-    Ok(match judging.judge(&mut teller).await? {
+    let stage_verify = StageVerify { workspace: &workspace, stage: &stage, solution: false, selection: &selection };
+    Ok(match stage_verify.run(&mut teller).await? {
         None => News::NotBuilt(teller.not_built),
         Some((verdict, last)) => match verdict.trouble() {
-            // What failed was told run by run; with runs that could not be played there is no verdict.
+            // Failed runs were reported one by one; with runs that could not be executed there is no verdict.
             Some(trouble) => News::Trouble(trouble),
-            None => News::Over(Box::new(Outcome {
+            None => News::Over(Box::new(VerifyResult {
                 runs: verdict.runs.len(),
                 failed: verdict.failed().count(),
                 last,
@@ -247,14 +245,14 @@ async fn once(chosen: &Chosen, stage: &str, tell: &dyn Fn(News)) -> Result<News>
     })
 }
 
-/// Makes news of events.
-struct Teller<'n> {
+/// Turns events into news.
+struct NewsReporter<'n> {
     tell: &'n dyn Fn(News),
     /// What the build tool says about the learner's programs.
     not_built: String,
 }
 
-impl Reporter for Teller<'_> {
+impl Reporter for NewsReporter<'_> {
     fn tell(&mut self, event: &Event<'_>) {
         let news = match event {
             Event::Waiting(Some(why)) => News::Doing(format!("waiting: {why}")),

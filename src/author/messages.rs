@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::changes::Changes;
-use super::here::option;
+use super::locate::option;
 use crate::assets::{COURSE_FILE, Catalog};
 use crate::report::{print, width, wrap};
 

@@ -19,13 +19,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::follower::Follower;
-use super::limit::Moment;
-use super::livelock::{COMPUTING, Unseen};
-use super::look::{Doing, Look};
-use super::{ActiveRun, LOOK};
+use super::limit::ClockReading;
+use super::livelock::{COMPUTING, LivelockMeter};
+use super::poll::{PeerState, Snapshot};
+use super::{ActiveRun, POLL_PAUSE};
 use crate::course::Condition;
 use crate::evidence::MAX_NOISE;
-use crate::stillness::{Uncounted, Usage, usage};
+use crate::quiescence::{BypassTraffic, Usage, usage};
 use crate::transcript::RoleId;
 use crate::verdict::Failure;
 
@@ -57,14 +57,14 @@ const IN_THE_KERNEL: u32 = 10;
 const FEW_FAULTS: u64 = 64;
 
 /// The longest pause between two looks while all peers sleep.
-const LONG_LOOK: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where the system does not say what peers do: a link is released after so many idle looks.
-const BLIND_LOOKS: u32 = 5;
+const BLIND_POLLS: u32 = 5;
 
 /// What to do after a look.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Judgement {
+pub(super) enum Assessment {
     Wait,
     /// What is held back may be let go.
     Release,
@@ -78,20 +78,20 @@ pub(super) enum Judgement {
 
 /// What has been seen since the last effect.
 #[derive(Default)]
-pub(super) struct Patience {
+pub(super) struct Watchdog {
     pub(super) pause: Duration,
     effects: u64,
-    habits: Vec<Habit>,
+    histories: Vec<PeerHistory>,
     /// The first look at which nothing had happened for a while.
-    quiet_since: Option<Moment>,
+    quiet_since: Option<ClockReading>,
     /// The connections past the links, when all peers were last asleep, and the marks of that sleep.
-    uncounted: Option<(u64, Uncounted)>,
+    bypass_traffic: Option<(u64, BypassTraffic)>,
     blind: u32,
 }
 
 /// What one peer has done since the last effect.
 #[derive(Clone, Default)]
-pub(super) struct Habit {
+pub(super) struct PeerHistory {
     /// How often it was seen asleep in a row, in the same sleep.
     asleep: u32,
     mark: Option<u64>,
@@ -108,9 +108,9 @@ pub(super) struct Habit {
     pub(super) used: Usage,
 }
 
-impl Habit {
-    fn saw(&mut self, doing: Doing) {
-        let Doing::Asleep { wakes, mark } = doing else {
+impl PeerHistory {
+    fn saw(&mut self, state: PeerState) {
+        let PeerState::Asleep { wakes, mark } = state else {
             self.asleep = 0;
             return;
         };
@@ -132,21 +132,21 @@ impl<F: Follower> ActiveRun<'_, F> {
     /// Something was to be seen, a line or an end, or the runner has done something, or is about to: whatever was
     /// seen so far counts no more.
     pub(super) fn begin_to_wait(&mut self) {
-        self.unseen = Unseen::new(self.peers.len(), self.ticks.load(Ordering::Relaxed));
+        self.livelock_meter = LivelockMeter::new(self.peers.len(), self.ticks.load(Ordering::Relaxed));
         self.saw_effect();
     }
 
     /// Something has come of what the peers do, if only bytes.
     fn saw_effect(&mut self) {
-        let habits = vec![Habit::default(); self.peers.len()];
+        let histories = vec![PeerHistory::default(); self.peers.len()];
         let pause = self.first_pause();
-        self.patience = Patience { pause, effects: self.effects(), habits, ..Patience::default() };
+        self.watchdog = Watchdog { pause, effects: self.effects(), histories, ..Watchdog::default() };
     }
 
     /// Before the first look at a wait: where a link holds bytes back, peers that sleep are what
     /// is waited for; elsewhere most waits are over before anybody needs to look.
     fn first_pause(&self) -> Duration {
-        if self.plan.id.condition.holds_back() { LOOK.0 } else { LOOK.0 * 4 }
+        if self.plan.id.condition.holds_back() { POLL_PAUSE.0 } else { POLL_PAUSE.0 * 4 }
     }
 
     /// Another number once something has come of what peers do, but for lines and ends, which are events.
@@ -160,105 +160,105 @@ impl<F: Follower> ActiveRun<'_, F> {
     }
 
     /// Takes a look, and decides whether waiting still makes sense.
-    pub(super) fn consider(&mut self) -> (Look, Judgement) {
-        let look = self.look();
-        if self.effects() != self.patience.effects {
+    pub(super) fn consider(&mut self) -> (Snapshot, Assessment) {
+        let snapshot = self.poll();
+        if self.effects() != self.watchdog.effects {
             self.saw_effect();
         }
-        let slow = self.patience.pause >= LOOK.1;
-        self.patience.pause = (self.patience.pause * 2).min(LOOK.1);
-        let judgement = match &look {
-            Look::Moving => Judgement::Wait,
-            Look::Blind => self.patience.blind(),
-            Look::Quiet { peers, .. } => self.judge(peers, slow, &look),
+        let slow = self.watchdog.pause >= POLL_PAUSE.1;
+        self.watchdog.pause = (self.watchdog.pause * 2).min(POLL_PAUSE.1);
+        let judgement = match &snapshot {
+            Snapshot::Moving => Assessment::Wait,
+            Snapshot::Blind => self.watchdog.blind(),
+            Snapshot::Quiet { peers, .. } => self.judge(peers, slow, &snapshot),
         };
-        if matches!(judgement, Judgement::Wait | Judgement::Release) && self.is_livelocked() {
-            return (look, Judgement::Fails(Failure::Livelock));
+        if matches!(judgement, Assessment::Wait | Assessment::Release) && self.is_livelocked() {
+            return (snapshot, Assessment::Fails(Failure::Livelock));
         }
-        (look, judgement)
+        (snapshot, judgement)
     }
 
-    fn judge(&mut self, peers: &[Option<Doing>], slow: bool, look: &Look) -> Judgement {
-        for (role, doing) in peers.iter().enumerate() {
-            let habit = &mut self.patience.habits[role];
-            doing.iter().for_each(|doing| habit.saw(*doing));
-            if habit.asleep == SURE && habit.wakes.is_none() {
-                self.patience.habits[role].hidden = self.has_hidden_timers(role);
+    fn judge(&mut self, peers: &[Option<PeerState>], slow: bool, snapshot: &Snapshot) -> Assessment {
+        for (role, state) in peers.iter().enumerate() {
+            let history = &mut self.watchdog.histories[role];
+            state.iter().for_each(|state| history.saw(*state));
+            if history.asleep == SURE && history.wakes.is_none() {
+                self.watchdog.histories[role].hidden = self.has_hidden_timers(role);
             }
         }
-        if look.is_at_rest() && self.is_worth_a_closer_look() {
+        if snapshot.is_at_rest() && self.is_worth_a_closer_look() {
             self.see_past_the_links(peers);
         }
-        if look.is_holding() && self.may_release(look) {
-            self.patience.pause = LOOK.0;
-            return Judgement::Release;
+        if snapshot.is_holding() && self.may_release(snapshot) {
+            self.watchdog.pause = POLL_PAUSE.0;
+            return Assessment::Release;
         }
         if slow {
             self.measure();
         }
         if let Some(role) = self.noisy() {
-            return Judgement::Fails(Failure::Noisy(role));
+            return Assessment::Fails(Failure::Noisy(role));
         }
-        let judgement = self.verdict(peers, look);
-        if judgement == Judgement::Wait && self.is_quiet_past_the_links() {
-            self.patience.nap_with(look);
+        let judgement = self.verdict(peers, snapshot);
+        if judgement == Assessment::Wait && self.is_quiet_past_the_links() {
+            self.watchdog.nap_with(snapshot);
         }
         judgement
     }
 
     /// Has everybody slept for long enough that it matters what happens past the links?
     fn is_worth_a_closer_look(&self) -> bool {
-        let quiet = |habit: &Habit| habit.mark.is_none() || habit.asleep >= SURE || habit.naps > 0;
-        self.order.is_some() || self.patience.habits.iter().all(quiet)
+        let quiet = |history: &PeerHistory| history.mark.is_none() || history.asleep >= SURE || history.naps > 0;
+        self.order.is_some() || self.watchdog.histories.iter().all(quiet)
     }
 
     /// At rest, is it time to let go of what is held back? What is joined goes on at once; an order of
     /// events has to be the same every time, so whoever wakes soon comes first.
-    fn may_release(&self, look: &Look) -> bool {
-        look.is_at_rest() && (self.plan.id.condition == Condition::Coalesced || self.is_calm())
+    fn may_release(&self, snapshot: &Snapshot) -> bool {
+        snapshot.is_at_rest() && (self.plan.id.condition == Condition::Coalesced || self.is_calm())
     }
 
     /// Traffic past the links is an effect; it is looked at whenever somebody has run.
-    fn see_past_the_links(&mut self, peers: &[Option<Doing>]) {
+    fn see_past_the_links(&mut self, peers: &[Option<PeerState>]) {
         let mut marks = DefaultHasher::new();
-        peers.iter().for_each(|doing| {
-            let mark = if let Some(Doing::Asleep { mark, .. }) = doing { Some(mark) } else { None };
+        peers.iter().for_each(|state| {
+            let mark = if let Some(PeerState::Asleep { mark, .. }) = state { Some(mark) } else { None };
             mark.hash(&mut marks);
         });
         let marks = marks.finish();
-        let before = self.patience.uncounted;
-        if before.is_some_and(|(seen, uncounted)| seen == marks && !uncounted.moving) {
+        let before = self.watchdog.bypass_traffic;
+        if before.is_some_and(|(seen, bypass_traffic)| seen == marks && !bypass_traffic.moving) {
             return;
         }
-        let now = self.uncounted().unwrap_or(Uncounted { moving: true, traffic: 0 });
-        let pause = self.patience.pause;
+        let now = self.bypass_traffic().unwrap_or(BypassTraffic { moving: true, traffic: 0 });
+        let pause = self.watchdog.pause;
         if before.is_some_and(|(_, before)| before.traffic != now.traffic) {
             self.saw_effect();
-            self.patience.pause = pause;
-            for (habit, doing) in self.patience.habits.iter_mut().zip(peers) {
-                doing.iter().for_each(|doing| habit.saw(*doing));
+            self.watchdog.pause = pause;
+            for (history, state) in self.watchdog.histories.iter_mut().zip(peers) {
+                state.iter().for_each(|state| history.saw(*state));
             }
         }
-        self.patience.uncounted = Some((marks, now));
+        self.watchdog.bypass_traffic = Some((marks, now));
     }
 
     /// Is nothing on its way past the links, as far as is known?
     fn is_quiet_past_the_links(&self) -> bool {
-        self.patience.uncounted.is_some_and(|(_, uncounted)| !uncounted.moving)
+        self.watchdog.bypass_traffic.is_some_and(|(_, bypass_traffic)| !bypass_traffic.moving)
     }
 
     /// What peers use from the first slow look on.
     fn measure(&mut self) {
-        let first = self.patience.quiet_since.is_none();
+        let first = self.watchdog.quiet_since.is_none();
         if first {
-            self.patience.quiet_since = Some(self.limit.now());
+            self.watchdog.quiet_since = Some(self.limit.now());
         }
-        for (habit, peer) in self.patience.habits.iter_mut().zip(&self.peers) {
+        for (history, peer) in self.watchdog.histories.iter_mut().zip(&self.peers) {
             let Some((peer, _)) = peer else { continue };
-            let Some(now) = (habit.asleep == 0 || first).then(|| usage(peer.id)).flatten() else { continue };
-            let (before, _) = *habit.before.get_or_insert((now, peer.noise()));
-            habit.used = now.since(&before);
-            if habit.used.total() >= COMPUTES {
+            let Some(now) = (history.asleep == 0 || first).then(|| usage(peer.id)).flatten() else { continue };
+            let (before, _) = *history.before.get_or_insert((now, peer.noise()));
+            history.used = now.since(&before);
+            if history.used.total() >= COMPUTES {
                 (self.computing)();
             }
         }
@@ -266,54 +266,54 @@ impl<F: Follower> ActiveRun<'_, F> {
 
     /// Whoever has written too much to standard error, while nothing else happened.
     fn noisy(&self) -> Option<RoleId> {
-        let noise = |(habit, peer): (&Habit, &Option<(crate::process::Peer, _)>)| {
-            Some(peer.as_ref()?.0.noise().saturating_sub(habit.before?.1))
+        let noise = |(history, peer): (&PeerHistory, &Option<(crate::process::Peer, _)>)| {
+            Some(peer.as_ref()?.0.noise().saturating_sub(history.before?.1))
         };
-        self.patience
-            .habits
+        self.watchdog
+            .histories
             .iter()
             .zip(&self.peers)
             .position(|pair| noise(pair).is_some_and(|noise| noise >= MAX_NOISE as u64))
     }
 
     /// Is there still anybody who may do something?
-    fn verdict(&self, peers: &[Option<Doing>], look: &Look) -> Judgement {
-        if look.is_holding() {
-            return Judgement::Wait;
+    fn verdict(&self, peers: &[Option<PeerState>], snapshot: &Snapshot) -> Assessment {
+        if snapshot.is_holding() {
+            return Assessment::Wait;
         }
-        let up = || peers.iter().enumerate().filter_map(|(role, doing)| doing.map(|doing| (role, doing)));
+        let up = || peers.iter().enumerate().filter_map(|(role, state)| state.map(|state| (role, state)));
         let for_good = |role: RoleId| {
-            let habit = &self.patience.habits[role];
-            let wakes = habit.wakes.is_some_and(|wakes| !self.limit.is_over_at(wakes));
-            habit.asleep >= SURE && !wakes && !habit.hidden
+            let history = &self.watchdog.histories[role];
+            let wakes = history.wakes.is_some_and(|wakes| !self.limit.is_over_at(wakes));
+            history.asleep >= SURE && !wakes && !history.hidden
         };
         if up().all(|(role, _)| for_good(role)) {
-            let stuck = look.is_at_rest() && self.is_quiet_past_the_links();
-            return if stuck { Judgement::Stuck } else { Judgement::Wait };
+            let stuck = snapshot.is_at_rest() && self.is_quiet_past_the_links();
+            return if stuck { Assessment::Stuck } else { Assessment::Wait };
         }
-        let quiet = || self.patience.quiet_since.is_some_and(|since| self.limit.usable_since(since) >= QUIET);
-        let idle = |role: RoleId| self.patience.habits[role].naps >= NAPS;
+        let quiet = || self.watchdog.quiet_since.is_some_and(|since| self.limit.usable_since(since) >= QUIET);
+        let idle = |role: RoleId| self.watchdog.histories[role].naps >= NAPS;
         let mut spins = None;
-        for (role, doing) in up() {
-            if doing == Doing::Awake && self.patience.habits[role].spins(self.told_of_the_end(role)) {
+        for (role, state) in up() {
+            if state == PeerState::Awake && self.watchdog.histories[role].spins(self.told_of_the_end(role)) {
                 spins = spins.or(Some(role));
                 continue;
             }
             let is_over = for_good(role) || (idle(role) && quiet());
             if !is_over {
-                return Judgement::Wait;
+                return Assessment::Wait;
             }
         }
         match spins {
-            Some(role) => Judgement::Fails(Failure::Spinning(role)),
-            None if look.is_at_rest() && self.is_quiet_past_the_links() => Judgement::Restless,
-            None => Judgement::Wait,
+            Some(role) => Assessment::Fails(Failure::Spinning(role)),
+            None if snapshot.is_at_rest() && self.is_quiet_past_the_links() => Assessment::Restless,
+            None => Assessment::Wait,
         }
     }
 
     /// A peer that was told, since it was started, that nothing more will come.
     fn told_of_the_end(&self, role: RoleId) -> bool {
-        let since = self.lanes[role].started.unwrap_or_default();
+        let since = self.outputs[role].started.unwrap_or_default();
         self.links.iter().any(|link| link.told_of_the_end(role, since))
     }
 
@@ -321,12 +321,12 @@ impl<F: Follower> ActiveRun<'_, F> {
     /// wake within this time?
     pub(super) fn is_settled(&self, (looks, naps): (u32, u32), horizon: Duration) -> bool {
         let horizon = Instant::now() + horizon;
-        let settled = |habit: &Habit| {
-            let later = habit.wakes.is_none_or(|wakes| wakes > horizon || self.limit.is_over_at(wakes));
-            habit.naps >= naps || (habit.asleep >= looks && later)
+        let settled = |history: &PeerHistory| {
+            let later = history.wakes.is_none_or(|wakes| wakes > horizon || self.limit.is_over_at(wakes));
+            history.naps >= naps || (history.asleep >= looks && later)
         };
-        let up = self.patience.habits.iter().zip(&self.peers).filter(|(_, peer)| peer.is_some());
-        up.map(|(habit, _)| habit).all(settled) && self.is_quiet_past_the_links()
+        let up = self.watchdog.histories.iter().zip(&self.peers).filter(|(_, peer)| peer.is_some());
+        up.map(|(history, _)| history).all(settled) && self.is_quiet_past_the_links()
     }
 
     /// The same where the order of events is chosen: one look tells, and one nap.
@@ -346,30 +346,30 @@ impl<F: Follower> ActiveRun<'_, F> {
     }
 }
 
-impl Patience {
+impl Watchdog {
     /// While all peers sleep, nothing can happen before the first of them wakes, unless there are timers that
     /// can't be seen.
-    fn nap_with(&mut self, look: &Look) {
+    fn nap_with(&mut self, snapshot: &Snapshot) {
         // A peer that is up and sleeps has been seen asleep; of one that is not up nothing was seen.
-        let for_long = |habit: &Habit| habit.mark.is_none() || (habit.asleep >= SURE && !habit.hidden);
-        if look.is_at_rest() && self.habits.iter().all(for_long) {
-            let wakes = self.habits.iter().filter_map(|habit| habit.wakes).min();
-            let left = wakes.map_or(LONG_LOOK, |wakes| wakes.saturating_duration_since(Instant::now()));
-            self.pause = left.clamp(LOOK.1, LONG_LOOK);
+        let for_long = |history: &PeerHistory| history.mark.is_none() || (history.asleep >= SURE && !history.hidden);
+        if snapshot.is_at_rest() && self.histories.iter().all(for_long) {
+            let wakes = self.histories.iter().filter_map(|history| history.wakes).min();
+            let left = wakes.map_or(LONGEST_PAUSE, |wakes| wakes.saturating_duration_since(Instant::now()));
+            self.pause = left.clamp(POLL_PAUSE.1, LONGEST_PAUSE);
         }
     }
 
-    fn blind(&mut self) -> Judgement {
+    fn blind(&mut self) -> Assessment {
         self.blind += 1;
-        if self.blind < BLIND_LOOKS {
-            return Judgement::Wait;
+        if self.blind < BLIND_POLLS {
+            return Assessment::Wait;
         }
         self.blind = 0;
-        Judgement::Release
+        Assessment::Release
     }
 
     /// What each peer has done since the last effect.
-    pub(super) fn habits(&self) -> &[Habit] {
-        &self.habits
+    pub(super) fn histories(&self) -> &[PeerHistory] {
+        &self.histories
     }
 }

@@ -6,10 +6,10 @@ use crate::transcript::{Action, Expect, RoleId, StepKind, Transcript};
 
 /// The expectations of one role, in order.
 #[derive(Debug, Default)]
-pub(super) struct Lane<'t>(Vec<Place<'t>>);
+pub(super) struct Expectations<'t>(Vec<Expectation<'t>>);
 
 #[derive(Debug)]
-pub(super) struct Place<'t> {
+pub(super) struct Expectation<'t> {
     phase: usize,
     /// The index of the step (of the first one of a group).
     step: usize,
@@ -19,15 +19,15 @@ pub(super) struct Place<'t> {
 #[derive(Debug)]
 pub(super) enum Item<'t> {
     /// Lines in any order; a line with `|` is a group of one.
-    Group(Vec<Line<'t>>),
-    Optional(Line<'t>),
+    Group(Vec<ExpectedLine<'t>>),
+    Optional(ExpectedLine<'t>),
     Elided,
     Exit(i32),
     Running,
 }
 
 #[derive(Debug)]
-pub(super) struct Line<'t> {
+pub(super) struct ExpectedLine<'t> {
     pub step: usize,
     pub pattern: &'t Pattern,
     /// The nearest member above it in its group that accepts the same lines. It is taken first:
@@ -36,17 +36,17 @@ pub(super) struct Line<'t> {
 }
 
 /// One lane for each role.
-pub(super) fn lanes(transcript: &Transcript) -> Vec<Lane<'_>> {
-    let mut lanes: Vec<_> = transcript.roles.iter().map(|_| Lane::default()).collect();
+pub(super) fn by_role(transcript: &Transcript) -> Vec<Expectations<'_>> {
+    let mut expectations: Vec<_> = transcript.roles.iter().map(|_| Expectations::default()).collect();
     for (step, what) in transcript.steps.iter().enumerate() {
         let StepKind::Expect(role, expect) = &what.kind else { continue };
-        let Lane(places) = &mut lanes[*role];
-        let line = |pattern| Line { step, pattern, twin: None };
+        let Expectations(places) = &mut expectations[*role];
+        let line = |pattern| ExpectedLine { step, pattern, twin: None };
         let item = match expect {
             Expect::Unordered(pattern) => {
                 if let Some(group) = open_group(transcript, places.last_mut(), what.phase) {
                     let twin = group.iter().rposition(|other| other.pattern.is_like(pattern));
-                    group.push(Line { twin, ..line(pattern) });
+                    group.push(ExpectedLine { twin, ..line(pattern) });
                     continue;
                 }
                 Item::Group(vec![line(pattern)])
@@ -57,17 +57,17 @@ pub(super) fn lanes(transcript: &Transcript) -> Vec<Lane<'_>> {
             Expect::Exit(code) => Item::Exit(*code),
             Expect::Running => Item::Running,
         };
-        places.push(Place { phase: what.phase, step, item });
+        places.push(Expectation { phase: what.phase, step, item });
     }
-    lanes
+    expectations
 }
 
 /// The group that a line with `~` joins: that of the `~` before it, with no action in between.
 fn open_group<'p, 't>(
     transcript: &Transcript,
-    last: Option<&'p mut Place<'t>>,
+    last: Option<&'p mut Expectation<'t>>,
     phase: usize,
-) -> Option<&'p mut Vec<Line<'t>>> {
+) -> Option<&'p mut Vec<ExpectedLine<'t>>> {
     let place = last.filter(|place| place.phase == phase)?;
     let StepKind::Expect(_, Expect::Unordered(_)) = transcript.steps[place.step].kind else { return None };
     if let Item::Group(lines) = &mut place.item { Some(lines) } else { None }
@@ -79,9 +79,9 @@ pub(super) fn starts(transcript: &Transcript) -> Vec<Option<RoleId>> {
     transcript.actions().map(|(_, action)| started(action)).collect()
 }
 
-impl<'t> Lane<'t> {
+impl<'t> Expectations<'t> {
     /// What may be seen next, before the action that ends this phase.
-    pub fn due(&self, from: Position, phase: usize) -> impl Iterator<Item = &Place<'t>> {
+    pub fn due(&self, from: Position, phase: usize) -> impl Iterator<Item = &Expectation<'t>> {
         self.0[from.next..].iter().take_while(move |place| place.phase <= phase)
     }
 
@@ -104,7 +104,7 @@ impl<'t> Lane<'t> {
     }
 }
 
-impl Place<'_> {
+impl Expectation<'_> {
     /// May it be missing?
     pub fn is_free(&self) -> bool {
         matches!(self.item, Item::Optional(_) | Item::Elided)
@@ -120,7 +120,10 @@ impl Place<'_> {
 
 /// The members of a group that a line may be, when some have been seen; each with what has been
 /// seen then, or `None` when that is the whole group.
-pub(super) fn open<'g, 't>(group: &'g [Line<'t>], taken: u32) -> impl Iterator<Item = (&'g Line<'t>, Option<u32>)> {
+pub(super) fn open<'g, 't>(
+    group: &'g [ExpectedLine<'t>],
+    taken: u32,
+) -> impl Iterator<Item = (&'g ExpectedLine<'t>, Option<u32>)> {
     let is_taken = move |at: usize| taken & (1 << at) != 0;
     let open = group.iter().enumerate().filter(move |(at, line)| !is_taken(*at) && line.twin.is_none_or(is_taken));
     open.map(move |(at, line)| {

@@ -18,12 +18,12 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// Why a check ends early.
 #[derive(Debug)]
-pub enum Stop {
+pub enum Unsettled {
     Busy,
     Unknown,
 }
 
-impl From<Errno> for Stop {
+impl From<Errno> for Unsettled {
     fn from(_: Errno) -> Self {
         Self::Unknown
     }
@@ -31,12 +31,12 @@ impl From<Errno> for Stop {
 
 /// A process and its descendants, as far as known.
 #[derive(Debug)]
-pub struct Tree {
+pub struct ProcessTree {
     root: u32,
     processes: Vec<Process>,
 }
 
-impl Tree {
+impl ProcessTree {
     pub const fn new(root: u32) -> Self {
         Self { root, processes: Vec::new() }
     }
@@ -51,8 +51,8 @@ impl Tree {
         match self.settle(now) {
             Ok(()) if self.processes.iter().all(Process::is_dead) => self.gone(),
             Ok(()) => self.still_asleep(now).unwrap_or(Activity::Busy),
-            Err(Stop::Busy) => Activity::Busy,
-            Err(Stop::Unknown) => Activity::Unknown,
+            Err(Unsettled::Busy) => Activity::Busy,
+            Err(Unsettled::Unknown) => Activity::Unknown,
         }
     }
 
@@ -73,7 +73,7 @@ impl Tree {
         let mut alive = false;
         for process in &mut self.processes {
             for thread in &mut process.threads {
-                if matches!(thread.rest, Rest::Dead) {
+                if matches!(thread.state, ThreadState::Dead) {
                     continue;
                 }
                 if !thread.still_asleep(now) {
@@ -89,7 +89,7 @@ impl Tree {
     }
 
     /// Finds all threads and proves each of them asleep.
-    fn settle(&mut self, now: Instant) -> Result<(), Stop> {
+    fn settle(&mut self, now: Instant) -> Result<(), Unsettled> {
         self.processes.retain(|process| !process.is_dead() || process.exists());
         if self.processes.is_empty() {
             self.add(self.root)?;
@@ -108,7 +108,7 @@ impl Tree {
         Ok(())
     }
 
-    fn add(&mut self, pid: u32) -> Result<(), Stop> {
+    fn add(&mut self, pid: u32) -> Result<(), Unsettled> {
         if !self.processes.iter().any(|known| known.pid == pid) {
             self.processes.extend(Process::open(pid)?);
         }
@@ -142,7 +142,7 @@ struct Process {
 }
 
 impl Process {
-    fn open(pid: u32) -> Result<Option<Self>, Stop> {
+    fn open(pid: u32) -> Result<Option<Self>, Unsettled> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let tasks = rustix::fs::open(format!("/proc/{pid}/task"), flags, Mode::empty());
         let new = |tasks| Self { pid, tasks, threads: Vec::new(), moved: true };
@@ -154,11 +154,11 @@ impl Process {
     }
 
     fn is_dead(&self) -> bool {
-        self.threads.iter().all(|thread| matches!(thread.rest, Rest::Dead))
+        self.threads.iter().all(|thread| matches!(thread.state, ThreadState::Dead))
     }
 
     /// Proves all threads asleep, those included which have appeared.
-    fn settle(&mut self, now: Instant) -> Result<(), Stop> {
+    fn settle(&mut self, now: Instant) -> Result<(), Unsettled> {
         // More rounds mean that threads keep appearing.
         for _ in 0..4 {
             let mut kept = Vec::with_capacity(self.threads.len());
@@ -166,11 +166,11 @@ impl Process {
             for mut thread in self.threads.drain(..) {
                 let looked = match outcome {
                     Ok(()) => thread.prove(self.pid, &self.tasks, now),
-                    Err(_) => Ok(Look::Same),
+                    Err(_) => Ok(Change::Same),
                 };
-                self.moved |= !matches!(looked, Ok(Look::Same));
+                self.moved |= !matches!(looked, Ok(Change::Same));
                 match looked {
-                    Ok(Look::Vanished) => continue,
+                    Ok(Change::Vanished) => continue,
                     Ok(_) => {}
                     Err(stop) => outcome = Err(stop),
                 }
@@ -182,11 +182,11 @@ impl Process {
                 return Ok(());
             }
         }
-        Err(Stop::Busy)
+        Err(Unsettled::Busy)
     }
 
     /// Whether there was any new one.
-    fn list_threads(&mut self, now: Instant) -> Result<bool, Stop> {
+    fn list_threads(&mut self, now: Instant) -> Result<bool, Unsettled> {
         let known = self.threads.len();
         for tid in unless_vanished(list(&self.tasks))?.unwrap_or_default() {
             if !self.threads.iter().any(|thread| thread.tid == tid) {
@@ -196,7 +196,7 @@ impl Process {
         Ok(self.threads.len() > known)
     }
 
-    fn children(&self) -> Result<Vec<u32>, Stop> {
+    fn children(&self) -> Result<Vec<u32>, Unsettled> {
         let mut all = Vec::new();
         for thread in &self.threads {
             children(&self.tasks, thread.tid, &mut all)?;
@@ -207,7 +207,7 @@ impl Process {
 
 /// How a thread was last seen.
 #[derive(Debug)]
-enum Rest {
+enum ThreadState {
     /// Not asleep, or not proved so.
     Awake,
     Asleep(Wake),
@@ -215,7 +215,7 @@ enum Rest {
 }
 
 /// What a closer look at a thread has shown.
-enum Look {
+enum Change {
     Same,
     Changed,
     Vanished,
@@ -232,7 +232,7 @@ struct Thread {
     schedstat: OwnedFd,
     /// How often it has been switched onto a CPU.
     runs: u64,
-    rest: Rest,
+    state: ThreadState,
     /// The present wait began after this.
     since: Instant,
     /// The wait in which the thread was last seen, and when.
@@ -242,7 +242,7 @@ struct Thread {
 }
 
 impl Thread {
-    fn open(tasks: &OwnedFd, tid: u32, now: Instant) -> Result<Option<Self>, Stop> {
+    fn open(tasks: &OwnedFd, tid: u32, now: Instant) -> Result<Option<Self>, Unsettled> {
         let files = open(tasks, tid, "stat").and_then(|stat| Ok((stat, open(tasks, tid, "schedstat")?)));
         let Some((file, schedstat)) = unless_vanished(files)? else {
             return Ok(None);
@@ -251,7 +251,7 @@ impl Thread {
             return Ok(None);
         };
         let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let boot = Duration::try_from(boot).map_err(|_| Stop::Unknown)?;
+        let boot = Duration::try_from(boot).map_err(|_| Unsettled::Unknown)?;
         // The start is rounded down, so the age is rounded up.
         let age = boot.saturating_sub(ticks(stat.start));
         Ok(Some(Self {
@@ -260,8 +260,8 @@ impl Thread {
             stat: file,
             schedstat,
             runs: 0,
-            rest: Rest::Awake,
-            since: now.checked_sub(age).ok_or(Stop::Unknown)?,
+            state: ThreadState::Awake,
+            since: now.checked_sub(age).ok_or(Unsettled::Unknown)?,
             seen: None,
             perhaps: None,
         }))
@@ -270,7 +270,7 @@ impl Thread {
     /// Whether it has not run since it was proved asleep, and is not
     /// going to. First the state, then the counter.
     fn still_asleep(&mut self, now: Instant) -> bool {
-        let still = matches!(self.rest, Rest::Asleep(_))
+        let still = matches!(self.state, ThreadState::Asleep(_))
             && Stat::read(&self.stat).is_ok_and(|stat| stat.is_asleep())
             && self.count_runs().is_ok_and(|runs| runs == self.runs);
         if still && let Some((_, at)) = &mut self.seen {
@@ -281,40 +281,40 @@ impl Thread {
 
     /// Looks closely. That it is asleep holds only if a later
     /// [`still_asleep`](Self::still_asleep) says so.
-    fn prove(&mut self, pid: u32, tasks: &OwnedFd, now: Instant) -> Result<Look, Stop> {
+    fn prove(&mut self, pid: u32, tasks: &OwnedFd, now: Instant) -> Result<Change, Unsettled> {
         let Some(runs) = unless_vanished(self.count_runs())? else {
-            return Ok(Look::Vanished);
+            return Ok(Change::Vanished);
         };
-        let dead = matches!(self.rest, Rest::Dead);
+        let dead = matches!(self.state, ThreadState::Dead);
         if runs == self.runs && (dead || self.still_asleep(now)) {
-            return Ok(Look::Same);
+            return Ok(Change::Same);
         }
-        self.rest = Rest::Awake;
+        self.state = ThreadState::Awake;
         self.runs = runs;
         // The proof that it is switched out; after the counter.
         let call = self.call(tasks);
         let Some(stat) = unless_vanished(Stat::read(&self.stat))? else {
-            return Ok(Look::Vanished);
+            return Ok(Change::Vanished);
         };
-        self.rest = match (stat.state, call) {
-            (b'Z' | b'X', _) => Rest::Dead,
+        self.state = match (stat.state, call) {
+            (b'Z' | b'X', _) => ThreadState::Dead,
             (b'S' | b'T' | b't', Err(_)) => {
                 self.seen = None;
-                Rest::Asleep(Wake::AnyTime)
+                ThreadState::Asleep(Wake::AnyTime)
             }
             // Nothing but a signal gets it going.
             (b'T' | b't', Ok(Some(_))) => {
                 self.seen = None;
-                Rest::Asleep(Wake::Never)
+                ThreadState::Asleep(Wake::Never)
             }
             (b'S', Ok(Some(mut call))) => {
                 let wake = call.wake(pid, |address| self.read_memory(tasks, address));
                 self.date(call, wake, now);
-                Rest::Asleep(wake)
+                ThreadState::Asleep(wake)
             }
-            _ => return Err(Stop::Busy),
+            _ => return Err(Unsettled::Busy),
         };
-        Ok(Look::Changed)
+        Ok(Change::Changed)
     }
 
     /// Narrows down the begin of the present wait.
@@ -342,9 +342,9 @@ impl Thread {
 
     /// When it may wake by itself, if asleep.
     fn wakes(&self, now: Instant) -> Option<Instant> {
-        match &self.rest {
-            Rest::Asleep(wake) => wake.instant(self.since, now),
-            Rest::Awake | Rest::Dead => None,
+        match &self.state {
+            ThreadState::Asleep(wake) => wake.instant(self.since, now),
+            ThreadState::Awake | ThreadState::Dead => None,
         }
     }
 
@@ -540,13 +540,13 @@ fn in_doubt(error: io::Error) -> bool {
 }
 
 /// `None` if the error says that the task does not exist any more.
-fn unless_vanished<T>(result: rustix::io::Result<T>) -> Result<Option<T>, Stop> {
+fn unless_vanished<T>(result: rustix::io::Result<T>) -> Result<Option<T>, Unsettled> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(Errno::NOENT | Errno::SRCH) => Ok(None),
         Err(error) => {
             shortage::note(&error.into());
-            Err(Stop::Unknown)
+            Err(Unsettled::Unknown)
         }
     }
 }
@@ -561,10 +561,10 @@ fn read<'a>(file: &OwnedFd, buffer: &'a mut [u8]) -> rustix::io::Result<&'a [u8]
 }
 
 /// Appends a thread's children.
-fn children(tasks: &OwnedFd, tid: u32, all: &mut Vec<u32>) -> Result<(), Stop> {
+fn children(tasks: &OwnedFd, tid: u32, all: &mut Vec<u32>) -> Result<(), Unsettled> {
     let file = match open(tasks, tid, "children") {
         // Either the thread is gone, or the kernel has no such files.
-        Err(Errno::NOENT) if open(tasks, tid, "stat").is_ok() => return Err(Stop::Unknown),
+        Err(Errno::NOENT) if open(tasks, tid, "stat").is_ok() => return Err(Unsettled::Unknown),
         file => unless_vanished(file)?,
     };
     let Some(file) = file else { return Ok(()) };

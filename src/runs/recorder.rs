@@ -3,37 +3,37 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::follower::Follower;
-use super::recorded::{Found, Handed, Heard, Shown, Unrecorded};
+use super::recorded::{BoundValue, HandedAddress, Observation, RecordError, RoleEvent};
 use crate::course::Scenario;
 use crate::matcher::{Captures, Ending, Refused, declared_types};
-use crate::pattern::{Known, Pattern, Type, Value, values};
-use crate::transcript::{Expect, RoleId, StepKind, Transcript};
+use crate::pattern::{FoundValue, Known, Pattern, Type, values};
+use crate::transcript::{RoleId, StepKind, Transcript};
 
 /// What has been seen so far, and what the names stand for.
 #[derive(Debug, Default)]
-pub(super) struct Notes<'c> {
+pub(super) struct Recorder<'c> {
     scenario: Option<&'c Scenario>,
     pub(super) given: Captures,
     pub(super) phase: usize,
-    pub(super) heard: Vec<Heard>,
-    pub(super) found: BTreeMap<String, Found>,
+    pub(super) observations: Vec<Observation>,
+    pub(super) found: BTreeMap<String, BoundValue>,
     pub(super) aliases: HashMap<RoleId, Captures>,
-    pub(super) handed: Vec<Handed>,
+    pub(super) handed: Vec<HandedAddress>,
     /// The author's lines that have been seen.
     met: Vec<usize>,
 }
 
-impl<'c> Notes<'c> {
+impl<'c> Recorder<'c> {
     pub(super) fn new(scenario: &'c Scenario, given: Captures) -> Self {
-        Notes { scenario: Some(scenario), given, ..Notes::default() }
+        Recorder { scenario: Some(scenario), given, ..Recorder::default() }
     }
 
-    fn note(&mut self, role: RoleId, what: Shown) {
-        self.heard.push(Heard { phase: self.phase, role, what });
+    fn note(&mut self, role: RoleId, what: RoleEvent) {
+        self.observations.push(Observation { phase: self.phase, role, what });
     }
 
     fn hear(&mut self, role: RoleId, text: &str) {
-        self.note(role, Shown::Line(text.to_owned()));
+        self.note(role, RoleEvent::Line(text.to_owned()));
         let Some(scenario) = self.scenario else { return };
         let transcript = &scenario.transcript;
         let types = declared_types(transcript);
@@ -51,7 +51,7 @@ impl<'c> Notes<'c> {
                 .into_iter()
                 .filter_map(|(name, value)| {
                     let ty = (*types.get(name)?).clone();
-                    Some((name.to_owned(), Found { role, value: value.to_owned(), ty }))
+                    Some((name.to_owned(), BoundValue { role, value: value.to_owned(), ty }))
                 })
                 .collect();
             self.found.extend(found);
@@ -61,42 +61,43 @@ impl<'c> Notes<'c> {
     }
 
     /// Finds a value for a name that `role` is to be handed.
-    pub(super) fn find(&mut self, name: &str, role: RoleId) -> Result<(), Unrecorded> {
+    pub(super) fn find(&mut self, name: &str, role: RoleId) -> Result<(), RecordError> {
         if self.value(role, name).is_some() {
             return Ok(());
         }
-        let candidates: Vec<Found> = self.heard.iter().flat_map(|heard| self.offers(heard, name)).collect();
-        let choose = |fits: &dyn Fn(&Found) -> bool| candidates.iter().find(|found| fits(found)).cloned();
-        let is_port = |found: &Found| found.ty == Type::Port;
-        let is_id = |found: &Found| found.ty == Type::PeerId;
-        let is_address = |found: &Found| matches!(found.ty, Type::Address | Type::Multiaddr);
+        let candidates: Vec<BoundValue> =
+            self.observations.iter().flat_map(|observation| self.offers(observation, name)).collect();
+        let choose = |fits: &dyn Fn(&BoundValue) -> bool| candidates.iter().find(|found| fits(found)).cloned();
+        let is_port = |found: &BoundValue| found.ty == Type::Port;
+        let is_id = |found: &BoundValue| found.ty == Type::PeerId;
+        let is_address = |found: &BoundValue| matches!(found.ty, Type::Address | Type::Multiaddr);
         let found = match name {
             _ if name.contains("port") => choose(&is_port).or_else(|| choose(&is_address)),
             _ if name.contains("id") || name.contains("peer") => choose(&is_id).or_else(|| choose(&is_address)),
             _ => choose(&is_address).or_else(|| choose(&is_id)),
         };
-        let found = found.ok_or_else(|| Unrecorded::Unknown(name.to_owned()))?;
+        let found = found.ok_or_else(|| RecordError::Unknown(name.to_owned()))?;
         self.found.insert(name.to_owned(), found);
         Ok(())
     }
 
     /// The values of a line that no name stands for yet; a number is offered to a port.
-    fn offers(&self, heard: &Heard, name: &str) -> Vec<Found> {
-        let Shown::Line(line) = &heard.what else { return Vec::new() };
+    fn offers(&self, observation: &Observation, name: &str) -> Vec<BoundValue> {
+        let RoleEvent::Line(line) = &observation.what else { return Vec::new() };
         let taken = |value: &str| {
             self.found.values().any(|found| found.value == value) || self.given.values().any(|given| given == value)
         };
-        let offer = |value: Value| {
+        let offer = |value: FoundValue| {
             let text = &line[value.at];
             let is_port = name.contains("port") && Type::Port.accepts(text);
             let ty = if is_port { Type::Port } else { value.ty };
-            (!taken(text)).then(|| Found { role: heard.role, value: text.to_owned(), ty })
+            (!taken(text)).then(|| BoundValue { role: observation.role, value: text.to_owned(), ty })
         };
         values(line).into_iter().filter_map(offer).collect()
     }
 }
 
-impl Follower for Notes<'_> {
+impl Follower for Recorder<'_> {
     fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused> {
         self.hear(role, text);
         Ok(())
@@ -107,7 +108,7 @@ impl Follower for Notes<'_> {
         if matches!(ending, Ending::Signal(_)) {
             return Err(Refused::Unexpected);
         }
-        self.note(role, Shown::Ended(ending));
+        self.note(role, RoleEvent::Ended(ending));
         Ok(())
     }
 
@@ -124,7 +125,7 @@ impl Follower for Notes<'_> {
     }
 
     fn alias(&mut self, role: RoleId, name: &str, value: String) {
-        self.handed.push(Handed { phase: self.phase, role, name: name.to_owned(), value: value.clone() });
+        self.handed.push(HandedAddress { phase: self.phase, role, name: name.to_owned(), value: value.clone() });
         self.aliases.entry(role).or_default().insert(name.to_owned(), value);
     }
 
@@ -142,9 +143,7 @@ impl Follower for Notes<'_> {
 /// The lines that the author expects: the step, the role, how many actions stand above it.
 fn written(transcript: &Transcript) -> impl Iterator<Item = (usize, RoleId, usize, &Pattern)> {
     transcript.steps.iter().enumerate().filter_map(|(index, step)| match &step.kind {
-        StepKind::Expect(role, Expect::Line(p) | Expect::Unordered(p) | Expect::Optional(p)) => {
-            Some((index, *role, step.phase, p))
-        }
-        _ => None,
+        StepKind::Expect(role, expect) => Some((index, *role, step.phase, expect.pattern()?)),
+        StepKind::Act(_) => None,
     })
 }

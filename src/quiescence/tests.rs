@@ -1,4 +1,6 @@
-use super::{Activity, Counts, KnownSockets, Queues, SocketTable, Usage, Watch, denied, unread_in_pipe, usage};
+use super::{
+    Activity, KnownSockets, LinkMembership, ProcessProbe, Queues, SocketTable, Usage, denied, unread_in_pipe, usage,
+};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -22,8 +24,8 @@ impl Peer {
         Self::spawn("python3", &["-c", script])
     }
 
-    fn watch(&self) -> Watch {
-        Watch::new(self.0.id())
+    fn watch(&self) -> ProcessProbe {
+        ProcessProbe::new(self.0.id())
     }
 
     fn output(&mut self) -> BufReader<ChildStdout> {
@@ -51,7 +53,7 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn asleep(watch: &mut Watch) -> Option<(Option<Instant>, u64)> {
+fn asleep(watch: &mut ProcessProbe) -> Option<(Option<Instant>, u64)> {
     match watch.activity() {
         Activity::Asleep { wakes, mark } => Some((wakes, mark)),
         Activity::Busy => None,
@@ -434,10 +436,10 @@ fn what_moves_elsewhere() {
     let mut watch = peer.watch();
     let mut output = peer.output();
     let table = SocketTable::open().expect("a table");
-    let nobody = |_: u16, _: u16| Counts::No;
+    let nobody = |_: u16, _: u16| LinkMembership::No;
     let mut known = KnownSockets::default();
-    let mut see = |watch: &Watch| {
-        table.uncounted(&watch.sockets().expect("sockets"), &mut known, &nobody).expect("it can be known")
+    let mut see = |watch: &ProcessProbe| {
+        table.bypass_traffic(&watch.sockets().expect("sockets"), &mut known, &nobody).expect("it can be known")
     };
     line(&mut output);
     until("rests", || asleep(&mut watch));
@@ -448,16 +450,17 @@ fn what_moves_elsewhere() {
     let arrived = until("byte arrives", || Some(see(&watch)).filter(|seen| seen.traffic != before.traffic));
     assert!(!arrived.moving, "it lies there");
     let sockets = watch.sockets().expect("sockets");
-    let seen = |counts: Counts| {
-        let counted = |own: u16, other: u16| if (own, other) == (address.port(), port) { counts } else { Counts::No };
-        table.uncounted(&sockets, &mut KnownSockets::default(), &counted).expect("it can be known")
+    let seen = |membership: LinkMembership| {
+        let membership_of =
+            |own: u16, other: u16| if (own, other) == (address.port(), port) { membership } else { LinkMembership::No };
+        table.bypass_traffic(&sockets, &mut KnownSockets::default(), &membership_of).expect("it can be known")
     };
-    assert_eq!(seen(Counts::Yes).traffic, 0, "a link keeps count");
+    assert_eq!(seen(LinkMembership::Yes).traffic, 0, "a link keeps count");
     peer.0.stdin.as_mut().expect("stdin").write_all(b"\n").expect("write");
     line(&mut output);
     until("rests again", || asleep(&mut watch));
     assert_eq!(see(&watch), arrived, "nothing more has come");
-    assert!(seen(Counts::NotYet).moving, "a link has not taken it in yet");
+    assert!(seen(LinkMembership::NotYet).moving, "a link has not taken it in yet");
 }
 
 #[test]
@@ -517,7 +520,7 @@ fn a_handler_for_alarms_counts_as_a_hidden_timer() {
     let mut line = String::new();
     let stdout = child.stdout.take().unwrap();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).unwrap();
-    let mut watch = Watch::new(child.id());
+    let mut watch = ProcessProbe::new(child.id());
     while !matches!(watch.activity(), Activity::Asleep { .. }) {}
     let hidden = watch.may_have_hidden_timers();
     child.kill().unwrap();

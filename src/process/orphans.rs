@@ -2,8 +2,8 @@
 //! killed.
 //!
 //! A process in a session of its own is out of reach of the group's signals. On Linux the runner
-//! adopts orphans (it is their "subreaper"), so that a stray becomes its child as soon as its
-//! parent is gone; a mark in the environment tells it from others. Strays are looked for once, when
+//! adopts orphans (it is their "subreaper"), so that an orphan becomes its child as soon as its
+//! parent is gone; a mark in the environment tells it from others. Orphans are looked for once, when
 //! all runs are over. A runner that is killed (SIGKILL) ends nothing any more: what it leaves is ended
 //! by the next one that plays, which finds the mark of a process that is no more. Elsewhere neither is
 //! found.
@@ -41,7 +41,7 @@ fn is_abandoned(pid: i32) -> bool {
     let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
     let Some(runner) = mark_of(pid).and_then(|mark| mark.parse::<u32>().ok()) else { return false };
     let here = namespace("self");
-    !crate::stillness::is_up(runner) && here.is_some() && namespace(&pid.to_string()) == here
+    !crate::quiescence::is_up(runner) && here.is_some() && namespace(&pid.to_string()) == here
 }
 
 #[cfg(target_os = "linux")]
@@ -50,28 +50,28 @@ fn processes() -> impl Iterator<Item = i32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// Ends all strays.
+/// Ends all orphans.
 #[cfg(target_os = "linux")]
 pub fn end() {
     use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
     if !crate::machine::proc_is_ours() {
         return;
     }
-    // A stray that is ended leaves its own children to us: until none is found.
+    // An orphan that is ended leaves its own children to us: until none is found.
     loop {
-        let strays: Vec<Pid> = children().filter(|pid| is_marked(*pid)).filter_map(Pid::from_raw).collect();
-        if strays.is_empty() {
+        let orphans: Vec<Pid> = children().filter(|pid| is_marked(*pid)).filter_map(Pid::from_raw).collect();
+        if orphans.is_empty() {
             return;
         }
-        for stray in strays {
-            let _ = kill_process(stray, Signal::KILL);
+        for orphan in orphans {
+            let _ = kill_process(orphan, Signal::KILL);
             // It has been killed: this wait is short, and frees its number.
-            let _ = waitpid(Some(stray), WaitOptions::empty());
+            let _ = waitpid(Some(orphan), WaitOptions::empty());
         }
     }
 }
 
-/// Ends strays: none are found on this system.
+/// Ends orphans: none are found on this system.
 #[cfg(not(target_os = "linux"))]
 pub fn end() {}
 

@@ -5,7 +5,7 @@
 //!
 //! 1. Has the receiver read every byte that was sent? ([`SocketTable`])
 //! 2. Can this process do anything at all, before a given instant, unless
-//!    something from outside reaches it? ([`Watch`])
+//!    something from outside reaches it? ([`ProcessProbe`])
 //!
 //! Linux answers both. Elsewhere everything here exists, and says that it
 //! does not know.
@@ -55,7 +55,7 @@
 //! Not seen are timers that are set up elsewhere than in the call that waits:
 //!
 //! * `timerfd`, POSIX timers, `io_uring`: see
-//!   [`Watch::may_have_hidden_timers`].
+//!   [`ProcessProbe::may_have_hidden_timers`].
 //! * `alarm`/`setitimer`: Linux does not show them (the field in `stat` is always 0). A process
 //!   that catches their signal counts as one that may have hidden timers.
 //! * The kernel's own: TCP keepalive and retransmission, `VTIME` of terminals.
@@ -88,7 +88,7 @@
 //! whose parent died before that belongs to `init` and is out of sight: a
 //! daemon, forked twice, or the child of a peer that was killed while busy.
 //! One that was found stays known, whatever becomes of its parent. Peers are taken to share our network
-//! and time namespaces. A [`Watch`] holds two file descriptors per thread and
+//! and time namespaces. A [`ProcessProbe`] holds two file descriptors per thread and
 //! one per process.
 
 use std::collections::HashMap;
@@ -137,14 +137,14 @@ pub enum Activity {
 
 /// A reusable handle on the system's table of TCP sockets.
 #[derive(Debug)]
-pub struct SocketTable(imp::Table);
+pub struct SocketTable(imp::DiagSocket);
 
 impl SocketTable {
     /// `None` where the system does not say (other OS, or a sandbox denies
     /// it). Tries a real look-up once.
     #[must_use]
     pub fn open() -> Option<Self> {
-        imp::Table::open().map(Self)
+        imp::DiagSocket::open().map(Self)
     }
 
     /// The queues of the connected socket whose own address is `local` and
@@ -167,8 +167,13 @@ impl SocketTable {
     /// What happens on those of these sockets of which no link keeps count. `None` if unknown. Reads the
     /// table of all sockets where one of these is not known yet.
     #[must_use]
-    pub fn uncounted(&self, open: &[OpenSocket], known: &mut KnownSockets, counted: Counted<'_>) -> Option<Uncounted> {
-        self.0.uncounted(open, known, counted)
+    pub fn bypass_traffic(
+        &self,
+        open: &[OpenSocket],
+        known: &mut KnownSockets,
+        membership_of: MembershipOf<'_>,
+    ) -> Option<BypassTraffic> {
+        self.0.bypass_traffic(open, known, membership_of)
     }
 }
 
@@ -177,14 +182,14 @@ impl SocketTable {
 /// It remembers what it has seen of each thread: that makes checks cheap, and
 /// relative timeouts useful.
 #[derive(Debug)]
-pub struct Watch(imp::Tree);
+pub struct ProcessProbe(imp::ProcessTree);
 
-impl Watch {
+impl ProcessProbe {
     /// A watch on the process `pid`. Best created before the process is
     /// reaped, as its number may be given to a stranger afterwards.
     #[must_use]
     pub fn new(pid: u32) -> Self {
-        Self(imp::Tree::new(pid))
+        Self(imp::ProcessTree::new(pid))
     }
 
     /// What the process and its descendants are doing.
@@ -227,11 +232,11 @@ pub struct OpenSocket {
 /// What is known of sockets from looks before. A connection stays what it is, and to find one by its inode alone
 /// takes a walk through the table of all sockets.
 #[derive(Debug, Default)]
-pub struct KnownSockets(HashMap<u32, Known>);
+pub struct KnownSockets(HashMap<u32, KnownSocket>);
 
 /// What a socket is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum KnownSocket {
     /// Connected: its own address, and its peer's.
     Connected(SocketAddr, SocketAddr),
     /// One that listens, or is none of TCP.
@@ -239,11 +244,11 @@ enum Known {
 }
 
 /// Whether a link keeps count of a connection, by its ports: the process's own, and its peer's.
-pub type Counted<'f> = &'f dyn Fn(u16, u16) -> Counts;
+pub type MembershipOf<'f> = &'f dyn Fn(u16, u16) -> LinkMembership;
 
 /// Does a link keep count of a connection?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Counts {
+pub enum LinkMembership {
     /// It is not a link's.
     No,
     /// It is, but the link has not taken it in yet.
@@ -254,7 +259,7 @@ pub enum Counts {
 
 /// The TCP connections of some processes of which no link keeps count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Uncounted {
+pub struct BypassTraffic {
     /// Bytes are on their way, or a connection is being made. What has arrived and is not read does not
     /// move, and neither does what waits behind it.
     pub moving: bool,
@@ -345,12 +350,14 @@ pub fn unread_in_pipe(fd: std::os::fd::BorrowedFd<'_>) -> Option<usize> {
 /// Systems that do not say.
 #[cfg(not(target_os = "linux"))]
 mod imp {
-    use super::{Activity, Counted, Duration, IpAddr, KnownSockets, OpenSocket, Queues, SocketAddr, Uncounted, Usage};
+    use super::{
+        Activity, BypassTraffic, Duration, IpAddr, KnownSockets, MembershipOf, OpenSocket, Queues, SocketAddr, Usage,
+    };
 
     #[derive(Debug)]
-    pub enum Table {}
+    pub enum DiagSocket {}
 
-    impl Table {
+    impl DiagSocket {
         pub fn open() -> Option<Self> {
             None
         }
@@ -363,15 +370,20 @@ mod imp {
             match *self {}
         }
 
-        pub fn uncounted(&self, _: &[OpenSocket], _: &mut KnownSockets, _: Counted<'_>) -> Option<Uncounted> {
+        pub fn bypass_traffic(
+            &self,
+            _: &[OpenSocket],
+            _: &mut KnownSockets,
+            _: MembershipOf<'_>,
+        ) -> Option<BypassTraffic> {
             match *self {}
         }
     }
 
     #[derive(Debug)]
-    pub struct Tree;
+    pub struct ProcessTree;
 
-    impl Tree {
+    impl ProcessTree {
         pub fn new(_: u32) -> Self {
             Self
         }
@@ -412,8 +424,8 @@ mod imp {
 
 #[cfg(target_os = "linux")]
 mod imp {
-    pub use super::sockets::Table;
-    pub use super::tasks::{Tree, denied, is_stopped, is_up, occupied, own_and_children, usage};
+    pub use super::sockets::DiagSocket;
+    pub use super::tasks::{ProcessTree, denied, is_stopped, is_up, occupied, own_and_children, usage};
 }
 
 #[cfg(target_os = "linux")]

@@ -32,19 +32,19 @@ impl Trees {
 }
 
 /// Where packages are put together and built.
-pub(super) enum Scratch {
+pub(super) enum BuildFolder {
     /// One command at a time: two would build their packages in the same place.
     Kept(PathBuf, #[expect(dead_code, reason = "held until the command is over")] Lock),
     Passing(tempfile::TempDir),
 }
 
-impl Scratch {
+impl BuildFolder {
     /// The folder that was asked for, or one that is gone afterwards.
-    pub(super) fn open(cache: Option<&Path>) -> Result<Scratch> {
+    pub(super) fn open(cache: Option<&Path>) -> Result<BuildFolder> {
         let Some(folder) = cache else {
             let made = tempfile::tempdir();
             return made
-                .map(Scratch::Passing)
+                .map(BuildFolder::Passing)
                 .map_err(|error| Error::new("no temporary folder can be made").because(error));
         };
         let fail = |error: std::io::Error| Error::io("use", folder, &error);
@@ -53,13 +53,13 @@ impl Scratch {
         let lock = Lock::take(&folder, ".lock", || {
             report::say(&format!("Another command uses {}: waiting until it is over", folder.display()));
         })?;
-        Ok(Scratch::Kept(folder, lock))
+        Ok(BuildFolder::Kept(folder, lock))
     }
 
     pub(super) fn path(&self) -> &Path {
         match self {
-            Scratch::Kept(path, _) => path,
-            Scratch::Passing(dir) => dir.path(),
+            BuildFolder::Kept(path, _) => path,
+            BuildFolder::Passing(dir) => dir.path(),
         }
     }
 }
@@ -102,13 +102,13 @@ fn remove_others(dir: &Path, files: &[PathBuf]) -> std::io::Result<()> {
 
 /// Tells on one line what is being looked at.
 #[derive(Default)]
-pub(super) struct Ticker {
+pub(super) struct ProgressLine {
     pub(super) spinner: Spinner,
     /// The stage, and what of it.
     pub(super) what: String,
 }
 
-impl Reporter for Ticker {
+impl Reporter for ProgressLine {
     fn tell(&mut self, event: &Event<'_>) {
         match event {
             Event::Building { .. } => self.spinner.say(format!("{}: building", self.what)),
@@ -124,14 +124,14 @@ impl Reporter for Ticker {
 /// Plays a package against the reference; `None` when it does not build.
 ///
 /// # Errors
-/// Runs could not be played: what was not tried out neither holds nor is broken.
-pub(super) async fn play(
+/// Runs could not be executed: what was not tried out neither holds nor is broken.
+pub(super) async fn verify_package(
     stage: &Stage,
     built: &Built<'_>,
     selection: &Selection,
-    ticker: &mut Ticker,
+    progress_line: &mut ProgressLine,
 ) -> Result<Option<StageVerdict>> {
-    match verify(stage, built, selection, ticker).await? {
+    match verify(stage, built, selection, progress_line).await? {
         Verified::Verdict(verdict, _) => verdict.trouble().map_or(Ok(Some(verdict)), Err),
         Verified::NotBuilt => Ok(None),
     }

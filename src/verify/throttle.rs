@@ -1,25 +1,25 @@
-//! How many runs are played at a time, once programs take the processors from each other.
+//! Limits the number of concurrent runs, once programs compete for the processors.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use tokio::sync::Notify;
 
-/// Programs that compute take the processors from each other: a run that needs to be sure that nothing comes
-/// of it would wait for all of them. So once a peer has computed to no effect for a while, only a few runs are
-/// played at a time; the others are begun again later.
-pub(super) struct Crowd {
-    /// So many at a time.
+/// Programs that compute compete for the processors: to be sure that a peer computes to no effect, a run would have
+/// to wait for all of them. So once a peer has computed to no effect for a while, only a few runs are executed at a
+/// time; the others are begun again later.
+pub(super) struct Throttle {
+    /// How many runs at a time, once it is raised.
     few: usize,
     is_one: Cell<bool>,
-    /// The runs at work, by their places in the plan.
+    /// The current runs, by their places in the plan.
     at_work: RefCell<BTreeSet<usize>>,
     changed: Notify,
 }
 
-impl Crowd {
-    pub(super) fn new(few: usize) -> Crowd {
-        Crowd { few, is_one: Cell::new(false), at_work: RefCell::default(), changed: Notify::new() }
+impl Throttle {
+    pub(super) fn new(few: usize) -> Throttle {
+        Throttle { few, is_one: Cell::new(false), at_work: RefCell::default(), changed: Notify::new() }
     }
 
     /// A peer has computed to no effect for a while.
@@ -44,7 +44,7 @@ impl Crowd {
         self.at_work.borrow().iter().filter(|index| which(**index)).count()
     }
 
-    /// Waits until this run has to give way to those before it in the plan.
+    /// Waits until this run has to give way to earlier ones in the plan.
     pub(super) async fn sends_away(&self, index: usize) {
         while !self.is_one.get() || self.count(|other| other < index) < self.few {
             self.changed.notified().await;

@@ -1,10 +1,9 @@
-//! Saves: who is told when a file has other content than before.
+//! Reports saves: changes of a file's content.
 //!
-//! The system says that something has happened in a folder, and not what it means: an editor may
-//! write a file twice, or write another one and rename it into place; a folder may be moved away
-//! and made anew. So whatever is said is only a reason to look: a *mark* of the content, which the
-//! caller makes, tells whether anything is different. Where the system says nothing (folders of
-//! Windows seen from WSL, some network file systems), the mark is made again every so often.
+//! The system reports that something happened in a folder, not what it means: an editor may write a file twice, or
+//! write another one and rename it into place; a folder may be moved away and made anew. So an event is only a reason
+//! to check: a *mark* of the content, which the caller makes, decides whether anything is different. Where the system
+//! reports nothing (Windows folders seen from WSL, some network file systems), the mark is polled.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -14,70 +13,69 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::error::{Error, Result};
 
-/// What belongs to one save comes within this time of each other.
+/// The events of one save come within this time of each other.
 const TOGETHER: Duration = Duration::from_millis(30);
 
-/// How often is looked where the system tells nothing.
+/// How often the mark is made where the system reports nothing.
 const POLL: Duration = Duration::from_millis(300);
 
-/// What is looked at.
-pub struct Looked {
-    /// The folder in which things may come and go; what is below it is not looked at.
+/// What is watched.
+pub struct WatchedFiles {
+    /// A folder whose entries may come and go; it is not watched recursively.
     pub root: PathBuf,
-    /// Folders that are looked at with all below them.
+    /// Folders that are watched recursively.
     pub folders: Vec<PathBuf>,
-    /// A mark of the content of the files that count; `None` when it can't be made at the moment,
-    /// as in the midst of a save.
+    /// A mark of the content of the files that count; `None` when it can't be made now, as in the middle of a save.
     pub mark: Box<dyn Fn() -> Option<u64> + Send>,
 }
 
-/// Looks for saves until it is dropped.
-pub struct Saves(Sender<Message>);
+/// Watches for saves until it is dropped.
+pub struct FileWatch(Sender<Message>);
 
 enum Message {
-    /// The system says that something has happened.
+    /// The system reports an event.
     Happened,
-    /// Something else is to be looked at from now on.
-    LookAt(Looked, Option<u64>),
-    /// Nobody wants to know any more.
+    /// Other files are watched from now on.
+    LookAt(WatchedFiles, Option<u64>),
+    /// The watch was dropped.
     Over,
 }
 
-impl Saves {
-    /// Calls `saved` at each save from now on. With `poll` the system is not asked to tell.
+impl FileWatch {
+    /// Calls `saved` at each save from now on. With `poll`, it polls and does not rely on the system.
     ///
     /// # Errors
     /// The thread for it can't be started.
-    pub fn look(looked: Looked, poll: bool, saved: impl Fn() + Send + 'static) -> Result<Saves> {
+    pub fn start(watched: WatchedFiles, poll: bool, saved: impl Fn() + Send + 'static) -> Result<FileWatch> {
         let (sender, messages) = channel();
-        let watcher = if poll || is_silent(&looked.root) { None } else { watcher(sender.clone()) };
-        // Made before anybody acts on the content: a save from now on is a save.
-        let mark = (looked.mark)();
-        let looking = move || Looking { watcher, mark, looked }.until_over(&messages, &saved);
+        let watcher = if poll || is_silent(&watched.root) { None } else { watcher(sender.clone()) };
+        // Made before the content is used, so that no save is missed.
+        let mark = (watched.mark)();
+        let watch_thread = move || WatchThread { watcher, mark, watched }.until_over(&messages, &saved);
         std::thread::Builder::new()
-            .name("saves".to_owned())
-            .spawn(looking)
-            .map_err(|error| Error::new("saves can't be looked for").because(error))?;
-        Ok(Saves(sender))
+            .name("file_watch".to_owned())
+            .spawn(watch_thread)
+            .map_err(|error| Error::new("the watch for saves can't be started").because(error))?;
+        Ok(FileWatch(sender))
     }
 
-    /// Looks at something else from now on.
-    pub fn look_at(&self, looked: Looked) {
-        let mark = (looked.mark)();
-        let _ = self.0.send(Message::LookAt(looked, mark));
+    /// Watches other files from now on.
+    pub fn watch_instead(&self, watched: WatchedFiles) {
+        let mark = (watched.mark)();
+        let _ = self.0.send(Message::LookAt(watched, mark));
     }
 }
 
-impl Drop for Saves {
+impl Drop for FileWatch {
     fn drop(&mut self) {
         let _ = self.0.send(Message::Over);
     }
 }
 
-/// `None` where the system can't tell, or has no room for another one who wants to know.
+/// `None` where the system can't report changes, or has no room for another watch.
 fn watcher(sender: Sender<Message>) -> Option<RecommendedWatcher> {
     notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // To look is to open folders and files: whoever looked again because of that would look for ever.
+        // Checking opens folders and files. A check because of that would go on for ever.
         if !event.is_ok_and(|event| event.kind.is_access()) {
             let _ = sender.send(Message::Happened);
         }
@@ -85,8 +83,8 @@ fn watcher(sender: Sender<Message>) -> Option<RecommendedWatcher> {
     .ok()
 }
 
-/// Is this a file system that changes without the kernel's knowledge? Windows' folders in WSL and
-/// those that a virtual machine shares by 9P are.
+/// Is this a file system that changes without the kernel's knowledge? Windows folders in WSL, and those that a
+/// virtual machine shares by 9P, are.
 #[cfg(target_os = "linux")]
 fn is_silent(path: &Path) -> bool {
     const V9FS_MAGIC: i128 = 0x0102_1997;
@@ -98,19 +96,19 @@ fn is_silent(_: &Path) -> bool {
     false
 }
 
-struct Looking {
+struct WatchThread {
     watcher: Option<RecommendedWatcher>,
-    looked: Looked,
+    watched: WatchedFiles,
     mark: Option<u64>,
 }
 
-impl Looking {
+impl WatchThread {
     fn until_over(mut self, messages: &Receiver<Message>, saved: &dyn Fn()) {
         self.look(saved);
         loop {
             match self.next(messages) {
-                Ok(Message::LookAt(looked, mark)) => {
-                    self.looked = looked;
+                Ok(Message::LookAt(watched, mark)) => {
+                    self.watched = watched;
                     self.mark = mark;
                     self.look(saved);
                 }
@@ -120,18 +118,18 @@ impl Looking {
         }
     }
 
-    /// Is anything different?
+    /// Calls `saved` if anything is different.
     fn look(&mut self, saved: &dyn Fn()) {
-        // Each time: a folder that was moved away and made anew is another one to the system.
+        // Each time, because a folder that was moved away and made anew is another one to the system.
         self.watch();
-        let mark = (self.looked.mark)();
+        let mark = (self.watched.mark)();
         if mark.is_some() && mark != self.mark {
             self.mark = mark;
             saved();
         }
     }
 
-    /// The next message; those of one save are one.
+    /// The next message; the events of one save count as one.
     fn next(&self, messages: &Receiver<Message>) -> std::result::Result<Message, RecvTimeoutError> {
         if self.watcher.is_none() {
             return messages.recv_timeout(POLL);
@@ -146,12 +144,11 @@ impl Looking {
         Ok(first)
     }
 
-    /// Asks the system to tell. Where it does not, as when it has no room, the mark is made again
-    /// every so often.
+    /// Asks the system to report events. If it can't, as when it has no room, the mark is polled.
     fn watch(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
-        let mut good = watcher.watch(&self.looked.root, RecursiveMode::NonRecursive).is_ok();
-        for folder in self.looked.folders.iter().filter(|folder| folder.is_dir()) {
+        let mut good = watcher.watch(&self.watched.root, RecursiveMode::NonRecursive).is_ok();
+        for folder in self.watched.folders.iter().filter(|folder| folder.is_dir()) {
             good &= watcher.watch(folder, RecursiveMode::Recursive).is_ok() || !folder.is_dir();
         }
         if !good {
@@ -166,7 +163,7 @@ mod tests {
     use std::sync::mpsc::channel;
     use std::time::Duration;
 
-    use super::{Looked, Saves};
+    use super::{FileWatch, WatchedFiles};
 
     /// Touched, and written with what it had: that is no save. Both ways of looking agree.
     #[test]
@@ -182,8 +179,8 @@ mod tests {
                 move || fs::read_to_string(&file).ok()?.parse().ok()
             };
             let (sender, saved) = channel();
-            let looked = Looked { root, folders: vec![folder], mark: Box::new(number) };
-            let _saves = Saves::look(looked, poll, move || sender.send(()).expect("heard")).expect("it looks");
+            let watched = WatchedFiles { root, folders: vec![folder], mark: Box::new(number) };
+            let _saves = FileWatch::start(watched, poll, move || sender.send(()).expect("heard")).expect("it looks");
             fs::write(&file, "0").expect("written");
             // In the midst of a save there is nothing to be made a mark of.
             fs::remove_file(&file).expect("gone");
