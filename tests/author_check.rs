@@ -87,7 +87,7 @@ fn shared_packages_are_the_same_on_both_sides() {
     let author = Author::new("check");
     author.edit("exercises/course.yaml", "    edit: [crier.sh]\n", "    edit: [crier.sh]\n    shared: [help]\n");
     let words = author.words(&["shout"], 2);
-    assert!(words.contains("the course has no") && words.contains("templates/sh/help"), "{words}");
+    assert!(words.contains("the course has no") && words.contains("solutions/sh/help"), "{words}");
     author.write("templates/sh/help/help.sh", "true\n");
     author.write("solutions/sh/help/help.sh", "false\n");
     let words = author.words(&["shout"], 1);

@@ -153,7 +153,7 @@ fn the_page_goes_by_what_is_saved() {
     server.press("hint/shout");
     assert!(page().contains("Look for a command") && !page().contains("Its name is"));
     server.press("hint/shout");
-    assert!(page().contains("Its name is <code>tr</code>") && page().contains("All hints are out."));
+    assert!(page().contains("Its name is <code>tr</code>") && page().contains("You have seen all hints."));
 
     write(&learner, "shout/crier.sh", RIGHT);
     server.shows("status", "the run passed");
@@ -452,7 +452,7 @@ fn only_this_machine_is_listened_to() {
     // A port can be asked for; one that is taken can't.
     let port = server.port.to_string();
     let refused = learner.command(&["serve", "--port", &port]).code(2);
-    assert!(refused.stderr.contains(&format!("port {port} of this machine can't be had")), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("port {port} is not available")), "{}", refused.stderr);
     assert!(server.end(Signal::INT).success());
     let again = Server::start(&learner, &["--port", &port, "--poll"]);
     assert_eq!(again.port.to_string(), port);
