@@ -154,11 +154,11 @@ sys.exit(subprocess.call(sys.argv[3:]))
         for free in [0, 1, 2] {
             let verdict = verify_within(&learner, &shell(100, free), &["lacks", "--scenario", "talks", "--jobs", "1"]);
             unplayed_for(&verdict, "ports");
-            no_verdict(&verdict.done, "wait for a minute");
+            no_verdict(&verdict.done, "wait a minute");
         }
         let doctor = within(&learner, &shell(100, 2), &["doctor"]);
-        assert!(doctor.text().contains("✗ ports can be had on loopback"), "{}", doctor.text());
-        assert!(doctor.text().contains("wait for a minute"), "{}", doctor.text());
+        assert!(doctor.text().contains("✗ ports are available on loopback"), "{}", doctor.text());
+        assert!(doctor.text().contains("wait a minute"), "{}", doctor.text());
         // With enough of them it is the program's own fault that it fails.
         let verdict = verify_within(&learner, &shell(100, 50), &["lacks", "--scenario", "talks", "--jobs", "1"]);
         assert!(verdict.passed() > 0);
@@ -501,7 +501,7 @@ mod strangers {
         let run = verdict.failed("missing-line");
         assert!(run["ms"].as_u64() >= Some(1000), "it was played to its limit: {run:#}");
         let told = within(&learner, shell, &["doctor"]);
-        assert!(told.text().contains("/proc tells of other processes"), "{}", told.text());
+        assert!(told.text().contains("/proc does not show the processes"), "{}", told.text());
         learner.nothing_is_left();
     }
 

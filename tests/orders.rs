@@ -151,7 +151,7 @@ mod interleaved {
         assert_eq!(run["lanes"][0]["lines"][1], "nobody", "{run:#}");
         let text = learner.command(&["verify", "orders", "--scenario", "who-is-here"]).code(1).text();
         assert!(text.contains("interleaved, order 1"), "{text}");
-        assert!(text.contains("whatever is typed or done comes before anything that is still on its way"), "{text}");
+        assert!(text.contains("whatever is typed or done comes before anything still in flight"), "{text}");
         learner.nothing_is_left();
     }
 

@@ -153,14 +153,14 @@ fn the_page_goes_by_what_is_saved() {
     server.press("hint/shout");
     assert!(page().contains("Look for a command") && !page().contains("Its name is"));
     server.press("hint/shout");
-    assert!(page().contains("Its name is <code>tr</code>") && page().contains("All hints are out."));
+    assert!(page().contains("Its name is <code>tr</code>") && page().contains("You have seen all hints."));
 
     write(&learner, "shout/crier.sh", RIGHT);
     server.shows("status", "the run passed");
     let solved = page();
     assert!(solved.contains("tr a-z A-Z") && !solved.contains("class=\"hole\""), "{solved}");
-    assert!(solved.contains("Nothing of the template is left") && solved.contains("the next stage"), "{solved}");
-    server.shows("solution", "Your files are the solution's.");
+    assert!(solved.contains("No hole of the template is left") && solved.contains("the next stage"), "{solved}");
+    server.shows("solution", "Your files are the same as the solution's.");
     write(&learner, "shout/crier.sh", &format!("# mine\n{RIGHT}"));
     server.shows("solution", "-# mine");
     // Without the script the page says that it stands still; it is verified again on demand.
@@ -351,21 +351,25 @@ fn no_request_is_too_strange() {
         ("a NUL", format!("GET /{token}/\0 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n").into_bytes()),
         ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec()),
         ("a long path", format!("GET /{token}/{long} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n").into_bytes()),
-        ("a long header", format!("GET /{token}/ HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-A: {long}\r\n\r\n").into_bytes()),
+        ("a long header", format!("GET /{token}/ HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-A: \
+            {long}\r\n\r\n").into_bytes()),
         ("many headers", format!("GET /{token}/ HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{many}\r\n").into_bytes()),
         (
             "a long body",
-            format!("POST /{token}/hint/shout HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{ours}Content-Length: 100000\r\n\r\n{long}")
+            format!("POST /{token}/hint/shout HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{ours}Content-Length: \
+                100000\r\n\r\n{long}")
                 .into_bytes(),
         ),
         (
             "a body without an end",
-            format!("POST /{token}/hint/shout HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{ours}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+            format!("POST /{token}/hint/shout HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{ours}Transfer-Encoding: \
+                chunked\r\n\r\n5\r\nhello\r\n")
                 .into_bytes(),
         ),
         (
             "two lengths",
-            format!("POST /{token}/hint/shout HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{ours}Content-Length: 0\r\nContent-Length: 5\r\n\r\nhello")
+            format!("POST /{token}/hint/shout HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{ours}Content-Length: \
+                0\r\nContent-Length: 5\r\n\r\nhello")
                 .into_bytes(),
         ),
     ];
@@ -452,7 +456,7 @@ fn only_this_machine_is_listened_to() {
     // A port can be asked for; one that is taken can't.
     let port = server.port.to_string();
     let refused = learner.command(&["serve", "--port", &port]).code(2);
-    assert!(refused.stderr.contains(&format!("port {port} of this machine can't be had")), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("port {port} is not available")), "{}", refused.stderr);
     assert!(server.end(Signal::INT).success());
     let again = Server::start(&learner, &["--port", &port, "--poll"]);
     assert_eq!(again.port.to_string(), port);
@@ -566,7 +570,8 @@ async fn a_stage_is_done_in_a_browser() {
     write(&learner, "shout/crier.sh", "while read -r line; do\n    echo \"not $line\" # TODO: louder\ndone\n");
     comes(page, &text("#verdict", "not hello")).await;
     comes(page, &text("#files", "not $line")).await;
-    comes(page, "document.querySelector('#verdict details').open && scrollY === 120 && document.activeElement.matches('#files a')").await;
+    comes(page, "document.querySelector('#verdict details').open && scrollY === 120 && \
+        document.activeElement.matches('#files a')").await;
 
     click(page, "#hint").await;
     comes(page, &text("#hints .hints", "Look for a command")).await;
