@@ -443,8 +443,15 @@ fn without_a_terminal_it_says_what_to_do() {
     let learner = learner();
     for args in [&[][..], &["watch"]] {
         let done = learner.command(args).code(2);
-        assert!(done.stderr.contains("needs an interactive terminal") && done.stderr.contains("workshop \
-            verify"), "{}", done.stderr);
+        assert!(
+            done.stderr.contains("needs an interactive terminal")
+                && done.stderr.contains(
+                    "workshop \
+            verify"
+                ),
+            "{}",
+            done.stderr
+        );
     }
     assert!(system::processes_of(learner.mark()).is_empty());
 }
