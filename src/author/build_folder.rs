@@ -124,7 +124,7 @@ impl Reporter for ProgressLine {
 /// Verifies a package against the reference; `None` when it does not build.
 ///
 /// # Errors
-/// Runs could not be executed: what was not tried out neither holds nor is broken.
+/// Runs could not be executed, so there is no result.
 pub(super) async fn verify_package(
     stage: &Stage,
     built: &Built<'_>,
