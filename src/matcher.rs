@@ -1,10 +1,10 @@
 //! Does what the peers show fit the transcript?
 //!
-//! The matcher is a simulation of all ways in which the events so far can be explained. A
-//! `Candidate` is one way: a position in every role's expectations, and the values captured. An
-//! event moves each state to its successors; the event is a difference when no state is left.
-//! No backtracking is needed afterwards, a wildcard can't steal the line that a later literal
-//! needs, and the captures of all roles are unified, whichever role prints its line first.
+//! The matcher simulates all explanations of the events so far. A
+//! `Candidate` is one explanation: a position in every role's expectations, and the captured values. An
+//! event moves each state to its successors; the event is a difference when no state is left. This needs no
+//! backtracking, a wildcard can't steal the line that a later literal needs, and the captures of all roles are
+//! unified, whichever role prints its line first.
 //!
 //! Between two actions, lines of different roles have no order, so an event of one role leaves the positions of the
 //! others alone. An expectation below an action can't be met before the action has happened: the `phase` of a step is

@@ -7,8 +7,8 @@
 //! - all peers asleep, and a coalesced link holds bytes: it is released;
 //! - all peers asleep, nothing in flight, and no timer that could go off before the time limit: a deadlock, so the
 //!   run is over now and not at the limit;
-//! - peers wake and sleep again, or ask the kernel for the same thing over and over, and nothing comes of
-//!   it: the run is over when that has been so for long enough (`watchdog`).
+//! - peers wake and sleep again, or ask the kernel for the same thing over and over, to no effect: the run is over
+//!   when that has gone on for long enough (`watchdog`).
 //!
 //! Where the system does not say, links are released after a pause, and a run that hangs ends at the time limit
 //! (`limit`).

@@ -35,7 +35,7 @@ pub(super) fn no_link(dialer: RoleId, error: &io::Error) -> Failure {
     }
 }
 
-/// Why a run that is over could not be executed, if so. All of it has ended by now.
+/// Why a run could not be executed, if so. All its processes have ended by now.
 pub(super) fn reason(
     plan: &Plan<'_>,
     programs: &dyn Programs,
