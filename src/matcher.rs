@@ -2,7 +2,7 @@
 //!
 //! The matcher simulates all explanations of the events so far. A
 //! `Candidate` is one explanation: a position in every role's expectations, and the captured values. An
-//! event moves each state to its successors; the event is a difference when no state is left. This needs no
+//! event moves each candidate to its successors; if no candidate is left, the event is a difference. This needs no
 //! backtracking, a wildcard can't steal the line that a later literal needs, and the captures of all roles are
 //! unified, whichever role prints its line first.
 //!
