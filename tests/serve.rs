@@ -508,7 +508,7 @@ fn links_out_of_the_workspace_are_not_followed() {
     fs::create_dir(learner.file("shout")).expect("made");
     rustix::fs::mkfifoat(rustix::fs::CWD, &file, rustix::fs::Mode::RWXU).expect("a pipe");
     let files = server.get("part/files");
-    assert!(files.contains("shout/crier.sh is no file"), "{files}");
+    assert!(files.contains("shout/crier.sh is not a file"), "{files}");
     fs::remove_file(&file).expect("removed");
     // One that stays inside is a file as others are.
     fs::write(learner.file("mine.sh"), format!("# mine\n{RIGHT}")).expect("written");

@@ -311,7 +311,7 @@ fn saves_are_found_without_being_told() {
 }
 
 #[test]
-fn what_can_not_be_built_is_told_and_mended() {
+fn what_can_not_be_built_is_told_and_fixed() {
     let learner = Learner::new("ahead", "sh");
     let build = learner.file("quick/build.sh");
     let right = fs::read(&build).expect("it is there");
