@@ -123,7 +123,7 @@ mod tests {
         std::thread::park_timeout(Duration::from_secs(3));
         // The timer of the nap needs to see that its time has come.
         tokio::task::yield_now().await;
-        assert!(futures_util::poll!(&mut over).is_pending(), "a second is over, but nobody could use it");
+        assert!(futures_util::poll!(&mut over).is_pending(), "a second is over, but the run could not use it");
         over.await;
     }
 }

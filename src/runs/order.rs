@@ -100,7 +100,7 @@ mod tests {
     const TO_LISTENER: Turn = Turn::Link(0, Held::Piece { connection: 0, direction: Direction::ToListener });
     const TO_DIALER: Turn = Turn::Link(0, Held::Piece { connection: 0, direction: Direction::ToDialer });
 
-    /// The order in which so many pieces of each direction, and actions, happen.
+    /// The order in which three pieces of each direction, and three actions, happen.
     fn order_of(number: u32, seed: u64) -> Vec<Turn> {
         let mut order = EventOrder::new(number, seed);
         let mut left = [(Turn::Act, 3), (TO_LISTENER, 3), (TO_DIALER, 3)];
