@@ -1,9 +1,9 @@
 //! Gathers the built-in course into one folder, which `src/assets.rs` embeds.
 //!
-//! Only what belongs to the course is taken: a `target/` that an editor left beside a template
-//! must not end up in the binary.
+//! Only the course's own files are taken: a `target/` that an editor left beside a template must not end up in the
+//! binary.
 //!
-//! In the published crate a learner's `Cargo.toml` has another name, see `scripts/package`.
+//! In the published crate a learner's `Cargo.toml` has another name; see `scripts/package`.
 
 use std::ffi::OsString;
 use std::path::Path;

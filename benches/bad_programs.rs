@@ -1,4 +1,4 @@
-//! How long a verify takes when every run of it goes wrong: programs that crash, hang, spin or flood.
+//! How long a verify takes when every run fails: programs that crash, hang, spin or flood.
 //!
 //! `cargo bench --bench bad_programs` prints a table: for each kind of program the time of a verify of all
 //! runs of a stage, and the processor time of the runner and of the peers. Every row is held to its limits,
@@ -10,7 +10,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// A verify of a program that never works takes at most this long, in seconds.
+/// The longest time of a verify of a program that never works, in seconds.
 const LIMIT: f64 = 5.0;
 
 /// A verify of its solution takes about a second.
@@ -49,7 +49,7 @@ fn workshop(dir: &Path, args: &[&str]) -> Vec<Value> {
     events.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// The solution, with this in the place of what it does.
+/// The solution, with its behaviour replaced.
 fn write_program(package: &Path, when: &When, does: &str) {
     let solution = repository().join("solutions/rust").join(STAGE).join("src");
     for file in ["lib.rs", "bin/server.rs", "bin/client.rs"] {

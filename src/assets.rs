@@ -21,10 +21,10 @@ static BUILT_IN: Dir<'_> = include_dir!("$OUT_DIR/course");
 /// The file that makes a folder a course.
 pub const COURSE_FILE: &str = "exercises/course.yaml";
 
-/// A file of a course may be this long.
+/// The longest file of a course, in bytes.
 const MAX_FILE: u64 = 4 << 20;
 
-/// A package of a course may have so many files.
+/// The most files that a package of a course may have.
 const MAX_FILES: usize = 2000;
 
 /// Where a course comes from.
@@ -36,14 +36,14 @@ pub enum Origin {
     Folder(PathBuf),
 }
 
-/// A course with its files at hand.
+/// A course, with access to its files.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     /// Where it comes from.
     pub origin: Origin,
     /// What `course.yaml` says.
     pub course: Course,
-    /// The language that people are spoken to in, when it is not the course's first one.
+    /// The language of its texts, unless it is the course's first one.
     language: Option<String>,
 }
 
@@ -51,7 +51,7 @@ pub struct Catalog {
 pub type File = (String, Vec<u8>);
 
 impl Catalog {
-    /// Opens a course. Nothing of it is run.
+    /// Opens a course. This runs nothing of it.
     ///
     /// # Errors
     /// There is no course, or its `course.yaml` is wrong.
@@ -61,7 +61,7 @@ impl Catalog {
         Ok(Catalog { origin, course, language: None })
     }
 
-    /// `course.yaml` as it is written.
+    /// The text of `course.yaml`.
     ///
     /// # Errors
     /// It can't be read.
@@ -83,7 +83,7 @@ impl Catalog {
     /// A stage, read and checked.
     ///
     /// # Errors
-    /// There is none of this name (the nearest are offered), or its `stage.yaml` is wrong.
+    /// There is no stage of this name (the error suggests similar ones), or its `stage.yaml` is wrong.
     pub fn stage(&self, name: &str) -> Result<Stage> {
         let mut stage = self.stage_as_written(name)?;
         if let Some(tag) = &self.language
@@ -103,7 +103,7 @@ impl Catalog {
         Stage::parse(name, &file, &text)
     }
 
-    /// What a stage says in another language, where there is a file of it.
+    /// The texts of a stage in another language, if there is a file for it.
     ///
     /// # Errors
     /// The file can't be read, or is wrong.
@@ -113,7 +113,7 @@ impl Catalog {
         text.map(|text| StageWords::parse(&shown(&self.origin, &file), &text, stage)).transpose()
     }
 
-    /// What the course says in another language, where there is a file of it.
+    /// The texts of the course in another language, if there is a file for it.
     ///
     /// # Errors
     /// The file can't be read, or is wrong.
@@ -123,10 +123,10 @@ impl Catalog {
         text.map(|text| CourseWords::parse(&shown(&self.origin, &file), &text)).transpose()
     }
 
-    /// Speaks to people in one of the course's languages from now on.
+    /// Uses one of the course's languages for all texts from now on.
     ///
     /// # Errors
-    /// What the course says in it can't be read, or is wrong.
+    /// The course's texts in it can't be read, or are wrong.
     pub fn speak(&mut self, tag: &str) -> Result<()> {
         if self.course.languages.first().is_some_and(|first| first == tag) {
             return Ok(());
@@ -147,7 +147,7 @@ impl Catalog {
         told.map_or_else(|| self.stage_text(stage, "lesson.md"), Ok)
     }
 
-    /// A stage's lesson in another language, where there is one.
+    /// A stage's lesson in another language, if there is one.
     ///
     /// # Errors
     /// It can't be read.
@@ -155,7 +155,7 @@ impl Catalog {
         text_if_there(&self.origin, &format!("exercises/{stage}/lesson.{tag}.md"))
     }
 
-    /// The name and the text of another file of a stage, where there is one; in a folder, its name is its path.
+    /// The name and the text of another file of a stage, if it exists; in a folder, its name is its path.
     ///
     /// # Errors
     /// It can't be read.
@@ -167,7 +167,7 @@ impl Catalog {
     /// The name and the text of a stage's `stage.yaml`; in a folder, its name is its path.
     ///
     /// # Errors
-    /// There is no stage of this name (the nearest are offered), or it can't be read.
+    /// There is no stage of this name (the error suggests similar ones), or it can't be read.
     pub fn stage_file(&self, name: &str) -> Result<(String, String)> {
         let names: Vec<&str> = self.course.stages.iter().map(String::as_str).collect();
         if !names.contains(&name) {
@@ -177,10 +177,10 @@ impl Catalog {
         Ok((shown(&self.origin, &file), text(&self.origin, &file)?))
     }
 
-    /// The stages that were called otherwise before: earlier names, and what they are now.
+    /// The renamed stages: earlier names, and the current ones.
     ///
     /// # Errors
-    /// A `stage.yaml` is wrong; or an earlier name is a stage's that there is, or is claimed twice.
+    /// A `stage.yaml` is wrong; or an earlier name belongs to an existing stage, or is claimed twice.
     pub fn renames(&self) -> Result<BTreeMap<String, String>> {
         let mut renames = BTreeMap::new();
         for name in &self.course.stages {
@@ -202,8 +202,8 @@ impl Catalog {
         Ok(renames)
     }
 
-    /// The course is whole, as far as a learner of this track needs it: stages, lessons, languages,
-    /// earlier names, shared packages. What a workspace is made or changed from is looked at before.
+    /// Checks that the course is complete, as far as a learner of this track needs it: stages, lessons, languages,
+    /// earlier names, shared packages. Done before a workspace is made or changed.
     ///
     /// # Errors
     /// Something is wrong or missing.
@@ -227,8 +227,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// What learners of a track start from: the templates, and those shared packages that are kept in the
-    /// solutions only.
+    /// What learners of a track start from: the templates, and the shared packages that are kept in the solutions
+    /// only.
     ///
     /// # Errors
     /// See [`Catalog::tree`].
@@ -268,7 +268,7 @@ impl Catalog {
     /// A track by its name.
     ///
     /// # Errors
-    /// There is none of this name; the nearest are offered.
+    /// There is no track of this name; the error suggests similar ones.
     pub fn track(&self, name: &str) -> Result<&Track> {
         self.course.tracks.get(name).ok_or_else(|| {
             let names: Vec<&str> = self.course.tracks.keys().map(String::as_str).collect();
@@ -279,7 +279,7 @@ impl Catalog {
     /// All files below a folder of the course.
     ///
     /// # Errors
-    /// The folder can't be read, has links in it, or too many or too long files.
+    /// The folder can't be read, contains links, or has too many or too long files.
     pub fn tree(&self, folder: &str) -> Result<Vec<File>> {
         let mut files = Vec::new();
         match &self.origin {
@@ -297,7 +297,7 @@ impl Catalog {
 fn missing(origin: &Origin, file: &str) -> Error {
     let help = match file {
         COURSE_FILE => "a course is a folder with exercises/, templates/ and solutions/ in it",
-        _ => "add it, or take what needs it out of exercises/course.yaml; docs/course.md shows a whole course",
+        _ => "add it, or remove what needs it from exercises/course.yaml; docs/course.md shows a complete course",
     };
     Error::new(format!("the course has no {}", shown(origin, file))).help(help)
 }
@@ -319,17 +319,17 @@ fn text(origin: &Origin, file: &str) -> Result<String> {
         .map_err(|error| not_utf8(&shown(origin, file), error.as_bytes(), error.utf8_error().valid_up_to()))
 }
 
-/// A text that a course may have or not.
+/// An optional text of a course.
 fn text_if_there(origin: &Origin, file: &str) -> Result<Option<String>> {
     let is_there = match origin {
         Origin::BuiltIn => BUILT_IN.get_file(file).is_some(),
-        // A link that leads nowhere is there, and can't be read.
+        // A dangling link exists, but can't be read.
         Origin::Folder(root) => root.join(file).symlink_metadata().is_ok(),
     };
     is_there.then(|| text(origin, file)).transpose()
 }
 
-/// The line is shown as far as it can be: what is no text has a sign in its place.
+/// An error that shows the line, with replacement characters for what is not text.
 fn not_utf8(file: &str, bytes: &[u8], valid: usize) -> Error {
     let line = bytes[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
     let start = bytes[..valid].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
@@ -339,12 +339,12 @@ fn not_utf8(file: &str, bytes: &[u8], valid: usize) -> Error {
     Error::new("this is not UTF-8").at(place).help("save the file as UTF-8")
 }
 
-/// Reads a file of a course's folder: not over its limit, and not from outside of the folder.
+/// Reads a file of a course's folder, within the limit on its size, and never from outside of the folder.
 fn read(root: &Path, file: &str) -> Result<Vec<u8>> {
     read_limited(&inside(root, file)?)
 }
 
-/// A file or folder of a course as it is on the disk, when no link on the way leads outside.
+/// The real path of a file or folder of a course, unless a link leads out of the course.
 fn inside(root: &Path, file: &str) -> Result<PathBuf> {
     let path = root.join(file);
     let real = path.canonicalize().map_err(|error| match error.kind() {
@@ -355,10 +355,10 @@ fn inside(root: &Path, file: &str) -> Result<PathBuf> {
         return Ok(real);
     }
     Err(Error::new(format!("{} is a link that leads out of the course", path.display()))
-        .help("put what it leads to into the course itself"))
+        .help("copy its target into the course itself"))
 }
 
-/// Reads a file that is one: a pipe would never end, a device may do anything.
+/// Reads a regular file: a pipe may never end, and a device may do anything.
 fn read_limited(path: &Path) -> Result<Vec<u8>> {
     let fail = |error| Error::io("read", path, &error).help("the course must be readable as a whole");
     let metadata = fs::metadata(path).map_err(fail)?;
@@ -378,7 +378,7 @@ fn read_limited(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Folders that are no part of a course, wherever they are.
+/// Folders that are never part of a course.
 pub fn is_passed_over(name: &str) -> bool {
     matches!(name, "target" | ".git" | ".workshop" | "__pycache__" | "node_modules")
 }
@@ -411,7 +411,7 @@ fn on_disk(dir: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
         }
         if files.len() > MAX_FILES {
             return Err(Error::new(format!("{} has more than {MAX_FILES} files", dir.display()))
-                .help("take out what a build makes or fetches"));
+                .help("remove what a build makes or fetches"));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What authors do with a course: make stages, check them, record their transcripts.
+//! The commands for authors: make stages, check them, record their transcripts.
 
 mod build_folder;
 mod changes;

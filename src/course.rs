@@ -33,7 +33,7 @@ pub use facts::{FACTS, MISWRITTEN, OF_SEVERAL_RUNS};
 pub use language::{CourseWords, StageWords};
 use sanitize::Sanitize;
 
-/// The captures that every scenario has: an address at which nobody listens, as `IP:PORT`.
+/// The name of an address without a listener, as `IP:PORT`, which every scenario has.
 pub const NOBODY: &str = "nobody";
 
 /// The same as a multiaddr.
@@ -55,18 +55,18 @@ pub struct Course {
     pub name: String,
     /// One line; `workshop list` shows it.
     pub title: String,
-    /// What a learner is told when a workspace is made.
+    /// Shown to a learner when a workspace is made.
     #[serde(default)]
     pub about: String,
-    /// What a learner is told when all stages are verified.
+    /// Shown to a learner when all stages are verified.
     #[serde(default)]
     pub ending: String,
-    /// The oldest runner that can play it.
+    /// The oldest runner that can run it.
     #[serde(default)]
     #[cfg_attr(test, schemars(example = &"0.1"))]
     pub runner: Option<String>,
-    /// The languages in which it speaks to people, by their tags. Its files are in the first one; for
-    /// the others there are files with the tag in their names, as `lesson.de.md`.
+    /// The tags of the languages of its texts. Its files are in the first one; for the others there are files with
+    /// the tag in their names, as in `lesson.de.md`.
     #[serde(default)]
     #[cfg_attr(test, schemars(inner(regex(pattern = language::TAG)), extend("uniqueItems" = true), example = ["en", "de"]))]
     pub languages: Vec<String>,
@@ -83,8 +83,8 @@ pub struct Course {
 /// How a learner works in one language. The runner knows no language by name: all that it does
 /// with one is said here.
 ///
-/// Commands are lists of words, and no shell reads them. In `build`, `run` and `env` these words in
-/// braces stand for: `{stage}` the stage's name, `{role}` the role to play (not in `env`; a word of
+/// Commands are lists of words, and no shell reads them. In `build`, `run` and `env` these words in braces stand for:
+/// `{stage}` the stage's name, `{role}` the role to run (not in `env`; a word of
 /// `build` that has it stands there once for each role that the package has to play), `{root}` the folder of all packages, `{package}` that of the stage, `{out}` a folder for what is built,
 /// another one for each stage and each player, `{cache}` a folder that all builds share, `{number}`
 /// a number, another one for each folder of packages (for build tools that keep packages of the same
@@ -118,7 +118,7 @@ pub struct Track {
     #[serde(default)]
     #[cfg_attr(test, schemars(example = ["make", "-C", "{stage}", "OUT={out}"]))]
     pub build: Vec<String>,
-    /// The command that plays a role, run in the stage's package; the role's arguments are added.
+    /// The command that runs a role, in the stage's package; the role's arguments are added.
     #[cfg_attr(test, schemars(length(min = 1), example = ["{out}/debug/{role}"]))]
     pub run: Vec<String>,
     /// Variables set for `build` and `run`, on top of those that the runner has.
@@ -191,7 +191,7 @@ pub struct Stage {
     pub roles: Vec<Role>,
     /// What the stage demands of the learner's programs.
     pub rules: Vec<Rule>,
-    /// The stories that the peers act out.
+    /// The scenarios that the peers act out.
     pub scenarios: Vec<Scenario>,
     /// From gentle to nearly telling.
     pub hints: Vec<Hint>,
@@ -247,11 +247,11 @@ pub struct Scenario {
     pub given: BTreeMap<String, String>,
     /// Conditions under which it is run.
     pub conditions: Vec<Condition>,
-    /// How many orders of events are played where its links are interleaved.
+    /// How many orders of events are run where its links are interleaved.
     pub orders: u32,
-    /// How often each other run is played.
+    /// How often each other run is repeated.
     pub times: u32,
-    /// Who plays the roles, in each pairing.
+    /// Whose programs play the roles, in each pairing.
     pub pairings: Vec<Pairing>,
     /// Seconds after which a run is over, whatever happens.
     pub limit: u64,
@@ -268,12 +268,12 @@ pub enum Condition {
     Clear,
     /// In pieces, the first bytes one at a time, each only when the last was read.
     Fragmented,
-    /// Held back until nobody can go on without it, then all at once.
+    /// Held back until no peer can go on without it, then delivered all at once.
     Coalesced,
     /// Every piece a fixed time after it came.
     Delayed,
-    /// One thing at a time, whenever all peers are at rest: a piece, an end, or what the scenario does
-    /// next. Each run plays another order.
+    /// One event at a time, whenever all peers are at rest: a piece, an end, or what the scenario does next. Each run
+    /// has a different order.
     Interleaved,
 }
 
@@ -348,8 +348,7 @@ pub struct Hint {
     pub helps: Vec<String>,
 }
 
-/// A known wrong solution. `workshop author check` sees to it that it is rejected, for the reason
-/// named here.
+/// A known wrong solution. `workshop author check` checks that it is rejected, for the reason named here.
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -381,9 +380,9 @@ impl Course {
     /// Reads `course.yaml`.
     ///
     /// # Errors
-    /// Anything that is not as it should be, with its place.
+    /// Anything that is wrong, with its place.
     pub fn parse(file: &str, text: &str) -> Result<Course> {
-        // Before the rest: what a newer runner knows is not called unknown.
+        // First, so that keys of a newer runner are not reported as unknown.
         runner::check(file, text)?;
         let (mut course, source): (Course, Source<'_>) = Source::parse(file, text)?;
         check_file_name(&course.name, "name", &source)?;
@@ -412,7 +411,7 @@ impl Course {
         Ok(course)
     }
 
-    /// A mark of all commands that the course has run: another one when they are others.
+    /// A mark of all commands that the course runs; it changes when they change.
     pub fn commands(&self) -> String {
         let commands = self.tracks.iter().map(|(name, track)| {
             let checks: Vec<_> = track.checks.iter().map(|check| &check.run).collect();
@@ -468,7 +467,7 @@ impl Track {
 }
 
 impl Track {
-    /// What stages share is beside them, and is none of them.
+    /// Shared packages lie beside the stages, and are not stages.
     fn check_shared(&self, path: &str, stages: &[String], source: &Source<'_>) -> Result<()> {
         let at = |index| format!("{path}[{index}]");
         for (index, name) in self.shared.iter().enumerate() {

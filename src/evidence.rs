@@ -1,8 +1,7 @@
-//! What was seen in a run: what each role printed, and what went over each link.
+//! The evidence of a run: what each role printed, and what went over each link.
 //!
-//! Evidence is gathered by the machinery and read by [`explain`](crate::explain) and the
-//! reports. It is made of values only, so that a run can be explained, shown or sent elsewhere
-//! long after its processes are gone.
+//! Evidence is gathered by the machinery and read by [`explain`](crate::explain) and the reports. It consists of
+//! values only, so a run can be explained, shown or sent elsewhere long after its processes are gone.
 
 mod wire;
 
@@ -16,7 +15,7 @@ use crate::course::{Condition, Party};
 use crate::matcher::Ending;
 use crate::transcript::{Break, RoleId};
 
-/// All that was seen in one run. Times count from the start of the run.
+/// Everything that was seen in one run. Times count from the start of the run.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     /// One for each role of the transcript, in its order.
@@ -25,21 +24,20 @@ pub struct Evidence {
     pub links: Vec<LinkEvidence>,
     /// The lines that the runner typed.
     pub typed: Vec<Typed>,
-    /// When the actions of the transcript were done, in their order, as far as they were.
+    /// When the actions of the transcript were done, in order.
     pub acted: Vec<Duration>,
     /// How long the run took.
     pub took: Duration,
-    /// How long the peers of a run that failed were ready to run and had no processor, added up, where
-    /// the system says.
+    /// For a failed run, how long its peers were ready to run and had no processor, added up, where the system says.
     pub denied: Duration,
 }
 
-/// What one role showed.
+/// What one role printed, and how it ended.
 #[derive(Debug, Clone)]
 pub struct RoleOutput {
     /// Its name in the transcript.
     pub role: String,
-    /// Who played it.
+    /// Whose program it was.
     pub party: Party,
     /// The lines that it printed, in order.
     pub lines: Vec<Printed>,
@@ -47,25 +45,25 @@ pub struct RoleOutput {
     pub stderr: Vec<u8>,
     /// How it ended by itself; `None` when it was still up at the end, or never started.
     pub ending: Option<Ending>,
-    /// Every time that it ended, and how: it may have been started again.
+    /// All its endings, with their times: it may have been started again.
     pub endings: Vec<(Duration, Ending)>,
     /// When it was started, the last time; `None` if it never was.
     pub started: Option<Duration>,
-    /// What it has printed after its last newline, when nothing happened any more: a prompt, or a line that is
-    /// not ended. A role that has ended by itself has it among its lines.
+    /// What it had printed after its last newline when it was stopped: a prompt, or an unfinished line. If a role
+    /// ended by itself, this is among its lines.
     pub unended: Vec<u8>,
     /// The runner ended its input.
     pub input_ended: bool,
     /// Bytes that were typed and never read, where the system can say.
     pub unread_input: Option<usize>,
-    /// How often it woke by itself and slept again, since anything last came of it.
+    /// How often it woke by itself and slept again since the last effect.
     pub naps: u32,
-    /// The processor time that it used meanwhile, as far as it was measured.
+    /// The processor time that it used since then, as far as it was measured.
     pub computed: Duration,
 }
 
 impl RoleOutput {
-    /// Of a role that has shown nothing yet.
+    /// A role that has printed nothing yet.
     pub fn new(role: &str, party: Party) -> RoleOutput {
         RoleOutput {
             role: role.to_owned(),
@@ -91,7 +89,7 @@ pub struct Printed {
     pub bytes: Vec<u8>,
     /// When it was read.
     pub at: Duration,
-    /// False for a last line that the output ended without ending.
+    /// False for a last line without a newline.
     pub whole: bool,
 }
 
@@ -111,7 +109,7 @@ pub struct Typed {
     pub text: String,
     /// When.
     pub at: Duration,
-    /// How many bytes had come from that role at that time, to each role.
+    /// How many bytes had come from that role by then, to each role.
     pub sent_before: Vec<u64>,
 }
 
@@ -175,23 +173,24 @@ pub struct Connection {
     pub broken: Option<(Break, Duration)>,
 }
 
-/// A role may print this much in a run, in bytes; more is a flood, and the end of the run. The longest value that
-/// a scenario can give fits in a few times.
+/// The most bytes that a role may print in a run; more is a flood, and ends the run. The longest value that a
+/// scenario can give fits in a few times.
 pub const MAX_PRINTED: usize = 4 << 20;
 
-/// And twice as much to standard error while nothing else happens, as that is for a trace of all that comes and goes.
+/// The most bytes on standard error while nothing else happens. It is more, because standard error may hold a log of
+/// all traffic.
 pub const MAX_NOISE: usize = 2 * MAX_PRINTED;
 
-/// And so many lines: each takes room of its own.
+/// The most lines that a role may print, as each takes memory.
 pub const MAX_PRINTED_LINES: usize = 10_000;
 
-/// Of what a role printed in a failed run, at most so many bytes are kept once it is explained.
+/// The most bytes of a role's lines that are kept once a failed run is explained.
 pub const MAX_KEPT: usize = 160 * 1024;
 
-/// At most so many moments of a connection are kept.
+/// The most events that are kept of a connection.
 pub const MAX_WIRE_EVENTS: usize = 400;
 
-/// At most so many bytes of a moment are kept for display.
+/// The most bytes of an event that are kept for display.
 pub const MAX_SAMPLE: usize = 64;
 
 /// One direction of a connection.
@@ -205,16 +204,15 @@ pub struct Flow {
     pub segments: u64,
     /// The last byte that came, if any did.
     pub last: Option<u8>,
-    /// What the delivered bytes tell of themselves.
+    /// What can be read from the delivered bytes.
     pub wire: WireReader,
-    /// When the sender said that it has said all (FIN).
+    /// When the sender ended its stream (FIN).
     pub fin: Option<Duration>,
-    /// When the receiver was told so.
+    /// When that was delivered to the receiver.
     pub fin_delivered: Option<Duration>,
     /// When the sender reset the connection.
     pub reset: Option<Duration>,
-    /// Bytes delivered to the receiver's system, but not read by the receiver at the end, where
-    /// the system can say.
+    /// Delivered bytes that the receiver had not read at the end of the run, where the system can say.
     pub unread: Option<u32>,
 }
 
@@ -226,12 +224,12 @@ impl Flow {
 }
 
 impl Evidence {
-    /// Forgets all but how long the run took: nobody looks at the lines of a run that passed.
+    /// Drops everything but how long the run took: a run that passed needs no more.
     pub fn forget(&mut self) {
         *self = Evidence { took: self.took, ..Evidence::default() };
     }
 
-    /// Forgets lines beyond [`MAX_KEPT`] of each role, so that many failed runs fit in memory.
+    /// Drops lines beyond [`MAX_KEPT`] of each role, so that many failed runs fit in memory.
     pub fn shorten(&mut self) {
         for output in &mut self.outputs {
             let mut kept = 0;
@@ -261,21 +259,20 @@ pub struct WireEvent {
 pub enum WireEventKind {
     /// The dialer's connection was accepted and the listener reached.
     Opened,
-    /// Nobody listened (any more).
+    /// The listener was not reachable.
     Refused,
-    /// So many bytes were delivered, in one or more pieces; the first of them, unless they are
-    /// encrypted.
+    /// Bytes were delivered, in one or more pieces.
     Data {
         /// How many.
         bytes: u64,
         /// In how many pieces.
         pieces: u64,
-        /// The first of them; none of those that are encrypted.
+        /// The first bytes; empty if they are encrypted.
         sample: Vec<u8>,
         /// They are encrypted.
         sealed: bool,
     },
-    /// The sender has said all (FIN).
+    /// The sender ended its stream (FIN).
     Finished,
     /// The sender reset the connection.
     Reset,
@@ -286,7 +283,7 @@ pub enum WireEventKind {
 }
 
 impl Connection {
-    /// Adds a moment; data that follows data in the same direction joins it.
+    /// Adds an event; data is joined to preceding data in the same direction.
     pub fn note(&mut self, at: Duration, direction: Direction, what: WireEventKind) {
         if let (Some(last), WireEventKind::Data { bytes, pieces, sample, sealed }) = (self.events.last_mut(), &what)
             && last.direction == direction
@@ -304,7 +301,7 @@ impl Connection {
         }
     }
 
-    /// A piece was delivered: it is noted as it is, as far as it is not encrypted.
+    /// Records a delivered piece, with its content as far as it is not encrypted.
     pub fn delivered(&mut self, at: Duration, direction: Direction, piece: &[u8]) {
         let flow = self.flow(direction);
         flow.delivered += piece.len() as u64;
@@ -346,7 +343,7 @@ impl Connection {
 }
 
 impl Evidence {
-    /// Bytes that have come from a role to each role.
+    /// How many bytes have come from a role to each role.
     pub fn sent_by(&self, role: RoleId) -> Vec<u64> {
         let to =
             |to: RoleId| self.flows().filter(|flow| (flow.0, flow.1) == (role, to)).map(|(.., flow)| flow.came).sum();

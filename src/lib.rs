@@ -1,8 +1,8 @@
 //! `workshop`: an interactive tutorial runner for network programming.
 //!
-//! A learner edits a template; `workshop verify` builds it, plays it against itself and against
-//! a reference, over links that fragment, coalesce, delay and cut, and tells the truth about it,
-//! with the reason. The modules are the nouns of that pipeline, in its order:
+//! A learner edits a template. `workshop verify` builds it, runs it against itself and against a reference, over
+//! links that fragment, coalesce, delay and cut, and says what is wrong and why. The modules are the nouns of that
+//! pipeline, in its order:
 //!
 //! ```text
 //! course YAML → stage → workspace (learner's files) → build → runs → verdict → report

@@ -1,20 +1,19 @@
 //! The loopback proxy between a dialer and a listener.
 //!
-//! A link listens on a port of its own, connects each dialer through to the listener, and moves
-//! bytes both ways as its [`Condition`] says. It keeps evidence of all that it sees, and can be
-//! cut, stalled and healed.
+//! A link listens on a port of its own, connects each dialer through to the listener, and moves bytes both ways as
+//! its [`Condition`] says. It records evidence of everything that it sees, and can be cut, stalled and healed.
 //!
-//! Each direction of a connection has a reader, which takes in whatever comes, and a writer,
-//! which decides when to deliver what. Nothing that a verdict depends on is left to the clock:
+//! Each direction of a connection has a reader, which takes in what comes, and a writer, which decides what to
+//! deliver when. Nothing that a verdict depends on is left to the clock:
 //!
 //! - **fragmented** sends the next piece only when the receiver has read the last one; the
 //!   kernel says so ([`SocketTable`]). Where it does not (other systems than Linux), a pause of a
 //!   millisecond stands in, and the doctor says that fragments may merge there.
 //! - **coalesced** holds back until [`Link::release`]: the runner calls it when no peer can go on
 //!   without what is held.
-//! - **delayed** is the one that is made of time: [`DELAY`] for every piece.
-//! - **interleaved** lets one thing go at a time, when the runner says so ([`Link::let_go`]): the runner
-//!   chooses the order of all that happens.
+//! - **delayed** alone uses the clock: [`DELAY`] for every piece.
+//! - **interleaved** releases one event at a time, when the runner says so ([`Link::let_go`]): the runner chooses the
+//!   order of events.
 //! - a **break** after a number of bytes waits until the bytes before it have been read.
 
 mod carrier;
@@ -39,14 +38,14 @@ use crate::machine::{files, shortage};
 use crate::quiescence::{LinkMembership, Queues, SocketTable};
 use crate::transcript::{After, Break, LinkFault, LinkName, RoleId};
 
-/// How long a delayed link keeps every piece.
+/// How long a delayed link keeps each piece.
 pub const DELAY: Duration = Duration::from_millis(25);
 
 /// A link between two roles.
 pub struct Link {
     /// The roles at its ends.
     pub name: LinkName,
-    /// Where the dialer dials.
+    /// The address that the dialer dials.
     pub address: SocketAddr,
     shared: Arc<Shared>,
     _accepting: JoinSet<()>,
@@ -55,13 +54,13 @@ pub struct Link {
 /// What the tasks of a link share with the runner.
 struct Shared {
     state: Mutex<LinkState>,
-    /// Something changed that a writer may wait for.
+    /// Notified when something changes that a writer may wait for.
     changed: Notify,
     condition: Condition,
     target: SocketAddr,
     sockets: Option<Arc<SocketTable>>,
     start: Instant,
-    /// Counts whatever happens, so that the runner notices.
+    /// Incremented with every event, so that the runner notices.
     ticks: Arc<AtomicU64>,
     seed: u64,
 }
@@ -70,15 +69,15 @@ struct LinkState {
     evidence: LinkEvidence,
     legs: Vec<Legs>,
     stalled: bool,
-    /// How connections are broken off now, new ones too.
+    /// How connections are broken off now, new ones included.
     broken: Option<Break>,
-    /// Broken off when this many bytes in all have been delivered: (in which direction, how many).
+    /// Break off when this many bytes in all have been delivered: (in which direction, how many, how).
     break_at: Option<(Direction, u64, Break)>,
-    /// Raised by each release of a coalesced link.
+    /// Incremented by each release of a coalesced link.
     released: u64,
     /// What an interleaved link holds back.
     held: BTreeSet<Held>,
-    /// What of that may go on, and has not yet.
+    /// What has been released, and has not moved yet.
     let_go: BTreeSet<Held>,
     /// The dialers that have come.
     dialers: Vec<SocketAddr>,
@@ -87,7 +86,7 @@ struct LinkState {
 }
 
 impl LinkState {
-    /// Was this let go? From then on it is moving.
+    /// Was this released? From then on it is moving.
     fn may_go(&mut self, held: Held) -> bool {
         if !self.let_go.remove(&held) {
             return false;
@@ -102,7 +101,7 @@ impl LinkState {
         true
     }
 
-    /// A connection is over, with all that was held back of it.
+    /// A connection is over; nothing of it is held back any more.
     fn close(&mut self, id: usize) {
         let of_another = |held: &Held| !matches!(held, Held::Piece { connection, .. } if *connection == id);
         self.held.retain(of_another);
@@ -111,10 +110,10 @@ impl LinkState {
     }
 }
 
-/// Something that an interleaved link holds back until it is let go.
+/// Something that an interleaved link holds back until it is released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Held {
-    /// A dialer, by its number: the listener is not dialed yet.
+    /// A dialer, by its number; the listener has not been dialed yet.
     Dialer(usize),
     /// The next piece, or the end, of a direction of a connection.
     Piece {
@@ -125,7 +124,7 @@ pub enum Held {
     },
 }
 
-/// The two sockets of a connection, and what its directions are doing.
+/// The two sockets of a connection, and the state of its directions.
 struct Legs {
     /// Our socket to the dialer, and to the listener.
     dialer: (SocketAddr, SocketAddr),
@@ -149,7 +148,7 @@ impl Legs {
     }
 }
 
-/// One direction, as far as it matters to who waits for quiescence.
+/// The state of one direction, as far as quiescence depends on it.
 #[derive(Clone, Copy)]
 struct CarrierState {
     doing: WriterState,
@@ -172,14 +171,14 @@ enum WriterState {
     Stalled,
 }
 
-/// What all links of a run do, seen together.
+/// What a link does, or all links of a run together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkActivity {
-    /// Bytes are on their way.
+    /// Bytes are in flight.
     Moving,
-    /// Bytes are held back that a release would set free.
+    /// Bytes are held back until a release.
     Holding,
-    /// Nothing will come out of this link before something is put in, or read from it.
+    /// The link delivers nothing more until something is sent into it, or read from it.
     Still,
 }
 
@@ -187,7 +186,7 @@ impl Link {
     /// Opens a link to `target`.
     ///
     /// # Errors
-    /// No port can be had on loopback.
+    /// No port on loopback is available.
     pub async fn open(
         name: LinkName,
         target: SocketAddr,
@@ -230,12 +229,12 @@ impl Link {
         Ok(Link { name, address, shared, _accepting: accepting })
     }
 
-    /// Where it leads.
+    /// The address of the listener.
     pub fn target(&self) -> SocketAddr {
         self.shared.target
     }
 
-    /// A fault befalls the link now.
+    /// Applies a fault now.
     pub fn fault(&self, fault: LinkFault) {
         let mut state = self.shared.lock();
         match fault {
@@ -256,7 +255,7 @@ impl Link {
         self.shared.changed();
     }
 
-    /// Sets free all that the link holds back.
+    /// Releases everything that the link holds back.
     pub fn release(&self) {
         let mut state = self.shared.lock();
         state.released += 1;
@@ -270,13 +269,13 @@ impl Link {
         self.shared.lock().held.iter().copied().collect()
     }
 
-    /// Sets one thing free that an interleaved link holds back.
+    /// Releases one thing that an interleaved link holds back.
     pub fn let_go(&self, held: Held) {
         self.shared.lock().let_go.insert(held);
         self.shared.changed();
     }
 
-    /// Is anything on its way?
+    /// What is the link doing?
     pub fn quiet(&self) -> LinkActivity {
         let state = self.shared.lock();
         if state.dialing > 0 || !state.let_go.is_empty() {
@@ -298,8 +297,8 @@ impl Link {
         quiet
     }
 
-    /// Is this connection of a peer, by its own port and the other one, one of the link's? A dialer's is from
-    /// when the link has taken it in, although the listener may not have been dialed for it yet.
+    /// Does this connection of a peer, given by its own port and the remote one, belong to the link? A dialer's does
+    /// once the link has accepted it, even if the listener has not been dialed yet.
     pub fn membership(&self, own: u16, other: u16) -> LinkMembership {
         let state = self.shared.lock();
         if other == self.address.port() {
@@ -326,7 +325,7 @@ impl Link {
         let mut evidence = state.evidence.clone();
         if let Some(table) = &self.shared.sockets {
             for (connection, legs) in evidence.connections.iter_mut().zip(&state.legs) {
-                // The listener reads what goes there; the dialer what comes back.
+                // The listener reads the one flow, the dialer the other.
                 connection.to_listener.unread =
                     table.queues(legs.listener.1, legs.listener.0).map(|queues| queues.unread);
                 connection.to_dialer.unread = table.queues(legs.dialer.1, legs.dialer.0).map(|queues| queues.unread);
@@ -355,8 +354,8 @@ impl Shared {
         self.start.elapsed()
     }
 
-    /// Bytes that are on their way between a peer and the link: written by one, and not yet
-    /// where the other can read them, or not yet taken in by the link.
+    /// Are bytes in flight between a peer and the link: written by one, and not yet readable by the other, or not yet
+    /// taken in by the link?
     fn in_flight(&self, legs: &Legs) -> bool {
         let Some(table) = &self.sockets else { return false };
         let dialer = Leg { sockets: legs.dialer, opened: true, full: legs.to_listener.full };
@@ -364,7 +363,7 @@ impl Shared {
         dialer.in_flight(table) || listener.in_flight(table)
     }
 
-    /// On an interleaved link: waits until this may go on. From then on it is moving.
+    /// On an interleaved link, waits until this is released. From then on it is moving.
     async fn hold(&self, held: Held) {
         if self.condition != Condition::Interleaved {
             return;
@@ -398,12 +397,12 @@ impl Shared {
         }
     }
 
-    /// A direction holds as much as it may, or takes in more again.
+    /// Records whether a direction holds as much as it may.
     fn full(&self, id: usize, direction: Direction, full: bool) {
         self.lock().legs[id].carrier(direction).full = full;
     }
 
-    /// A writer that waited for its sender has something to do now.
+    /// Marks a waiting writer as moving: it has something to do now.
     fn wake(&self, id: usize, direction: Direction) {
         let idle = self.lock().legs[id].carrier(direction).doing == WriterState::Nothing;
         if idle {
@@ -411,7 +410,7 @@ impl Shared {
         }
     }
 
-    /// Something was seen on a connection, now.
+    /// Records evidence about a connection.
     fn see(&self, id: usize, what: impl FnOnce(&mut Connection, Duration)) {
         let now = self.now();
         what(&mut self.lock().evidence.connections[id], now);
@@ -419,26 +418,25 @@ impl Shared {
     }
 }
 
-/// The buffers of a link's sockets, in bytes. Left to itself the system lets them grow to dozens of MiB,
-/// when and as far as it likes: how soon a sender has to wait would be chance.
+/// The buffers of a link's sockets, in bytes. By default the system lets them grow to dozens of MiB as it sees fit,
+/// so how soon a sender has to wait would be chance.
 const BUFFER: usize = 128 * 1024;
 
-/// The longest segment that a link sends or takes, as on an Ethernet. Loopback's own of 64 KiB does not fit
-/// into the window of a peer with small buffers, and whatever is sent then waits for a timer of the kernel.
+/// The longest segment that a link sends or accepts, as on Ethernet. Loopback's own, 64 KiB, does not fit into the
+/// window of a peer with small buffers, and would wait for a timer of the kernel.
 #[cfg(unix)]
 const SEGMENT: u32 = 1448;
 
-/// What a link offers at a time to whoever sends to it, in bytes: far less than fits into its buffer. Many small
-/// segments take up more memory than they have bytes. If more was offered than there is memory for in the end, Linux
-/// drops whatever comes then, and with it the word that what was sent the other way has arrived: a peer that only
-/// writes would not get what it is to read. The system derives the most that it ever offers from the buffer that a
-/// socket has when it is connected.
+/// The receive window that a link offers, in bytes: far less than fits into its buffer. Small segments take up more
+/// memory than they have bytes. If Linux offers more than it has memory for, it drops what comes, and with it the
+/// acknowledgements for the other direction: a peer that only writes would not get what it should read. The system
+/// derives the largest window from the buffer that a socket has when it connects.
 const WINDOW: u32 = 8 * 1024;
 
-/// So many dialers may wait to be taken in.
+/// How many dialers may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// A socket of a link's, not connected yet.
+/// A new socket of a link.
 fn new_socket(target: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     #[cfg(unix)]
@@ -453,11 +451,11 @@ async fn dial(target: SocketAddr) -> io::Result<TcpStream> {
 
 /// One TCP connection between a link and a peer.
 struct Leg {
-    /// Ours, and theirs.
+    /// Our address, and theirs.
     sockets: (SocketAddr, SocketAddr),
-    /// The peer opened it: its count of acknowledged bytes is one higher, and not ours.
+    /// The peer opened it, so its count of acknowledged bytes is one higher, and not ours.
     opened: bool,
-    /// The link takes in nothing from it, before something is read at the other end.
+    /// The link takes in nothing from it until something is read at the other end.
     full: bool,
 }
 
@@ -469,18 +467,18 @@ impl Leg {
             return ours.is_some_and(|ours| !self.full && ours.unread > 0);
         };
         let to_us = ours.unread > 0 || written(theirs, self.opened) > ours.received;
-        // A peer that does not read what has arrived holds up what comes after it, for good.
+        // If a peer does not read what has arrived, what follows is held up for good.
         let to_them = theirs.unread == 0 && written(ours, !self.opened) > theirs.received;
         (to_us && !self.full) || to_them
     }
 }
 
-/// What the owner of a socket has written to it so far; or more, while acknowledgements arrive.
+/// The bytes that the owner of a socket has written to it; or more, while acknowledgements arrive.
 fn written(queues: Queues, opened: bool) -> u64 {
     queues.acked.saturating_sub(u64::from(opened)) + u64::from(queues.unsent)
 }
 
-/// Takes dialers, each to a connection of its own.
+/// Accepts dialers, each in a task of its own.
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     let most = files::connections();
@@ -491,10 +489,10 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                     Ok(dialer) => {
                         connections.spawn(connect(dialer, Arc::clone(&shared), connections.len() < most));
                     }
-                    // Without files there is no way on: the caller stays in the queue, and would be
-                    // offered again at once. The run is over, as soon as it has noticed.
+                    // Without free files the dialer stays in the queue and would be offered again at once. Stop here:
+                    // the run ends as soon as it notices the shortage.
                     Err(error) if Fault::of(&error).is_some() => return shortage::note(&error),
-                    // A caller that was gone before it was taken.
+                    // A dialer that was gone before it was accepted.
                     Err(_) => {}
                 }
             }
@@ -503,7 +501,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// One dialer, from its arrival to its end. One too many is refused.
+/// Serves one dialer. One too many is refused.
 async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, welcome: bool) {
     let number = {
         let mut state = shared.lock();
@@ -516,7 +514,7 @@ async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, w
     let reached = if refused { Err(io::ErrorKind::ConnectionRefused.into()) } else { dial(shared.target).await };
     let now = shared.now();
     if let Err(error) = &reached {
-        // That the runner has no socket is nobody's refusal.
+        // If the runner has no socket left, that is a shortage and no refusal.
         shortage::note(error);
     }
     let Ok(listener) = reached else {
@@ -525,7 +523,7 @@ async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, w
         let mut state = shared.lock();
         state.dialing -= 1;
         state.evidence.connections.push(connection);
-        // Keeps the two lists in step: a connection without ends.
+        // A connection without legs keeps the two lists in step.
         let nowhere = (shared.target, shared.target);
         state.legs.push(Legs::new(nowhere, nowhere, false));
         drop(state);
@@ -576,8 +574,8 @@ async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, w
     shared.changed();
 }
 
-/// Both peers are told that nothing more will come, as if the other one had closed its socket, or died. What
-/// they still send has nobody to read it: it is thrown away until they have seen the end, and refused then.
+/// Tells both peers that nothing more will come, as if the other one had closed its socket or died. What they still
+/// send is discarded until they have seen the end, and refused from then on.
 async fn end(id: usize, dialer: &TcpStream, listener: &TcpStream, shared: &Shared) {
     let now = shared.now();
     for (direction, to) in [(Direction::ToListener, listener), (Direction::ToDialer, dialer)] {
@@ -595,7 +593,7 @@ async fn end(id: usize, dialer: &TcpStream, listener: &TcpStream, shared: &Share
     }
 }
 
-/// Reads what comes, for nobody.
+/// Reads and discards.
 async fn throw_away(from: &TcpStream) {
     let mut buffer = vec![0; 16 * 1024];
     while carrier::read_some(from, &mut buffer).await.is_ok_and(|count| count > 0) {}
@@ -605,7 +603,7 @@ fn addresses(stream: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {
     Some((stream.local_addr().ok()?, stream.peer_addr().ok()?))
 }
 
-/// Makes the coming close a reset.
+/// Makes the next close a reset.
 fn abort(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

@@ -1,14 +1,14 @@
 //! Does what the peers show fit the transcript?
 //!
-//! The matcher is a simulation of all ways in which the events so far can be explained. A
-//! `Candidate` is one way: a position in every role's expectations, and the values captured. An
-//! event moves each state to its successors; the event is a difference when no state is left.
-//! No backtracking is needed afterwards, a wildcard can't steal the line that a later literal
-//! needs, and the captures of all roles are unified, whichever role prints its line first.
+//! The matcher simulates all explanations of the events so far. A
+//! `Candidate` is one explanation: a position in every role's expectations, and the captured values. An
+//! event moves each candidate to its successors; if no candidate is left, the event is a difference. This needs no
+//! backtracking, a wildcard can't steal the line that a later literal needs, and the captures of all roles are
+//! unified, whichever role prints its line first.
 //!
-//! Between two actions lines of different roles have no order, so an event of one role leaves
-//! the positions of the others alone. An expectation below an action can't be met before the
-//! action has happened: that is the `phase` of a step against the phase of the matcher.
+//! Between two actions, lines of different roles have no order, so an event of one role leaves the positions of the
+//! others alone. An expectation below an action can't be met before the action has happened: the `phase` of a step is
+//! compared with that of the matcher.
 
 mod candidates;
 mod expectations;
@@ -37,13 +37,13 @@ pub enum Ending {
     Signal(i32),
 }
 
-/// An event that no way of reading the transcript explains.
+/// Why an event was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// Nothing explains it.
     Unexpected,
-    /// Nobody can tell: the transcript can be read in too many ways to follow them all, or there
-    /// are too many ways to split the line among the captures of a pattern.
+    /// It can't be decided: there are too many ways to read the transcript, or to split the line among the captures
+    /// of a pattern.
     Ambiguous,
 }
 
@@ -73,7 +73,7 @@ impl<'t> Matcher<'t> {
     /// A role printed a line.
     ///
     /// # Errors
-    /// No expectation explains it, or that can't be told; the matcher stays as it was.
+    /// No expectation explains it, or that can't be decided; the matcher is unchanged.
     pub fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused> {
         let mut reading = LineReading::new(&self.names, role, text);
         self.candidates.advance(role, |candidate| reading.moves(&self.expectations[role], self.phase, candidate))
@@ -82,7 +82,7 @@ impl<'t> Matcher<'t> {
     /// A role ended by itself.
     ///
     /// # Errors
-    /// The transcript does not let it end so, or not here.
+    /// The transcript does not allow this ending here.
     pub fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused> {
         let end =
             |candidate: &Candidate<'t>| self.expectations[role].end(candidate.positions[role], self.phase, ending);
@@ -140,21 +140,21 @@ impl<'t> Matcher<'t> {
         steps
     }
 
-    /// Of all ways to read the transcript the one that a person would see: that with the fewest
-    /// lines still missing, so with none when all was seen.
+    /// The candidate that a person would choose: the one with the fewest missing lines, so none when everything was
+    /// seen.
     fn best(&self) -> &Candidate<'t> {
         let missing = |candidate: &&Candidate<'t>| missing(&self.expectations, self.phase, candidate).count();
         self.candidates.iter().min_by_key(missing).expect("there is always a way")
     }
 }
 
-/// What must still be seen in one way, before the next action can happen.
+/// The steps that a candidate still needs before the next action.
 fn missing(expectations: &[Expectations<'_>], phase: usize, candidate: &Candidate<'_>) -> impl Iterator<Item = usize> {
     expectations.iter().zip(&candidate.positions).flat_map(move |(of_role, from)| of_role.awaited(*from, phase))
 }
 
-/// Tells whether a pattern accepts a line, with what a run has captured; where it has captured nothing, any value
-/// of the declared type will do.
+/// Tells whether a pattern accepts a line, with the values that a run has captured; a name without a value accepts
+/// any value of its declared type.
 pub fn accepts<'k>(transcript: &'k Transcript, captures: &'k Captures) -> impl Fn(&Pattern, &str) -> bool + use<'k> {
     let types = declared_types(transcript);
     move |pattern, line| {
@@ -166,7 +166,7 @@ pub fn accepts<'k>(transcript: &'k Transcript, captures: &'k Captures) -> impl F
     }
 }
 
-/// The type of each name, from where the transcript captures it first.
+/// The type of each name, from its first capture in the transcript.
 pub fn declared_types(transcript: &Transcript) -> BTreeMap<&str, &Type> {
     let mut types = BTreeMap::new();
     for step in &transcript.steps {

@@ -1,8 +1,8 @@
-//! A peer's process: spawned in a group of its own, listened to, and ended with all it started.
+//! A peer's process: spawned in a group of its own, listened to, and ended with everything that it started.
 //!
-//! One task owns the child and is the only place that waits for it. It turns what happens into
-//! [`PeerEvent`]s: lines as they come, and one ending after the last of them. Whatever becomes of
-//! the run (success, failure, a panic, Ctrl-C), dropping the [`Peer`] ends the group at once.
+//! One task owns the child, and only it waits for the child. It turns what happens into [`PeerEvent`]s: lines as they
+//! come, and one ending after the last line. However the run ends (success, failure, a panic, Ctrl-C), dropping the
+//! [`Peer`] ends the group at once.
 
 pub mod orphans;
 mod typing;
@@ -27,16 +27,16 @@ use crate::machine::{files, shortage};
 use crate::matcher::Ending;
 use crate::transcript::RoleId;
 
-/// Of standard error the first and the last so many bytes are kept.
+/// How many bytes are kept of standard error, at its beginning and at its end each.
 pub const KEPT_STDERR: usize = 16 * 1024;
 
-/// Of what a peer has printed without a newline, when it is stopped, so many bytes are told.
+/// How many bytes are reported of an unfinished line when a peer is stopped.
 const MAX_UNENDED: usize = 4096;
 
-/// Between asking a peer to end (TERM) and ending it (KILL); it is drained meanwhile.
+/// The time between TERM and KILL, in which the peer is drained.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// After a peer has exited, whoever still holds its output has this long to let go of it.
+/// How long a process may hold the output of a peer that has exited.
 pub const LEAK_GRACE: Duration = Duration::from_millis(500);
 
 /// How to start a peer.
@@ -48,7 +48,7 @@ pub struct PeerCommand {
     pub env: BTreeMap<String, String>,
     /// Its working directory.
     pub dir: PathBuf,
-    /// MiB that it may allocate, where the system can see to it.
+    /// The MiB that it may allocate, where the system can enforce that.
     pub memory: Option<u64>,
 }
 
@@ -62,11 +62,11 @@ pub enum PeerEvent {
         /// It was ended by a newline.
         whole: bool,
     },
-    /// It is to be stopped, and has printed this after its last newline: the beginning of it.
+    /// It is being stopped, and has printed this after its last newline; only the beginning.
     Unended(Vec<u8>),
-    /// It printed more than [`MAX_PRINTED`] or [`MAX_PRINTED_LINES`]; the rest is read and thrown away.
+    /// It printed more than [`MAX_PRINTED`] or [`MAX_PRINTED_LINES`]; the rest is read and discarded.
     Flood,
-    /// It is gone, and all that it printed has been told. The last event.
+    /// It is gone, and everything that it printed has been reported. The last event.
     Ended {
         /// How.
         ending: Ending,
@@ -79,9 +79,9 @@ pub enum PeerEvent {
 
 /// How a peer is to be stopped.
 enum Stop {
-    /// Asked first, then ended; heard to the last word.
+    /// Asked first (TERM), then killed; its output is read to the end.
     Gently,
-    /// Ended, and not listened to any more.
+    /// Killed, and not listened to any more.
     Dead,
 }
 
@@ -94,7 +94,7 @@ pub struct Peer {
     task: JoinHandle<()>,
     exited: Arc<AtomicBool>,
     noise: Arc<AtomicU64>,
-    /// What is printed and not yet told.
+    /// A copy of its output, to see what has not been read yet.
     #[cfg(unix)]
     output: Option<std::os::fd::OwnedFd>,
 }
@@ -130,7 +130,7 @@ impl Peer {
             stderr: HeadAndTail::default(),
         };
         let task = tokio::spawn(async move {
-            // What is still to be typed when the peer is gone, nobody will read.
+            // When the peer is gone, drop what is still to be typed.
             tokio::select! {
                 () = listener.listen(child, stdout, stderr, stopped) => {}
                 () = async { typing.await; std::future::pending().await } => {}
@@ -148,32 +148,32 @@ impl Peer {
         })
     }
 
-    /// Types a line. What a peer never reads waits in the runner; a peer that is gone loses it.
+    /// Types a line. It waits in the runner until the peer reads it, and is lost if the peer is gone.
     pub fn type_line(&self, text: &str) {
         self.input.type_line(text);
     }
 
-    /// Ends the input, once all that was typed is in it.
+    /// Ends the input, after everything that was typed.
     pub fn end_input(&mut self) {
         self.input.end();
     }
 
-    /// Bytes typed that the peer has not read, of those that its pipe has taken; where the system says so.
+    /// The typed bytes in its pipe that the peer has not read, where the system says so.
     pub fn unread_input(&self) -> Option<usize> {
         self.input.unread()
     }
 
-    /// Bytes typed that its pipe has taken so far.
+    /// The typed bytes that its pipe has taken so far.
     pub fn written_input(&self) -> u64 {
         self.input.written()
     }
 
-    /// Something that was typed is about to get into its pipe.
+    /// Is something that was typed about to enter its pipe?
     pub fn is_typed_into(&self) -> bool {
         self.input.is_on_its_way()
     }
 
-    /// It has printed something that has not been told yet, where the system says so.
+    /// Has it printed something that has not been reported yet, where the system says so?
     pub fn has_printed_more(&self) -> bool {
         #[cfg(unix)]
         return self.output.as_ref().is_some_and(|output| {
@@ -183,22 +183,20 @@ impl Peer {
         return false;
     }
 
-    /// It has exited, and its [`PeerEvent::Ended`] is on its way: at the latest when whoever still
-    /// holds its output has had its time.
+    /// Has it exited? Its [`PeerEvent::Ended`] follows, at the latest after [`LEAK_GRACE`].
     pub fn is_ending(&self) -> bool {
         self.exited.load(Ordering::Relaxed)
     }
 
-    /// Bytes that it has written to standard error so far.
+    /// The bytes that it has written to standard error so far.
     pub fn noise(&self) -> u64 {
         self.noise.load(Ordering::Relaxed)
     }
 
-    /// Stops it where it is, with all that it has started. Returns when it has stopped, where the system
-    /// says so.
+    /// Suspends it, with everything that it has started. Returns when it has stopped, where the system says so.
     ///
     /// # Errors
-    /// The system has nothing of the kind.
+    /// The system does not support it.
     #[cfg(unix)]
     pub async fn pause(&self) -> io::Result<()> {
         if !self.is_ending() {
@@ -210,7 +208,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Stops it where it is: not on this system.
+    /// Suspends it: not supported on this system.
     ///
     /// # Errors
     /// Always.
@@ -219,7 +217,7 @@ impl Peer {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub fn resume(&self) {
         #[cfg(unix)]
         if !self.is_ending() {
@@ -227,15 +225,15 @@ impl Peer {
         }
     }
 
-    /// Asks it to end, then ends it. Its [`PeerEvent::Ended`] tells when it is gone.
+    /// Asks it to end, then kills it. Its [`PeerEvent::Ended`] says when it is gone.
     pub fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(Stop::Gently);
         }
     }
 
-    /// Ends it without a warning; nothing more is heard of it. Returns when it is gone: when the
-    /// system has closed what it had open, so that whoever was connected to it can know.
+    /// Kills it without a warning; no more events come. Returns when it is gone and the system has closed its
+    /// sockets, so that its peers can notice.
     pub async fn kill(mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(Stop::Dead);
@@ -251,11 +249,11 @@ impl Drop for Peer {
     }
 }
 
-/// A child and its group. Dropped, it takes the whole group with it.
+/// A child and its process group. Dropping it kills the whole group.
 pub struct Group(Box<dyn ChildWrapper>);
 
 impl Group {
-    /// Starts a program as the first of a group of its own.
+    /// Starts a program as the leader of a new group.
     ///
     /// # Errors
     /// It can't be started.
@@ -269,7 +267,7 @@ impl Group {
         wrapped.spawn().map(Group)
     }
 
-    /// The stream that it writes errors to, once, where that is a pipe.
+    /// Takes its standard error, if that is a pipe.
     pub fn stderr(&mut self) -> Option<ChildStderr> {
         self.0.stderr().take()
     }
@@ -283,7 +281,7 @@ impl Group {
         self.0.inner_mut().wait().await
     }
 
-    /// Ends every process of the group that is left.
+    /// Kills the remaining processes of the group.
     fn sweep(&mut self) {
         let _ = self.0.start_kill();
     }
@@ -295,7 +293,7 @@ impl Drop for Group {
     }
 }
 
-/// The runner has raised its limit of open files; what it starts finds the usual one.
+/// Restores the original limit of open files, which the runner has raised, for the program.
 #[cfg(unix)]
 fn give_back_limits(command: &mut Command) {
     let Some(limit) = files::to_give_back() else { return };
@@ -326,7 +324,7 @@ fn spawn_peer(command: &PeerCommand, args: &[String]) -> io::Result<Group> {
     Group::spawn(spawned)
 }
 
-/// A shell would tell on standard error that it can't start a program, and not why.
+/// Checks that the program can be started: a shell would report that only on standard error, and without the reason.
 #[cfg(unix)]
 fn may_start(program: &str) -> io::Result<()> {
     match program.contains('/') {
@@ -341,13 +339,13 @@ fn may_start(_: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// A program that may allocate so many MiB. The limit has to be there before the program is: a
-/// shell sets it, and the program takes the shell's place.
+/// A program that may allocate this many MiB. The limit must be set before the program runs: a shell sets it, and the
+/// program replaces the shell.
 #[cfg(unix)]
 fn limited(memory: u64, program: &str) -> Command {
     let mut shell = Command::new("sh");
     let kibibytes = (memory << 10).to_string();
-    // Where the system knows no such limit, the program is played without it.
+    // Where the system knows no such limit, the program runs without it.
     shell.args(["-c", r#"ulimit -d "$0" 2>/dev/null; exec "$@""#, &kibibytes, program]);
     shell
 }
@@ -369,7 +367,7 @@ struct Listener {
 }
 
 impl Listener {
-    /// The one loop that a child has, from its start until nothing of it is left.
+    /// The only loop of a child, from its start until nothing of it is left.
     async fn listen(
         mut self,
         mut child: Group,
@@ -413,7 +411,7 @@ impl Listener {
                         }
                         Ok(Stop::Dead) => {
                             child.sweep();
-                            // A process has no socket any more when it can be waited for.
+                            // Once a process can be waited for, its sockets are closed.
                             if status.is_none() {
                                 let _ = child.wait().await;
                             }
@@ -432,7 +430,7 @@ impl Listener {
                 }
             }
         }
-        // What the peer started and left behind, quietly, goes with it.
+        // Processes that the peer left behind in its group are killed with it.
         drop(child);
         self.ended(status, leaked);
     }
@@ -447,7 +445,7 @@ impl Listener {
         }
     }
 
-    /// Tells what is printed and not ended, before the peer is asked to end and says more.
+    /// Reports an unfinished line, before the peer is asked to end and may print more.
     fn unended(&self) {
         let rest = &self.stdout.rest;
         if !rest.is_empty() {
@@ -469,7 +467,7 @@ impl Listener {
     }
 }
 
-/// Reads from a stream that may be gone; an error is an end.
+/// Reads from a stream that may be gone; an error counts as the end.
 async fn read(stream: &mut Option<impl tokio::io::AsyncRead + Unpin>, buffer: &mut [u8]) -> usize {
     match stream {
         Some(stream) => stream.read(buffer).await.unwrap_or(0),
@@ -480,12 +478,12 @@ async fn read(stream: &mut Option<impl tokio::io::AsyncRead + Unpin>, buffer: &m
 #[cfg(unix)]
 fn terminate(child: &mut Group) {
     for signal in [rustix::process::Signal::TERM, rustix::process::Signal::CONT] {
-        // One that was paused hears of the first with the second.
+        // A paused process handles TERM only after CONT.
         let _ = child.0.signal(signal.as_raw());
     }
 }
 
-/// Signals the group of a process that is the first of it.
+/// Signals the group that this process leads.
 #[cfg(unix)]
 fn signal_group(id: u32, signal: rustix::process::Signal) {
     if let Some(group) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw) {
@@ -509,7 +507,7 @@ fn ending(status: ExitStatus) -> Ending {
     Ending::Exit(status.code().unwrap_or(-1))
 }
 
-/// Splits what comes into lines, up to a limit.
+/// Splits output into lines, up to a limit.
 #[derive(Default)]
 struct LineSplitter {
     rest: Vec<u8>,

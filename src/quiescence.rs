@@ -1,7 +1,6 @@
-//! The operating system's word on whether anything is still going on.
+//! Quiescence: the operating system's word on whether anything can still happen.
 //!
-//! A runner that never waits by the clock has two questions about the peers
-//! it has spawned, and only the kernel can answer them:
+//! A runner that never waits by the clock has two questions about its peers that only the kernel can answer:
 //!
 //! 1. Has the receiver read every byte that was sent? ([`SocketTable`])
 //! 2. Can this process do anything at all, before a given instant, unless
@@ -42,15 +41,12 @@
 //!
 //! # When it would wake by itself
 //!
-//! The same file has the system call and its arguments, so it tells whether
-//! the wait has a timeout (which may have to be fetched from the process's
-//! memory). [`Activity::Asleep::wakes`] is never later than the true wake. An
-//! absolute timeout gives it exactly. A relative one runs from the start of
-//! the wait, which nobody records; so it counts from the last instant known to
-//! lie before: the thread's creation, or the last check which saw it in
-//! *another* wait. A thread which loops over a constant relative timeout is
-//! indistinguishable from one long wait, so there the answer tends to "now".
-//! Anything not understood counts as "may wake now".
+//! The same file has the system call and its arguments, so it tells whether the wait has a timeout (which may have to
+//! be fetched from the process's memory). [`Activity::Asleep::wakes`] is never later than the true wake. An absolute
+//! timeout gives it exactly. A relative one runs from the start of the wait, which is not recorded; so it counts from
+//! the last instant known to lie before: the thread's creation, or the last check which saw it in *another* wait. A
+//! thread which loops over a constant relative timeout is indistinguishable from one long wait, so there the answer
+//! tends to "now". Anything not understood counts as "may wake now".
 //!
 //! Not seen are timers that are set up elsewhere than in the call that waits:
 //!
@@ -65,13 +61,11 @@
 //!
 //! # Where a wakeup may still be on its way
 //!
-//! Who writes to a pipe, a Unix socket or a futex has made the reader runnable
-//! when the call returns. Not so with loopback TCP: delivery is a soft
-//! interrupt, mostly served within the sender's own call but, under load,
-//! left to `ksoftirqd`. Then the byte is nowhere near its receiver, and the
-//! receiver honestly asleep. The same holds for terminals (a kernel worker).
-//! So a caller that wants to know that nothing moves checks its sockets too,
-//! from the sender to the receiver, and before the processes:
+//! A write to a pipe, a Unix socket or a futex makes the reader runnable before the call returns. Not so with
+//! loopback TCP: delivery is a soft interrupt, mostly served within the sender's own call but, under load, left to
+//! `ksoftirqd`. Then the byte is nowhere near its receiver, and the receiver honestly asleep. The same holds for
+//! terminals (a kernel worker). So a caller that wants to know that nothing moves checks its sockets too, from the
+//! sender to the receiver, and before the processes:
 //!
 //! * sent by us: the peer's [`Queues::received`] equals what we wrote, and its
 //!   [`Queues::unread`] is 0. Or our own [`Queues::unsent`] is 0; but that
@@ -157,15 +151,15 @@ impl SocketTable {
         self.0.queues(local, remote)
     }
 
-    /// The address at which somebody listens who takes connections to `address`: the same one, or that
-    /// of every interface (`0.0.0.0`, `::`). `None` when nobody listens there.
+    /// The address of the listener that accepts connections to `address`: the same one, or that of every interface
+    /// (`0.0.0.0`, `::`). `None` if there is no listener.
     #[must_use]
     pub fn listens(&self, address: SocketAddr) -> Option<IpAddr> {
         self.0.listens(address)
     }
 
-    /// What happens on those of these sockets of which no link keeps count. `None` if unknown. Reads the
-    /// table of all sockets where one of these is not known yet.
+    /// The traffic on those of these sockets that belong to no link. `None` if unknown. Reads the table of all
+    /// sockets if one of these is not known yet.
     #[must_use]
     pub fn bypass_traffic(
         &self,
@@ -194,7 +188,7 @@ impl ProcessProbe {
 
     /// What the process and its descendants are doing.
     pub fn activity(&mut self) -> Activity {
-        // A `/proc` that is not ours tells of strangers.
+        // A `/proc` of another namespace shows other processes.
         if !crate::machine::proc_is_ours() {
             return Activity::Unknown;
         }
@@ -229,8 +223,8 @@ pub struct OpenSocket {
     pub fd: i32,
 }
 
-/// What is known of sockets from looks before. A connection stays what it is, and to find one by its inode alone
-/// takes a walk through the table of all sockets.
+/// What earlier polls have found out about sockets. A connection never changes, and to find one by its inode takes a
+/// walk through the table of all sockets.
 #[derive(Debug, Default)]
 pub struct KnownSockets(HashMap<u32, KnownSocket>);
 
@@ -239,29 +233,29 @@ pub struct KnownSockets(HashMap<u32, KnownSocket>);
 enum KnownSocket {
     /// Connected: its own address, and its peer's.
     Connected(SocketAddr, SocketAddr),
-    /// One that listens, or is none of TCP.
+    /// A listener, or not a TCP socket.
     Other,
 }
 
-/// Whether a link keeps count of a connection, by its ports: the process's own, and its peer's.
+/// Whether a connection belongs to a link, by its ports: the process's own, and its peer's.
 pub type MembershipOf<'f> = &'f dyn Fn(u16, u16) -> LinkMembership;
 
-/// Does a link keep count of a connection?
+/// Does a connection belong to a link?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkMembership {
-    /// It is not a link's.
+    /// It belongs to no link.
     No,
-    /// It is, but the link has not taken it in yet.
+    /// It does, but the link has not accepted it yet.
     NotYet,
     /// It does.
     Yes,
 }
 
-/// The TCP connections of some processes of which no link keeps count.
+/// The traffic on TCP connections of some processes that belong to no link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BypassTraffic {
-    /// Bytes are on their way, or a connection is being made. What has arrived and is not read does not
-    /// move, and neither does what waits behind it.
+    /// Bytes are in flight, or a connection is being made. Bytes that have arrived unread do not move, and neither do
+    /// those that wait behind them.
     pub moving: bool,
     /// Changes when a byte has arrived, or a connection has come or gone.
     pub traffic: u64,
@@ -306,7 +300,7 @@ pub fn usage(pid: u32) -> Option<Usage> {
     crate::machine::proc_is_ours().then(|| imp::usage(pid)).flatten()
 }
 
-/// Is there such a process, other than one that has ended and was not yet waited for?
+/// Is there such a process, other than a zombie?
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn is_up(pid: u32) -> bool {
@@ -319,8 +313,8 @@ pub fn is_stopped(pid: u32) -> Option<bool> {
     crate::machine::proc_is_ours().then(|| imp::is_stopped(pid)).flatten()
 }
 
-/// How long the threads of the process and of its descendants, those that there are, were ready to
-/// run and had no processor, one after the other added up. `None` if unknown.
+/// How long the current threads of the process and of its descendants were ready to run and had no processor, added
+/// up. `None` if unknown.
 #[must_use]
 pub fn denied(pid: u32) -> Option<Duration> {
     crate::machine::proc_is_ours().then(|| imp::denied(pid)).flatten()
@@ -333,14 +327,14 @@ pub fn own_and_children() -> Option<(Duration, Duration)> {
     imp::own_and_children()
 }
 
-/// How long this thread has run so far, or was ready to run and had no processor: all the time but that
-/// in which it waited for something to do. `None` if unknown.
+/// How long this thread has run so far, or was ready to run and had no processor: all the time in which it did not
+/// wait for something to do. `None` if unknown.
 #[must_use]
 pub fn occupied() -> Option<Duration> {
     imp::occupied()
 }
 
-/// Bytes in a pipe that nobody has read yet; on Linux for either end.
+/// Unread bytes in a pipe; on Linux for either end.
 #[cfg(unix)]
 #[must_use]
 pub fn unread_in_pipe(fd: std::os::fd::BorrowedFd<'_>) -> Option<usize> {

@@ -1,17 +1,17 @@
-//! Runs: plays a scenario with real processes over links, and says what did not fit.
+//! Executes a scenario with real processes over links, and reports what did not fit.
 //!
-//! A run never waits for time to pass. It waits for an event of a peer, and an action happens as
-//! soon as every line above it has been seen. Between events the runner asks the system what the
-//! peers are doing ([`quiescence`](crate::quiescence)):
+//! A run never waits for time to pass. It waits for an event of a peer, and an action happens as soon as every line
+//! above it has been seen. Between events the runner asks the system what the peers are doing
+//! ([`quiescence`](crate::quiescence)):
 //!
 //! - all peers asleep, and a coalesced link holds bytes: it is released;
-//! - all peers asleep, nothing on its way, and no timer that could go off before the time limit:
-//!   nobody will ever do anything again, so the run is over now, and not at the limit;
-//! - peers wake and sleep again, or ask the kernel for the same thing over and over, and nothing comes of
-//!   it: the run is over when that has been so for long enough (`watchdog`).
+//! - all peers asleep, nothing in flight, and no timer that could go off before the time limit: a deadlock, so the
+//!   run is over now and not at the limit;
+//! - peers wake and sleep again, or ask the kernel for the same thing over and over, to no effect: the run is over
+//!   when that has gone on for long enough (`watchdog`).
 //!
-//! Where the system does not say, links are released after a pause, and the time limit
-//! (`limit`) is what ends a run that hangs.
+//! Where the system does not say, links are released after a pause, and a run that hangs ends at the time limit
+//! (`limit`).
 
 mod address;
 mod follower;
@@ -60,16 +60,16 @@ pub use self::recorded::{BoundValue, HandedAddress, Observation, RecordError, Re
 pub use self::recording::record;
 pub use self::scratch::sweep;
 
-/// The shortest and the longest pause between two looks at what the peers are doing.
+/// The shortest and the longest pause between two polls of what the peers are doing.
 const POLL_PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
 
-/// Who knows how to start a peer.
+/// Knows how to start a peer.
 pub trait Programs {
-    /// The command that plays a role of the stage for a party.
+    /// The command that runs a role of the stage for a party.
     fn command(&self, party: Party, role: &str) -> PeerCommand;
 }
 
-/// What a run needs to know.
+/// A planned run.
 pub struct Plan<'c> {
     /// Its stage.
     pub stage: &'c Stage,
@@ -79,7 +79,7 @@ pub struct Plan<'c> {
     pub id: RunId,
 }
 
-/// A run as it was seen, before anybody has thought about why.
+/// The raw result of a run, before it is explained.
 pub struct ExecutedRun {
     /// What did not fit, unless it passed.
     pub failure: Option<Failure>,
@@ -87,14 +87,14 @@ pub struct ExecutedRun {
     pub awaited: Vec<usize>,
     /// How many actions had happened.
     pub phase: usize,
-    /// All that was seen.
+    /// Everything that was seen.
     pub evidence: Evidence,
     /// What was captured, as each role of the transcript knows it.
     pub captures: Vec<Captures>,
 }
 
-/// Plays one run to its end. When the future is dropped, nothing of the run is left. `computing` is told when
-/// a peer has computed to no effect for a while.
+/// Executes one run. When the future is dropped, nothing of the run is left. `computing` is called when a peer has
+/// computed to no effect for a while.
 pub async fn execute(
     plan: &Plan<'_>,
     programs: &dyn Programs,
@@ -119,7 +119,7 @@ pub async fn execute(
         failure = since.meets() => Err(Failure::Machine(failure)),
     };
     let mut executed = run.finish(result.err()).await;
-    // All that the run has taken is given back, before anybody looks what is lacking.
+    // Give back everything that the run took before asking what the machine lacks.
     drop(resources);
     if let Some(failure) = machine_failure::reason(plan, programs, &executed, &before, &since) {
         executed.failure = Some(Failure::Machine(failure));
@@ -127,10 +127,10 @@ pub async fn execute(
     executed
 }
 
-/// What belongs to a run, and is gone with it. Whoever holds it lets go of the peers first.
+/// What belongs to a run, and is removed with it. The peers must be dropped first.
 struct Resources {
     nobody: ClosedPort,
-    /// If the scenario has a use for it.
+    /// Only if the scenario uses it.
     scratch: Option<Scratch>,
 }
 
@@ -144,7 +144,7 @@ impl Resources {
         Ok(Resources { nobody, scratch })
     }
 
-    /// What a run is given from the start.
+    /// The values that a run is given from the start.
     fn given(&self, plan: &Plan<'_>) -> Captures {
         let nobody = self.nobody.address;
         let mut given = plan.scenario.given.clone();
@@ -174,19 +174,19 @@ impl EventChannel {
     }
 }
 
-/// The state of a run while it is played.
+/// The state of a run while it is executed.
 struct ActiveRun<'c, F> {
     plan: &'c Plan<'c>,
     programs: &'c dyn Programs,
-    /// Is told when a peer has computed to no effect for a while.
+    /// Called when a peer has computed to no effect for a while.
     computing: &'c dyn Fn(),
     sockets: Option<Arc<SocketTable>>,
-    /// What is known of the sockets that peers have open.
+    /// What is known about the peers' open sockets.
     known: KnownSockets,
     follower: F,
     peers: Vec<Option<(Peer, ProcessProbe)>>,
     links: Vec<Link>,
-    /// What has befallen links so far.
+    /// The faults of links so far.
     faults: Vec<(LinkFault, Option<LinkName>)>,
     outputs: Vec<RoleOutput>,
     typed: Vec<Typed>,
@@ -194,16 +194,16 @@ struct ActiveRun<'c, F> {
     events: EventChannel,
     start: Instant,
     limit: Rc<TimeLimit>,
-    /// What the peers have done since something last came of it.
+    /// What the peers have done since the last effect.
     watchdog: Watchdog,
     livelock_meter: LivelockMeter,
     /// The order of events, where links are interleaved.
     order: Option<EventOrder>,
     /// How many events have been taken.
     taken: u64,
-    /// Raised by links whenever something happens on them.
+    /// Links increment it whenever something happens on them.
     ticks: Arc<AtomicU64>,
-    /// A difference has been found: whatever else comes is evidence, and nothing is done any more.
+    /// A difference has been found: later events are only evidence, and no more actions happen.
     aftermath: bool,
 }
 
@@ -242,11 +242,11 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         }
     }
 
-    /// The transcript, from the first action to the last line.
+    /// Carries out the transcript, from the first action to the last line.
     async fn perform(&mut self) -> Result<(), Failure> {
         let plan = self.plan;
         let mut actions = plan.scenario.transcript.actions().peekable();
-        // So many actions are due: all that has to come before them has.
+        // How many actions are due: everything that must precede them has been seen.
         let mut due = 0;
         loop {
             self.take_waiting()?;
@@ -255,7 +255,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
                 continue;
             }
             let Some((step, action)) = actions.peek() else { return self.settle().await };
-            // Whatever is printed until then is printed above this line.
+            // Lines printed until then belong above this action.
             if matches!(action, Action::UntilStill) {
                 self.until_still().await?;
             }
@@ -273,9 +273,9 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         }
     }
 
-    /// How many actions are due, from this one on. Mostly it is this one, and it is done at once. But where the
-    /// order of events is chosen, other things may happen before an action that is due, and between actions
-    /// that follow each other: what stands below them may be seen as soon as the first is due.
+    /// How many actions are due, from this one on. Usually it is this one alone, and it is done at once. But where
+    /// the order of events is chosen, other events may come before a due action, and between consecutive actions:
+    /// lines below them may be seen as soon as the first one is due.
     fn block(&self, first: usize) -> usize {
         if self.order.is_none() {
             return 1;
@@ -287,8 +287,8 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         block.count().max(1)
     }
 
-    /// Takes the events that have already come, so that a line that came before an action is
-    /// never taken for one that came after it.
+    /// Takes the events that have already come, so that a line from before an action never counts as one from after
+    /// it.
     fn take_waiting(&mut self) -> Result<(), Failure> {
         while let Ok((role, event)) = self.events.receiver.try_recv() {
             self.take(role, event)?;
@@ -399,7 +399,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         Ok(())
     }
 
-    /// A fault befalls the links of a name, those that are made later too.
+    /// Applies a fault to the links of a name, also to those that are made later.
     fn fault(&mut self, fault: LinkFault, name: Option<LinkName>) {
         self.faults.push((fault, name));
         for link in self.links.iter().filter(|link| name.is_none_or(|name| name == link.name)) {
@@ -407,7 +407,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         }
     }
 
-    /// Bytes that have come from a role to each role.
+    /// How many bytes have come from a role to each role.
     fn sent_by(&self, role: RoleId) -> Vec<u64> {
         let mut sent = vec![0; self.outputs.len()];
         for link in &self.links {
@@ -420,7 +420,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         sent
     }
 
-    /// A text that the runner hands to a role: every address of another role becomes a link's.
+    /// A text that the runner hands to a role; every address of another role is replaced by that of a link.
     async fn write(&mut self, role: RoleId, pattern: &Pattern) -> Result<String, Failure> {
         for (name, ..) in pattern.names() {
             let listener = self.follower.listener(self.plan.scenario, name);
@@ -432,8 +432,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         Ok(pattern.fill(&|name| self.follower.value(role, name).map(str::to_owned)))
     }
 
-    /// Does whoever listens at this address listen on every interface? The system says so, or else the
-    /// address itself.
+    /// Does the peer at this address listen on every interface? The system says so, or else the printed address.
     fn is_open_to_all(&self, address: &PrintedAddress<'_>) -> bool {
         let bound = self.sockets.as_ref().and_then(|sockets| sockets.listens(address.socket));
         bound.unwrap_or(address.printed).is_unspecified()
@@ -467,7 +466,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         Ok(handed)
     }
 
-    /// Waits until a peer does something, or nobody ever will.
+    /// Waits until a peer does something, or never will.
     async fn next_event(&mut self) -> Result<(), Failure> {
         self.begin_to_wait();
         loop {
@@ -488,7 +487,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         }
     }
 
-    /// All peers are at rest: lets go of what the links hold back, or of the one thing whose turn it is.
+    /// All peers are at rest: releases what the links hold back, or, with a chosen order, the event whose turn it is.
     fn release(&mut self) {
         let turns = self.turns();
         match &mut self.order {
@@ -507,8 +506,8 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         links.flat_map(|(number, link)| link.held().into_iter().map(move |held| Turn::Link(number, held))).collect()
     }
 
-    /// An action is due. Where links are interleaved, it is one of the things that may happen next, once all
-    /// peers are at rest. True when something else was let go in its place.
+    /// An action is due. With interleaved links it is one of the events that may happen next, once all peers are at
+    /// rest. True when another event was chosen before it.
     async fn lets_something_go_first(&mut self) -> Result<bool, Failure> {
         self.until(Until::Choice, Self::is_calm).await?;
         let mut turns = self.turns();

@@ -1,7 +1,7 @@
-//! A run as a story: what everybody did, in the order of time. It is what pictures are made of.
+//! The trace of a run: what every role did, in the order of time. Pictures are made from it.
 //!
-//! A trace is small (long texts and long stories are shortened), it is made of values only, and it
-//! can be stored: `workshop trace` draws the runs of the last verify.
+//! A trace is small (long texts and long runs are shortened), consists of values only, and can be stored: `workshop
+//! trace` draws the runs of the last verify.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ use crate::pattern::{escape, shorten};
 use crate::transcript::{Action, After, Break, Expect, LinkFault, RoleId, StepKind};
 use crate::verdict::{Explanation, Failed, Failure, Run};
 
-/// A story has so many moments at most.
+/// The most events in a trace.
 const MAX_EVENTS: usize = 400;
 
-/// A text has so many characters at most.
+/// The most characters of a text.
 const MAX_TEXT: usize = 160;
 
-/// A run as a story.
+/// The trace of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
     /// The scenario's name.
     pub scenario: String,
     /// What it shows.
     pub about: String,
-    /// Who plays, as in `you/reference`.
+    /// Whose programs play, as in `you/reference`.
     pub pairing: String,
     /// The links' condition.
     pub condition: String,
-    /// The run's name, as elsewhere.
+    /// The run's name.
     #[serde(default)]
     pub name: String,
     /// Counted from 0.
@@ -45,7 +45,7 @@ pub struct Trace {
     pub columns: Vec<Column>,
     /// What happened, in the order of time.
     pub events: Vec<TraceEvent>,
-    /// So many moments are left out at the end.
+    /// How many events are left out at the end.
     pub left_out: usize,
     /// How long the run took.
     pub took: Duration,
@@ -58,7 +58,7 @@ pub struct Trace {
 pub struct Column {
     /// Its name in the transcript.
     pub role: String,
-    /// Who played it.
+    /// Whose program it was.
     pub party: Party,
     /// What it wrote to standard error, the last lines of it.
     pub stderr: Vec<String>,
@@ -87,7 +87,7 @@ pub enum TraceEventKind {
     EndOfInput(RoleId),
     /// A role printed a line.
     Printed(RoleId, String),
-    /// A role was to print this line, or to end so, and did not.
+    /// A role should have printed this line, or ended like this, and did not.
     Missing(RoleId, String),
     /// A role ended.
     Ended(RoleId, String),
@@ -118,14 +118,14 @@ pub enum WireKind {
     Data,
     /// Encrypted bytes.
     Sealed,
-    /// The end of what somebody has to say.
+    /// The end of a stream.
     End,
     /// A reset, a refusal, a cut.
     Break,
 }
 
 impl Trace {
-    /// The story of a run of this scenario.
+    /// The trace of a run of this scenario.
     pub fn of(run: &Run, scenario: &Scenario) -> Trace {
         let evidence = &run.evidence;
         let steps = &scenario.transcript.steps;
@@ -163,7 +163,7 @@ impl Trace {
         }
     }
 
-    /// As the run is called elsewhere.
+    /// The run's title.
     pub fn title(&self) -> String {
         let repeat = if self.repeat == 0 { String::new() } else { format!(" #{}", self.repeat) };
         format!("{}{repeat}", self.name)
@@ -187,7 +187,7 @@ fn acts(evidence: &Evidence, scenario: &Scenario) -> Vec<TraceEvent> {
     for ((_, action), at) in scenario.transcript.actions().zip(&evidence.acted) {
         let what = match action {
             Action::Start(role, _) => TraceEventKind::Started(*role),
-            // An action that could not be done has typed nothing.
+            // An action that failed has typed nothing.
             Action::Type(role, _) => match typed.next() {
                 Some(typed) => TraceEventKind::Typed(*role, text(typed.text.as_bytes())),
                 None => continue,
@@ -200,7 +200,7 @@ fn acts(evidence: &Evidence, scenario: &Scenario) -> Vec<TraceEvent> {
                 let link = name.map(|name| format!(" {}-{}", roles[name.dialer], roles[name.listener]));
                 TraceEventKind::Fault(format!("{}{}", fault_name(*fault, roles), link.unwrap_or_default()))
             }
-            Action::UntilStill => TraceEventKind::Fault("everybody is at rest".to_owned()),
+            Action::UntilStill => TraceEventKind::Fault("all peers are at rest".to_owned()),
         };
         events.push(TraceEvent { at: *at, what, wrong: false });
     }
@@ -244,7 +244,7 @@ fn shown(evidence: &Evidence, failed: Option<&Failed>) -> Vec<TraceEvent> {
     events
 }
 
-/// Spaces at the end of a line, as dots: a line of nothing else would look like an empty one.
+/// Spaces at the end of a line, as dots: a line of spaces would look empty.
 fn visible_end(text: String) -> String {
     let kept = text.trim_end_matches(' ').len();
     let spaces = text.len() - kept;
@@ -267,7 +267,7 @@ fn wire_events(link: &LinkEvidence, connection: &Connection) -> impl Iterator<It
     connection.events.iter().map(|event| {
         let (from, to) = event.direction.ends(link.dialer, link.listener);
         let (kind, text) = (kind(&event.what), happened(&event.what));
-        // An end is on its way for as long as the bytes before it are.
+        // An end arrives after the bytes before it.
         let told = connection.flow_in(event.direction).fin_delivered;
         let at = if kind == WireKind::End { told.unwrap_or(event.at) } else { event.at };
         TraceEvent { at, what: TraceEventKind::Wire { from, to, text, kind }, wrong: false }
@@ -284,7 +284,7 @@ fn kind(what: &WireEventKind) -> WireKind {
     }
 }
 
-/// What happened on a connection, as people say it.
+/// What happened on a connection, in words.
 pub fn happened(what: &WireEventKind) -> String {
     let size = |bytes: u64, pieces: u64| {
         let size = if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
@@ -293,7 +293,7 @@ pub fn happened(what: &WireEventKind) -> String {
     };
     match what {
         WireEventKind::Opened => "connected".to_owned(),
-        WireEventKind::Refused => "nobody listens".to_owned(),
+        WireEventKind::Refused => "connection refused".to_owned(),
         WireEventKind::Finished => "end of the stream (FIN)".to_owned(),
         WireEventKind::Reset => "reset".to_owned(),
         WireEventKind::Cut => "cut by the scenario".to_owned(),

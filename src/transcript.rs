@@ -11,9 +11,9 @@
 //! b = exit 0                           # how it ends
 //! ```
 //!
-//! This module is the grammar, and the checks that need nothing but the text. What a line
-//! *matches* is the business of [`pattern`](crate::pattern); whether what the peers printed
-//! *fits* is that of [`matcher`](crate::matcher). The grammar in full is in `docs/transcript.md`.
+//! This module is the grammar, and the checks that need nothing but the text. [`pattern`](crate::pattern) decides
+//! what a line *matches*, and [`matcher`](crate::matcher) whether the peers' output *fits*. `docs/transcript.md` has
+//! the full grammar.
 
 mod grammar;
 mod lives;
@@ -63,8 +63,8 @@ pub struct Step {
 }
 
 impl Step {
-    /// The end of what is typed or printed, where it looks like a remark: two spaces and `# `. In such a line
-    /// nothing is a remark, as `#` is a character like any other.
+    /// The end of a typed or printed text that looks like a comment: two spaces and `# `. In such a line `#` is an
+    /// ordinary character.
     pub fn remark_in_text(&self) -> Option<String> {
         let text = match &self.kind {
             StepKind::Act(Action::Type(_, pattern)) => pattern,
@@ -115,10 +115,10 @@ pub struct LinkName {
     pub listener: RoleId,
 }
 
-/// What befalls a link at a point of the transcript.
+/// A fault of a link at a point of the transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkFault {
-    /// Break its connections off, now or after so many more bytes, and refuse new ones until it heals.
+    /// Break off its connections, now or after a number of bytes, and refuse new ones until it heals.
     Break(Break, Option<After>),
     /// Accept everything, deliver nothing.
     Stall,
@@ -172,7 +172,7 @@ impl Expect {
     }
 }
 
-/// What is wrong with a transcript, and where in it.
+/// What is wrong with a transcript, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TranscriptError {
     /// Line in the transcript, counted from 0.

@@ -53,7 +53,7 @@ pub struct Workspace {
 
 impl Workspace {
     /// Finds the workspace that `from` is in, or that is directly below it, and opens it.
-    /// `course` is used where a workspace has to be told apart from others, or none is recorded.
+    /// `course` overrides the recorded course.
     ///
     /// # Errors
     /// There is none, or several, or its state or its course can't be read.
@@ -66,20 +66,22 @@ impl Workspace {
         Workspace::with(root, state, catalog)
     }
 
-    /// The folder and the state of the workspace that [`Workspace::find`] finds. Its course is not
-    /// looked at.
+    /// The folder and the state of the workspace that [`Workspace::find`] finds. Its course is not opened.
     ///
     /// # Errors
     /// There is none, or several, or its state can't be read.
     pub fn locate(from: &Path) -> Result<(PathBuf, WorkspaceState)> {
         let root = locate(from)?.ok_or_else(|| {
-            Error::new("there is no workspace here").help("`workshop next` makes one in the current folder; inside of it, or directly above, every command finds it")
+            Error::new("there is no workspace here").help(
+                "`workshop next` makes one in the current folder; commands \
+                find it from inside, and from the folder directly above",
+            )
         })?;
         let state = WorkspaceState::load(&root.join(DOT))?;
         Ok((root, state))
     }
 
-    /// Is there a workspace to be found from here?
+    /// Can a workspace be found from here?
     ///
     /// # Errors
     /// There are several.
@@ -87,10 +89,10 @@ impl Workspace {
         Ok(locate(from)?.is_some())
     }
 
-    /// A workspace with its course at hand.
+    /// A workspace with a course that is already open.
     ///
     /// # Errors
-    /// The course is another one than the workspace's, or stages have been renamed wrongly.
+    /// The course is not the workspace's, or its renames of stages are wrong.
     pub fn with(root: PathBuf, mut state: WorkspaceState, catalog: Catalog) -> Result<Workspace> {
         if catalog.course.name != state.course {
             return Err(Error::new(format!(
@@ -99,7 +101,7 @@ impl Workspace {
             ))
             .help("go to another folder, and `workshop next` makes a workspace there"));
         }
-        // Stages may have been renamed since: `workshop update` writes it down.
+        // Stages may have been renamed since; `workshop update` records it.
         if !state.fits(&catalog.course.stages) {
             state.follow(&catalog.renames()?, &catalog.course.stages);
         }
@@ -123,12 +125,12 @@ impl Workspace {
     /// The track that the learner works in.
     ///
     /// # Errors
-    /// The course has it no more.
+    /// The course no longer has it.
     pub fn track(&self) -> Result<&Track> {
         self.catalog.track(&self.state.track)
     }
 
-    /// The folder of all packages of a party; the reference's is brought up to date first.
+    /// The folder of all packages of a party; the reference's is updated first.
     ///
     /// # Errors
     /// The reference's files can't be written.
@@ -167,8 +169,7 @@ impl Workspace {
         self.catalog.tree(&format!("{}/{stage}", self.track()?.templates))
     }
 
-    /// What the solution has in the place of the files that a learner edits, by their paths below the
-    /// workspace.
+    /// The solution's version of the files that a learner edits, by their paths below the workspace.
     ///
     /// # Errors
     /// The course's templates or solutions can't be read.
@@ -180,15 +181,14 @@ impl Workspace {
         Ok(files.map(|(path, bytes)| (path, String::from_utf8_lossy(&bytes).into_owned())).collect())
     }
 
-    /// Puts a stage's files back to what they were at first. What was there is moved to a
-    /// backup, whose folder is returned; nothing is lost, whatever happens in between. Folders stay:
-    /// somebody may be in one.
+    /// Puts a stage's files back to their first state. The old files are moved to a backup, whose folder is returned;
+    /// nothing is lost, even if this is interrupted. Folders stay, as one may be a shell's current folder.
     ///
     /// # Errors
     /// The files can't be moved or written.
     pub fn reset(&self, stage: &str) -> Result<Option<PathBuf>> {
         let (package, dot) = (self.root.join(stage), self.dot());
-        // Written before anything is moved: where there is no room, all stays as it was.
+        // Written before anything is moved: if there is no room, everything stays as it was.
         let new = tempfile::Builder::new().prefix("reset-").tempdir_in(&dot);
         let new = new.map_err(|error| Error::io("write into", &dot, &error))?;
         write_files(new.path(), &self.template(stage)?)?;
@@ -196,21 +196,21 @@ impl Workspace {
         if package.symlink_metadata().is_ok() {
             let to = self.new_backup(stage)?;
             disk::move_files(&package, &to).map_err(|error| {
-                let kept = format!("nothing is lost: what is not there any more is in {}", to.display());
+                let kept = format!("nothing is lost: the missing files are in {}", to.display());
                 Error::io("move away", &package, &error).help(kept)
             })?;
             backup = Some(to);
         }
         disk::move_files(new.path(), &package).map_err(|error| {
             let error = Error::io("write", &package, &error);
-            backup.iter().fold(error, |error, to| error.help(format!("what was there is in {}", to.display())))
+            backup.iter().fold(error, |error, to| error.help(format!("the old files are in {}", to.display())))
         })?;
         disk::remove_empty_below(&package);
         self.write_base_of(stage)?;
         Ok(backup)
     }
 
-    /// A path for a backup, at which there is nothing yet.
+    /// An unused path for a backup.
     fn new_backup(&self, what: &str) -> Result<PathBuf> {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let backups = self.dot().join("backups");
@@ -240,7 +240,7 @@ fn locate(from: &Path) -> Result<Option<PathBuf>> {
                 .map(|name| format!("`{}`", name.to_string_lossy()))
                 .collect();
             Err(Error::new(format!("there are several workspaces here: {}", names.join(", ")))
-                .help("go into the one that you mean"))
+                .help("change to the one that you mean"))
         }
     }
 }
@@ -249,8 +249,8 @@ fn is_workspace(dir: &Path) -> bool {
     dir.join(DOT).join("state.json").is_file()
 }
 
-/// Removes the files that [`write_files`] wrote below a folder the last time, and that are none of
-/// the `files` of now. What programs have left there stays.
+/// Removes the files that [`write_files`] wrote below a folder the last time and that are not among `files`. Files
+/// that programs have left there stay.
 fn remove_former(dir: &Path, files: &[File]) -> Result<()> {
     let list = dir.with_extension("files");
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
@@ -263,8 +263,7 @@ fn remove_former(dir: &Path, files: &[File]) -> Result<()> {
     replace_unsynced(&list, now.as_bytes())
 }
 
-/// Writes files below a folder; those that are as they should be are left alone, so that a build
-/// tool sees no change where there is none.
+/// Writes files below a folder. Unchanged files are not touched, so that a build tool sees no change.
 ///
 /// # Errors
 /// A file can't be written.

@@ -91,7 +91,7 @@ fn shared_packages_are_the_same_on_both_sides() {
     author.write("templates/sh/help/help.sh", "true\n");
     author.write("solutions/sh/help/help.sh", "false\n");
     let words = author.words(&["shout"], 1);
-    assert!(words.contains("✗ names the shared package `help` is not the same"), "{words}");
+    assert!(words.contains("✗ names the shared package `help` differs"), "{words}");
     author.write("solutions/sh/help/help.sh", "true\n");
     author.words(&["shout"], 0);
 }
@@ -132,7 +132,7 @@ fn a_cache_is_used_by_one_command_at_a_time() {
     let mut second = second.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     let mut said = BufReader::new(second.stderr.take().expect("piped")).lines();
     let line = said.next().expect("a line").expect("UTF-8");
-    assert!(line.contains("Another command uses") && line.contains("cache: waiting"), "{line}");
+    assert!(line.contains("Another command is using") && line.contains("cache: waiting"), "{line}");
     drop(first);
     assert!(second.wait_with_output().expect("it ends").status.success());
 }

@@ -86,11 +86,11 @@ fn a_check_names_what_is_missing() {
     let text = told(&learner, "C", &["author", "check"]).success().text();
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for expected in [
-        "✓ language de everything is said in it",
+        "✓ language de all texts are there",
         "! language pt-BR missing: lesson.pt-BR.md, stage.pt-BR.yaml",
         "! language de missing: lesson.de.md, stage.de.yaml",
         "! language pt-BR missing: lesson.pt-BR.md, about, role crier, scenario two",
-        "languages (the course) ✓ language de everything is said in it ! language pt-BR missing: course.pt-BR.yaml",
+        "languages (the course) ✓ language de all texts are there ! language pt-BR missing: course.pt-BR.yaml",
     ] {
         assert!(words.contains(expected), "{expected} is not in {text}");
     }

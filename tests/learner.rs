@@ -82,7 +82,7 @@ fn from_the_first_lesson_to_a_verified_stage() {
 
     assert!(learner.says("verify", 0).contains("all 173 runs passed"));
     assert!(learner.says("list", 0).contains("✓ verified"));
-    assert!(learner.says("diff", 0).contains("Your files are the solution's"));
+    assert!(learner.says("diff", 0).contains("Your files are the same as the solution's"));
     assert!(learner.says("solution", 0).contains("fn next_line"));
 
     an_old_file_put_back_is_built(&learner);
@@ -134,13 +134,13 @@ fn nothing_is_spoiled(learner: &Learner) {
 fn some_runs_are_not_all(learner: &Learner) {
     learner.writes_the_solution();
     let said = learner.says("verify --scenario greeting --pairing you/reference --condition clear", 0);
-    assert!(said.contains("all 1 runs passed") && said.contains("some of the runs only"), "{said}");
+    assert!(said.contains("all 1 runs passed") && said.contains("only some runs were selected"), "{said}");
     assert!(!learner.says("list", 0).contains("✓ verified"));
     assert!(learner.says("verify --scenario greetings", 2).contains("did you mean `greeting`?"));
     assert!(learner.says("verify --pairing you/refrence", 2).contains("did you mean `you/reference`"));
     assert!(learner.says("verify duplextcp", 2).contains("did you mean `duplex-tcp`?"));
     assert!(learner.says("run aa", 2).contains("did you mean `a`?"));
-    assert!(learner.says("run b", 2).contains("needs to be told: ADDR"));
+    assert!(learner.says("run b", 2).contains("needs arguments: ADDR"));
     assert!(learner.says("verify --condition clera", 2).contains("clear"));
     let repeated = learner.says("verify --scenario characters --repeat 3", 0);
     assert!(repeated.contains("3 times each"), "{repeated}");

@@ -616,7 +616,7 @@ mod outcome {
 
 /// A file that may be read and not executed is no program; kept here for who looks for it.
 #[test]
-fn a_script_of_the_learners_own_that_may_not_be_started_is_theirs_to_mend() {
+fn a_script_of_the_learners_own_that_may_not_be_started_is_theirs_to_fix() {
     let learner = Learner::new("machine", "own");
     let path = learner.file("lacks/peer.py");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("ours");

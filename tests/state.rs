@@ -131,11 +131,11 @@ fn a_workspace_that_has_lost_its_folder_is_taken_up_again() {
     };
     // All of it, as in a clone; or only the state, as after it was damaged, and from above.
     fs::remove_dir_all(&dot).expect("removed");
-    assert!(says(&root, "next").contains("taken up again"));
+    assert!(says(&root, "next").contains("is restored"));
     assert!(says(&root, "update").contains("up to date"));
     fs::remove_file(dot.join("state.json")).expect("removed");
-    assert!(says(dir.path(), "next").contains("taken up again"));
-    assert!(!says(dir.path(), "next").contains("taken up again"), "once");
+    assert!(says(dir.path(), "next").contains("is restored"));
+    assert!(!says(dir.path(), "next").contains("is restored"), "once");
     // What is not there is no deletion of the learner's.
     fs::remove_dir_all(&dot).expect("removed");
     fs::remove_file(&lost).expect("removed");

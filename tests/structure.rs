@@ -93,7 +93,7 @@ fn dependencies_point_down() {
 
 #[test]
 fn only_report_and_main_print() {
-    // The assembly hands its texts to `report::print`; one wait is told to standard error.
+    // The assembly hands its texts to `report::print`; one wait is reported on standard error.
     for (module, path, text) in modules() {
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
         let prints = ["println!", "print!(", "eprint"].iter().any(|word| code.contains(word));
@@ -103,7 +103,7 @@ fn only_report_and_main_print() {
 
 #[test]
 fn nothing_waits_for_time_to_pass() {
-    // Where a clock is looked at, and why: see docs/architecture.md.
+    // Where a clock is used, and why: see docs/architecture.md.
     const KNOWN: [(&str, usize); 5] =
         [("carrier.rs", 4), ("process.rs", 2), ("runs.rs", 1), ("settle.rs", 3), ("limit.rs", 1)];
     for (_, path, text) in modules() {

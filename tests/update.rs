@@ -124,7 +124,8 @@ fn traces(desk: &Desk) -> PathBuf {
     let trace = desk.path("trace");
     let course = desk.read("course/exercises/course.yaml");
     let checks = format!(
-        "    checks:\n      - what: a trace\n        run: [touch, {0}]\n        fix: none\n    build: [touch, {0}]\n  sh:\n",
+        "    checks:\n      - what: a trace\n        run: [touch, {0}]\n        fix: none\n    build: [touch, {0}]\n  \
+         sh:\n",
         trace.display()
     );
     let with_build = course.replace("  sh:\n", &format!("{checks}    build: [touch, {}]\n", trace.display()));
@@ -299,11 +300,11 @@ fn an_update_replaces_merges_and_leaves() {
     assert_eq!(files(&said), files(&planned), "it does what it said it would");
     for line in [
         "  replaced  top.txt",
-        "  deleted   dialer.sh: by you, and not brought back",
+        "  deleted   dialer.sh: you deleted it, so it stays deleted",
         "  merged    crier.sh: yours and the course's changes",
-        "  removed   gone: the course has it no more",
+        "  removed   gone: no longer in the course",
         "  new       src/new",
-        "  conflict  theirs: yours is as it was, the course's is beside it, in theirs.new",
+        "  conflict  theirs: yours is unchanged; the course's version is beside it, in theirs.new",
         "  replaced  untouched",
     ] {
         assert!(said.lines().any(|found| found == line), "no {line:?} in\n{said}");
@@ -380,7 +381,7 @@ fn progress_and_work_follow_a_renamed_stage() {
     assert!(desk.path("mine/shout/crier.sh").exists());
     let said = desk.says("mine", &["update"], 1);
     for said in [&planned, &said] {
-        assert!(said.contains("shout is called cry now, and so is your folder"), "{said}");
+        assert!(said.contains("shout was renamed to cry, and so is your folder"), "{said}");
         assert!(said.contains("conflict  crier.sh"), "{said}");
     }
     assert!(!desk.path("mine/shout").exists());

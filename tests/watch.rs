@@ -311,7 +311,7 @@ fn saves_are_found_without_being_told() {
 }
 
 #[test]
-fn what_can_not_be_built_is_told_and_mended() {
+fn what_can_not_be_built_is_told_and_fixed() {
     let learner = Learner::new("ahead", "sh");
     let build = learner.file("quick/build.sh");
     let right = fs::read(&build).expect("it is there");
@@ -443,7 +443,15 @@ fn without_a_terminal_it_says_what_to_do() {
     let learner = learner();
     for args in [&[][..], &["watch"]] {
         let done = learner.command(args).code(2);
-        assert!(done.stderr.contains("needs a terminal") && done.stderr.contains("workshop verify"), "{}", done.stderr);
+        assert!(
+            done.stderr.contains("needs an interactive terminal")
+                && done.stderr.contains(
+                    "workshop \
+            verify"
+                ),
+            "{}",
+            done.stderr
+        );
     }
     assert!(system::processes_of(learner.mark()).is_empty());
 }

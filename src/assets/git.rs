@@ -1,5 +1,5 @@
-//! Courses from git repositories. Git is run as a program, and told to run none itself: no hooks,
-//! no submodules, no helpers for kinds of addresses that it does not know.
+//! Courses from git repositories. Git runs as a program and is told to run no others: no hooks, no submodules, no
+//! helpers for unknown kinds of addresses.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -10,12 +10,12 @@ use super::source::shown_url;
 use crate::error::{Error, Result};
 use crate::pattern::escape;
 
-/// Settings that hold whatever the user's own are.
+/// Settings that override the user's own.
 const SETTINGS: [&str; 5] = [
     "core.hooksPath=/dev/null",
     "protocol.ext.allow=never",
     "submodule.recurse=false",
-    // Files are as the course has them, on every system.
+    // Line endings stay as the course has them, on every system.
     "core.autocrlf=false",
     "advice.detachedHead=false",
 ];
@@ -23,17 +23,17 @@ const SETTINGS: [&str; 5] = [
 /// Copies a repository's newest version, without its history.
 ///
 /// # Errors
-/// Git is not there, or can't get it.
+/// Git is not installed, or can't clone it.
 pub async fn clone(url: &str, to: &Path) -> Result<()> {
     let mut git = git();
     git.args(["clone", "--quiet", "--depth", "1", "--no-tags", "--no-recurse-submodules", "--template=", "--"]);
     run(git.arg(url).arg(to), &format!("get {}", shown_url(url))).await.map(drop)
 }
 
-/// Gets the newest version into the copy, without changing a file of it; its id is returned.
+/// Fetches the newest version into the copy, without changing its files; returns its id.
 ///
 /// # Errors
-/// Git can't get it.
+/// Git can't fetch it.
 pub async fn fetch(copy: &Path, url: &str) -> Result<String> {
     let mut git = inside(copy);
     git.args(["fetch", "--quiet", "--depth", "1", "--no-tags", "--no-recurse-submodules", "--", url, "HEAD"]);
@@ -41,10 +41,10 @@ pub async fn fetch(copy: &Path, url: &str) -> Result<String> {
     version(copy, "FETCH_HEAD").await
 }
 
-/// The id of what the copy's files are of.
+/// The commit id of a version in the copy.
 ///
 /// # Errors
-/// It is no repository.
+/// It is not a repository.
 pub async fn version(copy: &Path, name: &str) -> Result<String> {
     let mut git = inside(copy);
     git.args(["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")]);
@@ -67,12 +67,12 @@ pub async fn export(copy: &Path, version: &str, to: &Path) -> Result<()> {
     run(&mut git, what).await.map(drop)
 }
 
-/// Makes the copy's files those of a version. What was interrupted before is put right.
+/// Checks out a version in the copy, and repairs an interrupted checkout.
 ///
 /// # Errors
 /// They can't be written.
 pub async fn checkout(copy: &Path, version: &str) -> Result<()> {
-    // Left by a git that was killed; nobody else is at work here, as the caller has the lock.
+    // Left by a git that was killed. No other one is running here, as the caller has the lock.
     let _ = std::fs::remove_file(copy.join(".git/index.lock"));
     let mut git = inside(copy);
     git.args(["checkout", "--quiet", "--force", "--detach", "--no-recurse-submodules", version, "--"]);
@@ -91,14 +91,14 @@ fn git() -> Command {
         git.args(["-c", setting]);
     }
     git.env("GIT_ALLOW_PROTOCOL", "https:ssh:file").env("LC_ALL", "C");
-    // Set where a hook of somebody's own repository has started us.
+    // Set if a git hook of the user's has started us.
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"] {
         git.env_remove(name);
     }
     git
 }
 
-/// Runs git to its end; what it printed is returned. It ends when it is no longer waited for.
+/// Runs git and returns what it printed. Dropping the future kills it.
 async fn run(git: &mut Command, what: &str) -> Result<String> {
     git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let output = git.spawn().map_err(|error| {
@@ -106,7 +106,13 @@ async fn run(git: &mut Command, what: &str) -> Result<String> {
             .because(error)
             .help("install git, or get the course as a folder: `workshop init PATH`")
     })?;
-    let output = output.wait_with_output().await.map_err(|error| Error::new("git is lost").because(error))?;
+    let output = output.wait_with_output().await.map_err(|error| {
+        Error::new(
+            "`git` can't be waited \
+        for",
+        )
+        .because(error)
+    })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
@@ -115,5 +121,5 @@ async fn run(git: &mut Command, what: &str) -> Result<String> {
     let told = said.lines().find(|line| line.starts_with("fatal:")).unwrap_or(last);
     Err(Error::new(format!("git cannot {what}"))
         .because(escape(told.trim().as_bytes()))
-        .help("is the address right, and is there a network? Nothing was changed"))
+        .help("is the address right, and is the network up? Nothing was changed"))
 }

@@ -14,17 +14,17 @@ pub enum CourseSource {
     Git(String),
 }
 
-/// Addresses of these kinds are handed to git. It knows more, and some of them run programs.
+/// Addresses of these kinds are passed to git. Git knows more, and some of them run programs.
 const SCHEMES: [&str; 3] = ["https", "ssh", "file"];
 
 impl CourseSource {
-    /// Reads what was typed. Nothing is looked up, except whether a folder of this name exists.
+    /// Parses what was typed. It looks nothing up, except whether a folder of this name exists.
     ///
     /// # Errors
-    /// It is neither a folder nor an address that git may be given.
+    /// It is neither a folder nor an address that may be passed to git.
     pub fn parse(typed: &str) -> Result<CourseSource> {
         let shown = escape(typed.as_bytes());
-        // To git and to ssh, what begins like this is an option.
+        // Git and ssh would take it for an option.
         if typed.starts_with('-') || typed.is_empty() {
             return Err(Error::new(format!("`{shown}` can't be a course"))
                 .help("name a folder or a git repository; a folder whose name begins with `-` can be named as ./-…"));

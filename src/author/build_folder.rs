@@ -1,4 +1,4 @@
-//! Where an author's commands put packages together and build them, and how they tell what they are doing.
+//! Where the author's commands assemble and build packages, and how they show progress.
 
 use std::path::{Path, PathBuf};
 
@@ -31,15 +31,15 @@ impl Trees {
     }
 }
 
-/// Where packages are put together and built.
+/// The folder in which packages are assembled and built.
 pub(super) enum BuildFolder {
-    /// One command at a time: two would build their packages in the same place.
+    /// One command at a time uses it: two would build in the same place.
     Kept(PathBuf, #[expect(dead_code, reason = "held until the command is over")] Lock),
     Passing(tempfile::TempDir),
 }
 
 impl BuildFolder {
-    /// The folder that was asked for, or one that is gone afterwards.
+    /// The requested folder, or a temporary one.
     pub(super) fn open(cache: Option<&Path>) -> Result<BuildFolder> {
         let Some(folder) = cache else {
             let made = tempfile::tempdir();
@@ -51,7 +51,7 @@ impl BuildFolder {
         let folder = std::path::absolute(folder).map_err(fail)?;
         std::fs::create_dir_all(&folder).map_err(fail)?;
         let lock = Lock::take(&folder, ".lock", || {
-            report::say(&format!("Another command uses {}: waiting until it is over", folder.display()));
+            report::say(&format!("Another command is using {}: waiting for it to finish", folder.display()));
         })?;
         Ok(BuildFolder::Kept(folder, lock))
     }
@@ -64,8 +64,8 @@ impl BuildFolder {
     }
 }
 
-/// A folder with all packages of one version, and its place in the cache. Versions that come one after the other
-/// may have the same name: a tool builds only what has changed, and what is built of one takes the place of the other.
+/// Writes all packages of one version into a folder. Successive versions may have the same name: a tool builds only
+/// what has changed, and each build replaces the one before.
 pub(super) fn package(dir: &Path, stage: &Stage, party: Party, name: &str, files: &[File]) -> Result<Package> {
     let root = dir.join("packages").join(name);
     let paths: Vec<PathBuf> = files.iter().map(|(path, _)| root.join(path)).collect();
@@ -84,7 +84,7 @@ pub(super) fn package(dir: &Path, stage: &Stage, party: Party, name: &str, files
     })
 }
 
-/// Removes what is below a folder and is none of these files: a version before had it, or wrote it when it was played.
+/// Removes all files below a folder but these: an earlier version had them, or its programs wrote them.
 fn remove_others(dir: &Path, files: &[PathBuf]) -> std::io::Result<()> {
     if !dir.is_dir() {
         return Ok(());
@@ -100,11 +100,11 @@ fn remove_others(dir: &Path, files: &[PathBuf]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Tells on one line what is being looked at.
+/// Shows on one line what is being checked.
 #[derive(Default)]
 pub(super) struct ProgressLine {
     pub(super) spinner: Spinner,
-    /// The stage, and what of it.
+    /// The stage, and the part of it.
     pub(super) what: String,
 }
 
@@ -121,10 +121,10 @@ impl Reporter for ProgressLine {
     }
 }
 
-/// Plays a package against the reference; `None` when it does not build.
+/// Verifies a package against the reference; `None` when it does not build.
 ///
 /// # Errors
-/// Runs could not be executed: what was not tried out neither holds nor is broken.
+/// Runs could not be executed, so there is no result.
 pub(super) async fn verify_package(
     stage: &Stage,
     built: &Built<'_>,

@@ -1,4 +1,4 @@
-//! What is to be written into a course's folder: all of it, or nothing.
+//! Changes of a course's folder, applied completely or not at all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,31 +8,31 @@ use crate::error::{Error, Result};
 use crate::files::replace;
 use crate::workspace::write_files;
 
-/// Changes of a course that are ready to be made; paths are below the course's folder.
+/// Planned changes of a course; paths are below the course's folder.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// Folders that are new, and may not be there yet.
+    /// New folders, which must not exist yet.
     pub folders: Vec<String>,
     /// Files in them.
     pub files: Vec<File>,
-    /// Files of the course that become others, or are new in a folder that is not; in this order.
+    /// Files that change, or are new in an existing folder; written in this order.
     pub replaced: Vec<File>,
 }
 
 impl Changes {
-    /// Is a folder, a file or a link in the way of what is new?
+    /// Checks that nothing is in the way of the new folders.
     ///
     /// # Errors
-    /// One is.
+    /// A folder, a file or a link is.
     pub fn check(&self, root: &Path) -> Result<()> {
         let taken = self.folders.iter().find(|folder| root.join(folder).symlink_metadata().is_ok());
         taken.map_or(Ok(()), |folder| {
             Err(Error::new(format!("{} is there already", root.join(folder).display()))
-                .help("take another name, or move it away; nothing was written"))
+                .help("choose another name, or move it away; nothing was written"))
         })
     }
 
-    /// Makes them. When one can't be made, those before it are undone.
+    /// Applies the changes. If one fails, the earlier ones are undone.
     ///
     /// # Errors
     /// See [`Changes::check`]; or something can't be written.
@@ -52,14 +52,14 @@ impl Changes {
     }
 }
 
-/// What was done so far. What is in here when it is dropped is undone.
+/// The changes so far. Those that are still in here when it is dropped are undone.
 struct Undo {
     made: Vec<PathBuf>,
     replaced: Vec<(PathBuf, Option<Vec<u8>>)>,
 }
 
 impl Undo {
-    /// Makes a folder, and those that it is in.
+    /// Makes a folder and its parents.
     fn make(&mut self, folder: &Path) -> Result<()> {
         let top = folder.ancestors().take_while(|folder| !folder.exists()).last().unwrap_or(folder);
         self.made.push(top.to_owned());

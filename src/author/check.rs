@@ -1,11 +1,11 @@
-//! Is a stage fair and strict? What every stage is held to, ours first.
+//! Is a stage fair and strict? The requirements for every stage, the built-in ones included.
 //!
 //! 1. The template builds without warnings and fails, with an explanation.
 //! 2. The solution passes every run, many times over, also while the machine is busy.
 //! 3. Every known mistake is a patch that applies, builds and is rejected, and the explanation
 //!    shown is the one that it names.
-//! 4. A scenario or a condition that catches no mistake tests nothing: it is reported. So is a rule that
-//!    no known mistake breaks, in each role that it binds, in a scenario that is there for it.
+//! 4. A scenario or a condition that catches no mistake tests nothing, and is reported. So is a rule, unless for each
+//!    role that it binds a known mistake breaks it in a scenario that tests it.
 //! 5. Hints, explanations, lesson, earlier names, shared packages and file names resolve.
 
 use std::path::PathBuf;
@@ -27,11 +27,10 @@ use crate::runtime::block_on;
 use crate::verdict::{Failed, Run, StageVerdict};
 use crate::verify::{Selection, new_seed};
 
-/// Checks the stages that were asked for, in every track, and shows what was found. False when a
-/// rule is broken.
+/// Checks the requested stages in every track and shows the findings. False when a requirement is not met.
 ///
 /// # Errors
-/// What kept the check from being made.
+/// Whatever kept the check from being made.
 pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
     let names = if args.stages.is_empty() { &catalog.course.stages } else { &args.stages };
     let stages = names.iter().map(|name| catalog.stage(name)).collect::<Result<Vec<Stage>>>()?;
@@ -39,7 +38,7 @@ pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
     if args.stages.is_empty() {
         catalog.course.tracks.values().try_for_each(|track| catalog.check_whole(track))?;
     }
-    // What can't be read is told before anything else is.
+    // Read first, so that errors are reported before anything else.
     let tracks = catalog.course.tracks.iter();
     let tracks = tracks.map(|(name, track)| Ok((name, track, Trees::of(catalog, track)?)));
     let tracks = tracks.collect::<Result<Vec<_>>>()?;
@@ -71,7 +70,7 @@ pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
     Ok(tables.over())
 }
 
-/// The mistake that was asked for is one of the stages'.
+/// Checks that the requested mistake exists.
 fn has_mistake(stages: &[Stage], args: &CheckArgs) -> Result<()> {
     let Some(wanted) = &args.mistake else { return Ok(()) };
     let names: Vec<&str> =
@@ -119,7 +118,7 @@ struct StageCheck<'c> {
 }
 
 impl StageCheck<'_> {
-    /// All that is looked at, in order.
+    /// Everything that is checked, in order.
     fn checks(&self) -> Vec<CheckItem> {
         let mistakes = self.stage.mistakes.iter().filter(|mistake| self.is_wanted(mistake));
         let mistakes = mistakes.map(|mistake| CheckItem::Mistake(mistake.name.clone()));
@@ -164,7 +163,7 @@ impl StageCheck<'_> {
         Ok(())
     }
 
-    /// Shows what was found, beside what is being looked at.
+    /// Shows a finding.
     fn found(&mut self, row: Finding) {
         self.progress_line.spinner.done();
         self.tables.add(row);
@@ -178,7 +177,7 @@ impl StageCheck<'_> {
         package(&self.dir, self.stage, party, name, files)
     }
 
-    /// Plays `you` against the reference, with the seed that was asked for.
+    /// Verifies `you` against the reference, with the requested seed.
     async fn verify(
         &mut self,
         you: &Package,
@@ -191,7 +190,7 @@ impl StageCheck<'_> {
         verify_package(self.stage, &built, &selection, &mut self.progress_line).await
     }
 
-    /// 5: what is named exists.
+    /// 5: every name resolves.
     fn names(&self) -> Result<Finding> {
         let own = self.stage.explanations.iter().map(|own| own.id.as_str());
         let known: Vec<&str> = FACTS.iter().copied().chain(own).collect();
@@ -222,8 +221,8 @@ impl StageCheck<'_> {
             let [template, solution] = [&self.track.templates, &self.track.solutions]
                 .map(|folder| self.catalog.tree(&format!("{folder}/{name}")));
             if template? != solution? {
-                let why = "is not the same in the templates and the solutions: a learner's program would be built with \
-                           another one than the reference";
+                let why = "differs between the templates and the solutions: a learner's program would be built with \
+                    another one than the reference";
                 return Ok(Finding::bad(CheckItem::Names, format!("the shared package `{name}` {why}")));
             }
         }
@@ -233,10 +232,10 @@ impl StageCheck<'_> {
         Ok(Finding::good(CheckItem::Names, "lesson, hints and explanations resolve".to_owned()))
     }
 
-    /// 1: the template builds without warnings and fails, and says what to do first.
+    /// 1: the template builds without warnings, and fails with an explanation.
     async fn template(&mut self, reference: &Package) -> Result<Finding> {
         let package = self.package(Party::You, "template", &self.trees.template)?;
-        // Built in any case: what was built before has told its warnings then.
+        // Built in any case: an earlier build has printed its warnings already.
         package.forget();
         match package.build(self.track, &mut |_| {}).await? {
             BuildOutcome::Failed(output) => {
@@ -293,8 +292,8 @@ impl StageCheck<'_> {
         Ok(row.took(start.elapsed() / self.args.repeat))
     }
 
-    /// 3: the mistake is rejected every time, with its own explanation. Beyond what a learner would be shown,
-    /// only those scenarios are played of which it is still to be seen that they catch anything.
+    /// 3: the mistake is rejected every time, with its own explanation. Beyond the run that a learner would be shown,
+    /// only scenarios are executed that have not caught a mistake yet.
     async fn mistake(&mut self, reference: &Package, mistake: &Mistake, caught: &mut Caught) -> Result<Finding> {
         let check = || CheckItem::Mistake(mistake.name.clone());
         let text = self.catalog.stage_text(&self.stage.name, &mistake.patch)?;
@@ -336,24 +335,24 @@ impl StageCheck<'_> {
     }
 }
 
-/// Where something that looks like a remark is a part of what is typed or printed.
+/// The first typed or printed text with something in it that looks like a comment.
 fn remark_in_text(stage: &Stage) -> Option<String> {
     let of = |scenario: &Scenario| {
         let (step, remark) = scenario.transcript.steps.iter().find_map(|step| Some((step, step.remark_in_text()?)))?;
         let place = format!("scenario {}, line {} of its transcript", scenario.name, step.line + 1);
         Some(format!(
-            "{place}: `{remark}` is a part of the text; a remark stands on a line of its own, or behind `$`, `!` or `=`"
+            "{place}: `{remark}` is part of the text; a comment has a line of its own, or follows `$`, `!` or `=`"
         ))
     };
     stage.scenarios.iter().find_map(of)
 }
 
-/// Every run so many times.
+/// All runs, repeated.
 fn times(repeat: u32) -> Selection {
     Selection { repeat, ..Selection::default() }
 }
 
-/// What a learner is told first: the explanation, and of which run.
+/// What a learner is shown first: the explanation, and its run.
 struct ShownReason {
     id: String,
     say: String,
@@ -372,12 +371,12 @@ impl std::fmt::Display for ShownReason {
     }
 }
 
-/// What a learner is told of a failed run, on a line.
+/// The explanation of a failed run in a line.
 pub(super) fn said(run: &Run, failed: &Failed) -> String {
     ShownReason::new(run, failed).to_string()
 }
 
-/// For each repeat: what a learner would have been told, if it failed.
+/// For each repeat, what a learner would have been shown, if it failed.
 fn repeats(verdict: &StageVerdict) -> impl Iterator<Item = Option<ShownReason>> {
     let last = verdict.runs.iter().map(|run| run.id.repeat).max().unwrap_or(0);
     (0..=last).map(|repeat| {

@@ -1,4 +1,4 @@
-//! Adds a stage to the list in `course.yaml`, and changes nothing else of the file.
+//! Adds a stage to the list in `course.yaml`, and changes nothing else in the file.
 
 use crate::course::Course;
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use crate::yaml::Source;
 /// as they are.
 ///
 /// # Errors
-/// The list is written in a way that can't be added to; the author has to do it.
+/// The layout of the list is not supported; the author has to add it by hand.
 pub fn add(file: &str, text: &str, stage: &str) -> Result<String> {
     let (course, source): (Course, Source<'_>) = Source::parse(file, text)?;
     let last = course.stages.len() - 1;
@@ -23,8 +23,8 @@ pub fn add(file: &str, text: &str, stage: &str) -> Result<String> {
     })
 }
 
-/// Puts a name behind the item at a line and column (from 1): in a line of its own where the item
-/// has one, otherwise after a comma.
+/// Inserts a name after the item at a line and column (from 1): on a line of its own if the item has one, otherwise
+/// after a comma.
 fn after(text: &str, (line, column): (usize, usize), item: &str, name: &str) -> Option<String> {
     let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
     let whole = text[start..].split_inclusive('\n').next()?;

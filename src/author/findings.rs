@@ -1,11 +1,11 @@
-//! What a stage is held to, and what was found: the values that a check comes to.
+//! The requirements of a stage, and the findings of a check, as values.
 
 use std::time::Duration;
 
-/// What every stage has to be.
+/// A requirement that is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckItem {
-    /// What hints, mistakes and explanations name exists, and so do lesson and packages.
+    /// Everything that hints, mistakes and explanations name exists, and so do the lesson and the packages.
     Names,
     /// The template builds without warnings and fails, with an explanation.
     Template,
@@ -19,14 +19,14 @@ pub enum CheckItem {
     Rules,
     /// This mutant of the solution is rejected, or listed as one that breaks no rule.
     Mutant(String),
-    /// All of them together.
+    /// All mutants together.
     Mutants,
-    /// In this language everything is there.
+    /// All texts exist in this language.
     Language(String),
 }
 
 impl CheckItem {
-    /// Its kind in JSON, and which one it is of several.
+    /// Its kind in JSON, and its name if there are several.
     pub fn name(&self) -> (&'static str, Option<&str>) {
         match self {
             CheckItem::Names => ("names", None),
@@ -52,14 +52,14 @@ impl std::fmt::Display for CheckItem {
     }
 }
 
-/// What was found of one of them.
+/// What was found for one requirement.
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// What was checked.
     pub check: CheckItem,
-    /// Is it as it should be?
+    /// Is the requirement met?
     pub good: bool,
-    /// Worth a look, though nothing is wrong.
+    /// Nothing is wrong, but it is worth a look.
     pub note: bool,
     /// What was found.
     pub text: String,
@@ -68,12 +68,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// It is as it should be.
+    /// The requirement is met.
     pub fn good(check: CheckItem, text: String) -> Finding {
         Finding { check, good: true, note: false, text, took: None }
     }
 
-    /// It is not as it should be.
+    /// The requirement is not met.
     pub fn bad(check: CheckItem, text: String) -> Finding {
         Finding { good: false, ..Finding::good(check, text) }
     }
@@ -83,27 +83,27 @@ impl Finding {
         Finding { note: true, ..Finding::good(check, text) }
     }
 
-    /// With the time that one repeat took.
+    /// Adds the time that one repeat took.
     pub fn took(self, took: Duration) -> Finding {
         Finding { took: Some(took), ..self }
     }
 }
 
-/// What was found of one stage in one track, or of the course itself.
+/// The findings for one stage in one track, or for the course itself.
 #[derive(Debug, Clone)]
 pub struct Checked {
     /// The stage, or the course.
     pub stage: String,
     /// The track; none for the course.
     pub track: Option<String>,
-    /// What was found, in the order in which it was looked at.
+    /// The findings, in the order of the checks.
     pub rows: Vec<Finding>,
     /// How long all of it took, builds included.
     pub took: Duration,
 }
 
 impl Checked {
-    /// Is all as it should be?
+    /// Are all requirements met?
     pub fn good(&self) -> bool {
         self.rows.iter().all(|row| row.good)
     }

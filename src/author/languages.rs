@@ -1,10 +1,10 @@
-//! What a course does not say in each of its languages.
+//! The missing translations of a course.
 
 use super::findings::{CheckItem, Finding};
 use crate::assets::Catalog;
 use crate::error::Result;
 
-/// What a stage does not say, a row for each language but the first.
+/// The missing translations of a stage, a finding for each language but the first.
 ///
 /// # Errors
 /// A file of a language is wrong.
@@ -24,7 +24,7 @@ pub(super) fn of_stage(catalog: &Catalog, name: &str) -> Result<Vec<Finding>> {
     rows.collect()
 }
 
-/// What the course itself does not say.
+/// The missing translations of the course itself.
 ///
 /// # Errors
 /// A file of a language is wrong.
@@ -39,11 +39,11 @@ pub(super) fn of_course(catalog: &Catalog) -> Result<Vec<Finding>> {
     rows.collect()
 }
 
-/// Nothing is broken where something is missing: it is said in the first language.
+/// A missing translation is no error: the text appears in the first language.
 fn row(tag: &str, missing: &[String]) -> Finding {
     let check = CheckItem::Language(tag.to_owned());
     if missing.is_empty() {
-        return Finding::good(check, "everything is said in it".to_owned());
+        return Finding::good(check, "all texts are there".to_owned());
     }
     Finding::note(check, format!("missing: {}", missing.join(", ")))
 }

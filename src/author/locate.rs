@@ -1,4 +1,4 @@
-//! Which course an author means.
+//! Finds the course that the author means.
 
 use std::path::{Path, PathBuf};
 
@@ -8,12 +8,12 @@ use crate::error::{Error, Result};
 /// The current folder.
 ///
 /// # Errors
-/// It is gone.
+/// It does not exist any more.
 pub(super) fn current_folder() -> Result<PathBuf> {
     std::env::current_dir().map_err(|error| Error::new("the current folder is gone").because(error))
 }
 
-/// The course that was named, or else the one in whose folder one is; none where that is neither.
+/// The named course, or else the one that contains the current folder, if any.
 ///
 /// # Errors
 /// It can't be read.
@@ -23,20 +23,20 @@ pub fn course(named: Option<&Path>) -> Result<Option<Catalog>> {
     named.or_else(around).map(Catalog::folder).transpose()
 }
 
-/// The same where it has to be one that can be written to.
+/// The same, for a command that writes into the course.
 ///
 /// # Errors
 /// There is none, or it can't be read.
 pub(super) fn own_course(named: Option<&Path>) -> Result<Catalog> {
     course(named)?.ok_or_else(|| {
-        Error::new("there is no course here, and the built-in one can't be changed: it is a part of this program").help(
-            "go into the folder of your course, or name it with `--course PATH`; `workshop author new-course NAME` makes one",
+        Error::new("there is no course here, and the built-in one can't be changed: it is part of this program").help(
+            "change to the folder of your course, or name it with `--course PATH`; `workshop author new-course NAME` \
+             makes one",
         )
     })
 }
 
-/// A folder of a course as an option of a command that is typed here; nothing where it is found
-/// without.
+/// The `--course` option for a command that is typed here; empty if the course is found without it.
 pub(super) fn option(root: &Path) -> String {
     let here = current_folder().and_then(|here| here.canonicalize().map_err(|error| Error::io("read", &here, &error)));
     let here = here.unwrap_or_default();

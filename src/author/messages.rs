@@ -1,4 +1,4 @@
-//! What an author is told when something was made: where it is, and what to do with it.
+//! What is printed when something was made: where it is, and what to do next.
 
 use std::path::Path;
 
@@ -7,10 +7,9 @@ use super::locate::option;
 use crate::assets::{COURSE_FILE, Catalog};
 use crate::report::{print, width, wrap};
 
-/// A stage was added to the course in `root`; the tracks of `without` do not have it.
+/// A stage was added to the course in `root`; the tracks in `without` do not have it.
 pub(super) fn stage(catalog: &Catalog, root: &Path, name: &str, changes: &Changes, without: &[&str]) {
-    let mut text =
-        wrap(&format!("The stage `{name}` is made: a whole one, which you can now make your own."), width(), "");
+    let mut text = wrap(&format!("The stage `{name}` is made. It is complete: now make it your own."), width(), "");
     let mut files: Vec<&str> = changes.files.iter().map(|(path, _)| path.as_str()).collect();
     files.sort_unstable();
     files.iter().for_each(|path| text.push_str(&format!("  {path}\n")));
@@ -22,7 +21,7 @@ pub(super) fn stage(catalog: &Catalog, root: &Path, name: &str, changes: &Change
     }
     text.push_str("\nNext:\n");
     text.push_str(&format!("  workshop {}author check {name}\n", option(root)));
-    step(&mut text, "is green now, and should be after each step:");
+    step(&mut text, "passes now, and should pass after each step:");
     let folders = catalog.course.tracks.values();
     for (folder, what) in folders.flat_map(|track| {
         [(&track.solutions, "the programs as they should be"), (&track.templates, "the same with holes")]
@@ -34,7 +33,7 @@ pub(super) fn stage(catalog: &Catalog, root: &Path, name: &str, changes: &Change
         }
     }
     text.push_str(&format!("  exercises/{name}/stage.yaml\n"));
-    step(&mut text, "what is typed and what is expected; then the lesson, and a patch for each known mistake");
+    step(&mut text, "what is typed and what is expected; then write the lesson, and a patch for each known mistake");
     print(&text);
 }
 
@@ -50,11 +49,11 @@ pub(super) fn course(catalog: &Catalog, root: &Path, stage: &str) {
     of_all.chain(["starters/", "README.md"]).for_each(|path| text.push_str(&format!("  {name}/{path}\n")));
     text.push_str("\nNext:\n");
     text.push_str(&format!("  workshop {}author check\n", option(root)));
-    step(&mut text, "is green now, and should be after each step");
+    step(&mut text, "passes now, and should pass after each step");
     text.push_str(&format!("  workshop {}author new NAME\n", option(root)));
     step(&mut text, "adds a stage");
     text.push_str(&format!("  workshop {}next\n", option(root)));
-    step(&mut text, "is what learners do, in a folder of theirs; README.md has the rest");
+    step(&mut text, "is what learners type, in a folder of their own; README.md has the rest");
     print(&text);
 }
 

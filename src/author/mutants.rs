@@ -1,7 +1,7 @@
-//! Wrong programs that no author thought of: small changes of the solution, made by a tool of its language.
+//! Wrong programs that no author thought of: small changes of the solution, made by a tool for its language.
 //!
-//! A stage is strict when each of them is rejected. Those that change nothing that a rule demands are listed in
-//! `mutants/equivalent.yaml` of the stage, each with the reason why.
+//! A stage is strict when each of them is rejected. Mutants that break no rule are listed in
+//! `mutants/equivalent.yaml` of the stage, each with a reason.
 
 mod equivalent;
 mod list;
@@ -27,11 +27,10 @@ use crate::report;
 use crate::runtime::block_on;
 use crate::verify::{Selection, new_seed};
 
-/// Plays the mutants of the stages that were asked for, and shows what became of them. False when one survives
-/// that is not listed.
+/// Runs the mutants of the requested stages, and shows the results. False when one survives that is not listed.
 ///
 /// # Errors
-/// What kept them from being made or played.
+/// Whatever kept them from being made or run.
 pub fn mutants(catalog: &Catalog, args: &MutantsArgs) -> Result<bool> {
     let names = if args.stages.is_empty() { &catalog.course.stages } else { &args.stages };
     let stages = names.iter().map(|name| catalog.stage(name)).collect::<Result<Vec<Stage>>>()?;
@@ -39,8 +38,8 @@ pub fn mutants(catalog: &Catalog, args: &MutantsArgs) -> Result<bool> {
     let tracks = tracks.map(|(name, track)| Ok((name, track, Trees::of(catalog, track)?)));
     let tracks = tracks.collect::<Result<Vec<_>>>()?;
     if tracks.is_empty() {
-        return Err(Error::new("no track of this course says how mutants are made")
-            .help("`mutants` of a track is a command that lists them; docs/course.md says what it prints"));
+        return Err(Error::new("no track of this course has a command for mutants")
+            .help("`mutants` of a track is a command that lists them; docs/course.md says what it must print"));
     }
     let scratch = BuildFolder::open(args.cache.as_deref())?;
     let mut tables = Tables::new(args.format);
@@ -66,11 +65,11 @@ pub fn mutants(catalog: &Catalog, args: &MutantsArgs) -> Result<bool> {
     Ok(tables.over())
 }
 
-/// The part of the mutants that was asked for, in their order; and how many there are.
+/// The requested part of the mutants, in their order, and the number of all.
 fn chosen(mut mutants: Vec<Mutant>, args: &MutantsArgs, seed: u64, stage: &str) -> (usize, Vec<Mutant>) {
     let all = mutants.len();
     if let Some(sample) = args.sample {
-        // Of each stage others, with the same seed.
+        // A different sample for each stage, with the same seed.
         let mix = stage.bytes().fold(seed, |mix, byte| mix.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let mut random = fastrand::Rng::with_seed(mix);
         while mutants.len() > sample as usize {
@@ -87,7 +86,7 @@ fn chosen(mut mutants: Vec<Mutant>, args: &MutantsArgs, seed: u64, stage: &str) 
     (all, mutants)
 }
 
-/// Where the mutants of one stage in one track grow.
+/// Tests the mutants of one stage in one track.
 struct MutantTest<'c> {
     stage: &'c Stage,
     track: &'c Track,
@@ -118,8 +117,7 @@ impl<'c> MutantTest<'c> {
         })
     }
 
-    /// The mutants of the files that learners write. What a peer of the stage does is not theirs, and its file is
-    /// in the solution only.
+    /// The mutants of the files that learners write. The programs of the stage's own peers are in the solution only.
     fn mutants(&self) -> Result<Vec<Mutant>> {
         let mut mutants = list::list(&self.reference, self.track)?;
         mutants.retain(|mutant| {
@@ -158,13 +156,13 @@ impl<'c> MutantTest<'c> {
         Ok(())
     }
 
-    /// What comes of one mutant.
+    /// Runs one mutant.
     async fn run(&self, mutant: &Mutant, jobs: usize, progress_line: &mut ProgressLine) -> Result<MutantResult> {
         let Ok(files) = patch::apply(&mutant.patch, &self.stage.name, &self.trees.solution) else {
             return Err(Error::new(format!("the mutant `{}` does not apply to the solution", mutant.name))
-                .help("`mutants` of the track has to list changes of the package as it is"));
+                .help("`mutants` of the track must list changes of the current package"));
         };
-        // One folder for all of them: the tool builds only what has changed.
+        // One folder for all mutants: the tool builds only what has changed.
         let you = package(&self.dir, self.stage, Party::You, "mutant", &files)?;
         let built = Built { track: self.track, you, reference: self.reference.clone() };
         let selection = Selection { until_failed: true, jobs, seed: new_seed(), ..Selection::default() };
@@ -180,15 +178,15 @@ impl<'c> MutantTest<'c> {
             (MutantResult::NotBuilt, _) => Finding::good(check, "does not build".to_owned()),
             (MutantResult::Rejected(said), None) => Finding::good(check, format!("rejected: {said}")),
             (MutantResult::Rejected(said), Some(_)) => {
-                Finding::bad(check, format!("is listed as equivalent, and rejected all the same: {said}"))
+                Finding::bad(check, format!("is listed as equivalent, but rejected: {said}"))
             }
             (MutantResult::Survived, Some(one)) => Finding::good(check, format!("listed: {}", one.why)),
             (MutantResult::Survived, None) => Finding::bad(check, format!("survives\n{}", mutant.patch.trim_end())),
         }
     }
 
-    /// How many there are of each kind. With all mutants of the stage at hand, what is listed and none of them
-    /// is told, too.
+    /// How many there are of each kind. If all mutants of the stage were run, listed ones that do not exist any more
+    /// are reported, too.
     fn summary(&self, mutants: &[Mutant], all: &[MutantResult], whole: bool) -> Finding {
         let count =
             |of: &dyn Fn(&Mutant, &MutantResult) -> bool| mutants.iter().zip(all).filter(|(m, c)| of(m, c)).count();
@@ -210,7 +208,7 @@ impl<'c> MutantTest<'c> {
         if gone.is_empty() {
             return Finding { good: survive == 0, ..Finding::good(CheckItem::Mutants, text) };
         }
-        text.push_str(&format!("; equivalent.yaml lists what is no mutant any more: {}", gone.join(", ")));
+        text.push_str(&format!("; equivalent.yaml lists mutants that no longer exist: {}", gone.join(", ")));
         Finding::bad(CheckItem::Mutants, text)
     }
 }

@@ -1,7 +1,7 @@
-//! `workshop author new`: a stage that is complete and right before its author has changed a word.
+//! `workshop author new`: makes a stage that is complete and correct before its author changes a word.
 //!
-//! All is thought through first, with the files as they will be: names, the stage as it is read,
-//! the patches of its mistakes, the lock files. Only then is anything written.
+//! Everything is checked first, with the files as they will be: names, the parsed stage, the patches of its mistakes,
+//! the lock files. Only then is anything written.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,16 +18,16 @@ use crate::error::{Error, Result};
 use crate::transcript;
 use crate::workspace::write_files;
 
-/// Adds a stage to the course that is named, or that the current folder is in.
+/// Adds a stage to the named course, or to the one that contains the current folder.
 ///
 /// # Errors
-/// The course can't be added to, the name can't be taken, or a starter does not make a whole stage.
-/// Nothing is written then.
+/// The course can't be changed, the name can't be used, or a starter does not make a complete stage. Then nothing is
+/// written.
 pub fn stage(course: Option<&Path>, args: &NewArgs) -> Result<bool> {
     let catalog = own_course(course)?;
     let root = root(&catalog)?;
     if catalog.course.stages.contains(&args.name) {
-        let help = "take another name; `workshop list` shows the stages";
+        let help = "choose another name; `workshop list` shows the stages";
         return Err(Error::new(format!("this course has a stage `{}` already", args.name)).help(help));
     }
     let all: Vec<&str> = catalog.course.tracks.keys().map(String::as_str).collect();
@@ -37,7 +37,7 @@ pub fn stage(course: Option<&Path>, args: &NewArgs) -> Result<bool> {
     };
     let mut changes = plan(&catalog, &args.name, &args.roles, &tracks)?;
     let list = course_list::add(&root.join(COURSE_FILE).display().to_string(), &catalog.text()?, &args.name)?;
-    // Last: the stage is there when the course says so.
+    // Last: the stage exists once the course lists it.
     changes.replaced.push((COURSE_FILE.to_owned(), list.into_bytes()));
     changes.make(&root)?;
     let without: Vec<&str> = all.into_iter().filter(|track| !tracks.contains(track)).collect();
@@ -52,7 +52,7 @@ fn root(catalog: &Catalog) -> Result<PathBuf> {
     }
 }
 
-/// A name that can be a folder's, beside those that a course has.
+/// Checks that a name can be that of a folder in a course.
 pub(super) fn check_name(name: &str) -> Result<()> {
     if is_file_name(name) && !is_passed_over(name) {
         return Ok(());
@@ -61,8 +61,8 @@ pub(super) fn check_name(name: &str) -> Result<()> {
         .help("names become folders: lower-case letters, digits, `-` and `_`, and not the name of a build's folder"))
 }
 
-/// What a new stage adds to a course, but for its line in `course.yaml`. Its own files come from the
-/// starter of the first track.
+/// What a new stage adds to a course, except its line in `course.yaml`. Its own files come from the starter of the
+/// first track.
 pub(super) fn plan(catalog: &Catalog, stage: &str, roles: &[String], tracks: &[&str]) -> Result<Changes> {
     check_name(stage)?;
     let starters = tracks.iter().map(|track| Starter::read(catalog, track)).collect::<Result<Vec<_>>>()?;
@@ -120,7 +120,7 @@ fn below(folder: &str, files: Vec<File>) -> Vec<File> {
     files.into_iter().map(|(path, bytes)| (format!("{folder}/{path}"), bytes)).collect()
 }
 
-/// The stage names its schema where the course does: the file beside the course's.
+/// If the course names its schema, so does the stage: the file beside the course's.
 fn name_schema(own: &mut [File], course: &str) {
     let named = course.lines().next().and_then(|line| line.strip_prefix(schema::NAMED_BY));
     let Some(folder) = named.and_then(|path| path.trim().strip_suffix("course.json")) else { return };
@@ -139,26 +139,29 @@ fn text_of<'f>(files: &'f [File], path: &str, starter: &Starter) -> Result<&'f s
     })
 }
 
-/// The stage as it will be read.
+/// Parses the new stage.
 fn read_stage(names: &StageNames, own: &[File], starter: &Starter) -> Result<Stage> {
     text_of(own, "lesson.md", starter)?;
     let text = text_of(own, "stage.yaml", starter)?;
     Stage::parse(&names.stage, &format!("{}/stage.yaml", starter.folder), text)
 }
 
-/// Every known mistake is a patch on the solution.
+/// Checks that every known mistake is a patch on the solution.
 fn check_mistakes(stage: &Stage, own: &[File], solution: &[File], starter: &Starter) -> Result<()> {
     for mistake in &stage.mistakes {
         patch::apply(text_of(own, &mistake.patch, starter)?, &stage.name, solution).map_err(|why| {
             Error::new(format!("the mistake `{}` is no patch on {}/solution", mistake.name, starter.folder))
                 .because(why)
-                .help("make the patch again from the solution; one stage's mistakes are patches on the solution of every track")
+                .help(
+                    "make the patch again from the solution; one stage's mistakes are patches on the solution of \
+                    every track",
+                )
         })?;
     }
     Ok(())
 }
 
-/// The files beside the packages, as they are when there is one more: those that change.
+/// The files beside the packages that change with a new package.
 fn beside(
     catalog: &Catalog,
     folder: &str,
@@ -186,7 +189,7 @@ fn beside(
     Ok(top.into_iter().filter(|file| !all.contains(file)).collect())
 }
 
-/// What the starter's command makes of the files beside the packages, tried on a copy of all.
+/// The files beside the packages, after the starter's command has run on a copy of everything.
 fn refreshed(command: &[String], all: &[File], top: &[File], package: &[File]) -> Result<Vec<File>> {
     let dir = tempfile::tempdir().map_err(|error| Error::new("no temporary folder can be made").because(error))?;
     for files in [all, package, top] {

@@ -1,6 +1,6 @@
-//! `workshop author new-course`: a folder that can be given to learners as it is.
+//! `workshop author new-course`: makes a folder that can be given to learners as it is.
 //!
-//! Its track and its starter come from another course: the built-in one, or one that is named.
+//! Its track and its starter come from another course, the model: the built-in one, or a named one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,8 +21,8 @@ use crate::workspace::write_files;
 /// Makes a course in a new folder of the current one.
 ///
 /// # Errors
-/// The name can't be taken, the model has no such track or no starter for it, or the folder can't
-/// be written. Nothing is left behind then.
+/// The name can't be used, the model has no such track or no starter for it, or the folder can't be written. Then
+/// nothing is left behind.
 pub fn course(model: &Catalog, args: &NewCourseArgs) -> Result<bool> {
     check_name(&args.name)?;
     let here = current_folder()?;
@@ -31,7 +31,7 @@ pub fn course(model: &Catalog, args: &NewCourseArgs) -> Result<bool> {
     let track = track_name(model, args.track.as_deref())?;
     let starter = Starter::read(model, &track)?;
 
-    // Made under another name and renamed: there is a whole course, or none.
+    // Made under a temporary name and renamed: there is a complete course, or none.
     let making = tempfile::Builder::new()
         .prefix(".making-")
         .tempdir_in(&here)
@@ -54,7 +54,7 @@ pub fn course(model: &Catalog, args: &NewCourseArgs) -> Result<bool> {
     Ok(true)
 }
 
-/// The track that is asked for, or the first that has a starter.
+/// The requested track, or the first one that has a starter.
 fn track_name(model: &Catalog, asked: Option<&str>) -> Result<String> {
     if let Some(name) = asked {
         return model.track(name).map(|_| name.to_owned());
@@ -67,7 +67,7 @@ fn track_name(model: &Catalog, asked: Option<&str>) -> Result<String> {
     })
 }
 
-/// All of the new course but its first stage.
+/// The new course without its first stage.
 fn frame(model: &Catalog, track: &str, starter: &Starter, args: &NewCourseArgs) -> Result<Vec<File>> {
     let text = model.text()?;
     let own = starter.track.as_ref().map(|text| below(track, text));
@@ -112,7 +112,7 @@ fn fill(file: &str, text: &str, args: &NewCourseArgs, track: &str) -> Result<Str
     filled.map_err(|error| Error::new(format!("{file} can't be filled in")).because(error))
 }
 
-/// A track's own keys as they stand below `tracks:`.
+/// A track's keys, indented for the block below `tracks:`.
 fn below(track: &str, keys: &str) -> String {
     let indented = keys.lines().map(|line| if line.is_empty() { String::new() } else { format!("\n    {line}") });
     format!("  {track}:{}", indented.collect::<String>())

@@ -1,4 +1,4 @@
-//! A mistake is a patch on the solution: applied exactly, or not at all.
+//! Applies a mistake, a patch on the solution: exactly, or not at all.
 
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 
@@ -32,7 +32,7 @@ pub fn apply(text: &str, stage: &str, solution: &[File]) -> Result<Vec<File>, St
     if any { Ok(files) } else { Err("the patch is empty".to_owned()) }
 }
 
-/// The hunk that does not fit, as it is written, and what to do.
+/// The error for a hunk that does not apply, with the hunk and what to do.
 fn does_not_apply(file: &str, error: &str, patch: &diffy::Patch<'_, str>) -> String {
     let number = error.rsplit('#').next().and_then(|number| number.trim().parse::<usize>().ok());
     let hunk = number.and_then(|number| patch.hunks().get(number.checked_sub(1)?));

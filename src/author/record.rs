@@ -1,8 +1,8 @@
-//! Recording: what is expected in a transcript is written by the solution, not by hand.
+//! Recording: the solution writes the expectations of a transcript.
 //!
-//! The author writes the actions; the solution is played several times, and what it shows is put
-//! between them: `compose` has the reasoning, on values alone. A scenario that the solution passes
-//! as it stands is left alone. Nothing is written that the solution does not pass.
+//! The author writes the actions. The solution is run several times, and what it does is put between them; `compose`
+//! decides how, on values alone. A scenario that the solution passes as it stands is left alone. Nothing is written
+//! that the solution does not pass.
 
 mod compose;
 mod merge;
@@ -35,11 +35,11 @@ use crate::report;
 use crate::runtime::block_on;
 use crate::verify::{Selection, Verified, new_seed, verify};
 
-/// Plays the solution of a stage, and writes what it shows into the stage's transcripts. False when
-/// it was only asked whether something would change, and it would.
+/// Runs the solution of a stage, and writes what it does into the stage's transcripts. False when `--check` finds
+/// that something would change.
 ///
 /// # Errors
-/// What kept it from being recorded or written. The file is as it was then.
+/// Whatever kept it from being recorded or written; then the file is unchanged.
 pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
     let catalog = own_course(course)?;
     let (file, old) = catalog.stage_file(&args.stage)?;
@@ -57,7 +57,7 @@ pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
         &catalog.tree(&track.solutions)?,
     )?;
     if report::can_ask() {
-        report::say(&format!("building and playing the solution of {} …", stage.name));
+        report::say(&format!("building and running the solution of {} …", stage.name));
     }
     let recording = Recording { args, file: &file, old: &old, stage: &stage, track };
     let changes = block_on(recording.record(&solution))?;
@@ -79,13 +79,13 @@ fn chosen_track<'c>(catalog: &'c Catalog, name: Option<&str>) -> Result<(String,
     Ok((name.to_owned(), catalog.track(name)?))
 }
 
-/// The file as it is known from here.
+/// The file, relative to the current folder.
 fn shown(file: &str) -> String {
     let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
     Path::new(file).strip_prefix(&here).map_or_else(|_| file.to_owned(), |path| path.display().to_string())
 }
 
-/// Asks, where there is somebody to ask, and writes.
+/// Asks, if there is a terminal, and writes.
 fn decide(args: &RecordArgs, file: &Path, old: &str, new: &str) -> Result<bool> {
     if args.check {
         return Ok(false);
@@ -100,7 +100,7 @@ fn decide(args: &RecordArgs, file: &Path, old: &str, new: &str) -> Result<bool> 
             return Ok(true);
         }
     }
-    // A link inside of the course stays one.
+    // A link inside of the course stays a link.
     let file = file.canonicalize().map_err(|error| Error::io("find", file, &error))?;
     if fs::read_to_string(&file).map_err(|error| Error::io("read", &file, &error))? != old {
         return Err(Error::new(format!("{} was changed in the meantime: nothing is written", file.display()))
@@ -159,7 +159,7 @@ impl Recording<'_> {
             }
             let lines = rehearsal.record().await.map_err(|problem| self.error(index, problem))?;
             if compose::text_of(scenario, &lines) == own_text(&scenario.text) {
-                // The solution does not always pass what it always shows.
+                // The solution does not always pass what it always prints.
                 return Err(self.error(index, rehearsal::unsteady(scenario)));
             }
             changes.push((index, lines));
@@ -173,8 +173,9 @@ impl Recording<'_> {
         let stage =
             Stage::draft(name, self.file, new, &|scenario| !self.is_wanted(scenario)).map_err(|error| Error {
                 help: Some(format!(
-                    "{}; nothing is written, and the line is numbered as it would be: change the actions, and record again",
-                    error.help.unwrap_or_else(|| "this can't be played".to_owned())
+                    "{}; nothing is written, and the line is numbered as it would be: change the actions, and record \
+                     again",
+                    error.help.unwrap_or_else(|| "this can't be run".to_owned())
                 )),
                 ..error
             })?;
@@ -190,9 +191,15 @@ impl Recording<'_> {
                 return Err(trouble);
             }
             if let Some((run, failed)) = verdict.shown() {
-                return Err(Error::new(format!("the solution does not always pass what was recorded of `{scenario}`: nothing is written"))
-                    .because(format!("{}: {}", run.id, failed.because.say))
-                    .help("an action is quicker than a program: put `! until still` where the next one has to wait, or raise `--runs`"));
+                return Err(Error::new(format!(
+                    "the solution does not always pass what was recorded of `{scenario}`: \
+                    nothing is written"
+                ))
+                .because(format!("{}: {}", run.id, failed.because.say))
+                .help(
+                    "an action is quicker than a program: put `! until still` where the next one has to wait, \
+                        or raise `--runs`",
+                ));
             }
         }
         Ok(())

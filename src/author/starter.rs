@@ -1,7 +1,7 @@
-//! What a new stage starts from: files of the course, one folder a track, with the stage's names
-//! left open.
+//! Starters: what a new stage is made from. They are files of the course, one folder for each track, with
+//! placeholders for the stage's names.
 //!
-//! All that is special to a language is in these files, and in what `starter.yaml` says of them.
+//! Everything that is specific to a language is in these files and in `starter.yaml`.
 
 use serde::Deserialize;
 use upon::Value;
@@ -13,13 +13,13 @@ use crate::yaml::Source;
 /// The folder with the starters of all tracks, below a course's.
 pub const STARTERS: &str = "starters";
 
-/// The file that says what is to be done with the others.
+/// The file that says what to do with the others.
 const STARTER_FILE: &str = "starter.yaml";
 
-/// A starter's own parts; whatever else lies beside them goes into the stage's folder.
+/// The parts of a starter; other files go into the stage's folder.
 const PARTS: [&str; 3] = ["template", "solution", "workspace"];
 
-/// The track as it stands in a new course, where that is not as it stands in this one.
+/// The track for a new course, if it differs from the one in this course.
 const TRACK_FILE: &str = "track.yaml";
 
 /// The starter of a track.
@@ -38,15 +38,15 @@ pub struct Starter {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
-    /// The roles of a stage when none are named.
+    /// The roles of a stage for which none are named.
     pub roles: Vec<String>,
     /// Names that a stage can't have in this language.
     #[serde(default)]
     pub taken: Vec<String>,
-    /// Where a stage is made known in files beside the packages.
+    /// Insertions into files beside the packages.
     #[serde(default)]
     pub insert: Vec<Insert>,
-    /// A command, run beside the packages when one was added (for a lock file, perhaps).
+    /// A command to run beside the packages when one was added, for example to update a lock file.
     #[serde(default)]
     pub refresh: Vec<String>,
 }
@@ -57,13 +57,13 @@ pub struct About {
 pub struct Insert {
     /// The file's name.
     pub file: String,
-    /// The text after which it is added, where it comes first.
+    /// The text after whose first occurrence it is added.
     pub after: String,
     /// What is added.
     pub text: String,
 }
 
-/// The names of a stage, as its starter's files use them.
+/// The names of a stage that its starter's files use.
 #[derive(Debug, Clone)]
 pub struct StageNames {
     /// The stage's name.
@@ -102,7 +102,7 @@ impl Starter {
     /// paths below it.
     ///
     /// # Errors
-    /// A file is not written as a template is.
+    /// A file is not a valid template.
     pub fn part(&self, part: &str, names: &StageNames) -> Result<Vec<File>> {
         let prefix = format!("{part}/");
         self.filled(names, |path| path.strip_prefix(&prefix).map(str::to_owned))
@@ -111,7 +111,7 @@ impl Starter {
     /// The files for the stage's own folder, filled in.
     ///
     /// # Errors
-    /// A file is not written as a template is.
+    /// A file is not a valid template.
     pub fn stage_files(&self, names: &StageNames) -> Result<Vec<File>> {
         let is_part = |path: &str| path.split_once('/').is_some_and(|(part, _)| PARTS.contains(&part));
         self.filled(names, |path| (!is_part(path)).then(|| path.to_owned()))
@@ -146,15 +146,16 @@ impl StageNames {
     /// Fills in a text of a starter; `file` is where it comes from.
     ///
     /// # Errors
-    /// The text is not written as a template is, or names something that is not there.
+    /// The text is not a valid template, or names something unknown.
     pub fn fill(&self, text: &str, role: Option<&str>, file: &str) -> Result<String> {
         let engine = upon::Engine::new();
         let values = self.values(role);
         let filled = engine.compile(text).and_then(|template| template.render_from(&engine, &values).to_string());
         filled.map_err(|error| {
-            Error::new(format!("{file} can't be filled in"))
-                .because(format!("{error:#}"))
-                .help("two braces that are meant as such are written `{{ \"{{\" }}` and `{{ \"}}\" }}`; https://docs.rs/upon has the rest")
+            Error::new(format!("{file} can't be filled in")).because(format!("{error:#}")).help(
+                "two braces that are meant as such are written `{{ \"{{\" }}` and `{{ \"}}\" }}`; \
+                    https://docs.rs/upon has the rest",
+            )
         })
     }
 

@@ -1,4 +1,4 @@
-//! What the known mistakes of a stage prove: that its scenarios, its conditions and its rules are tests.
+//! What the known mistakes of a stage prove about its scenarios, conditions and rules.
 
 use std::collections::BTreeSet;
 
@@ -6,17 +6,17 @@ use super::findings::{CheckItem, Finding};
 use crate::course::{Condition, Mistake, Pairing, Party, Scenario, Stage};
 use crate::verdict::StageVerdict;
 
-/// What has caught a known mistake.
+/// Scenarios and rules that have caught a known mistake.
 #[derive(Default)]
 pub(super) struct Caught {
     /// Scenarios, with the conditions under which they did.
     runs: BTreeSet<(String, Condition)>,
-    /// Rules that a mistake breaks and is rejected for, with the role that was alone in its hands.
+    /// Rules for which a mistake was rejected, each with the only role that the mistaken program played.
     rules: BTreeSet<(String, usize)>,
 }
 
 impl Caught {
-    /// A known mistake was played, in every run.
+    /// Records the verdict on a known mistake.
     pub(super) fn note(&mut self, stage: &Stage, mistake: &Mistake, verdict: &StageVerdict) {
         for (run, _) in verdict.failed() {
             self.runs.insert((run.id.scenario.clone(), run.id.condition));
@@ -28,8 +28,8 @@ impl Caught {
         }
     }
 
-    /// The scenarios, from the first one on that has caught this mistake, in which it could show something that no
-    /// mistake has shown yet. That one is among them as well: it was not played on after the first failure.
+    /// The scenarios, from the first one that caught this mistake on, in which it could prove something that no
+    /// mistake has proved yet. That first one is included: it was not continued after its first failure.
     pub(super) fn open(&self, stage: &Stage, mistake: &Mistake, verdict: &StageVerdict) -> Vec<String> {
         let first =
             verdict.failed().filter_map(|(run, _)| stage.scenarios.iter().position(|s| s.name == run.id.scenario));
@@ -68,8 +68,7 @@ impl Caught {
         }
     }
 
-    /// Rules without a test, scenarios and mistakes without a rule; `None` for a stage that writes no rules
-    /// down.
+    /// Rules without a test, scenarios and mistakes without a rule; `None` for a stage without rules.
     pub(super) fn untested(&self, stage: &Stage) -> Option<Finding> {
         if stage.rules.is_empty() {
             return None;
@@ -84,7 +83,7 @@ impl Caught {
             }
         }
         let scenarios = stage.scenarios.iter().filter(|scenario| scenario.rules.is_empty());
-        lacking.extend(scenarios.map(|scenario| format!("scenario {} is there for no rule", scenario.name)));
+        lacking.extend(scenarios.map(|scenario| format!("scenario {} tests no rule", scenario.name)));
         let mistakes = stage.mistakes.iter().filter(|mistake| mistake.breaks.is_none());
         lacking.extend(mistakes.map(|mistake| format!("mistake {} breaks no rule", mistake.name)));
         if lacking.is_empty() {
@@ -98,7 +97,7 @@ impl Caught {
     }
 }
 
-/// The one role that the learner's program plays, where it is only one.
+/// The learner's role, if there is only one.
 fn alone(pairing: &Pairing) -> Option<usize> {
     let mut yours = (0..pairing.0.len()).filter(|role| pairing.0[*role] == Some(Party::You));
     yours.next().filter(|_| yours.next().is_none())

@@ -1,4 +1,4 @@
-//! Shows what a check has found: as tables, as JSON lines, as JUnit XML.
+//! Shows the findings of a check: as tables, as JSON lines, as JUnit XML.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use super::findings::{CheckItem, Checked, Finding};
 use crate::report::{EventLine, Format, JsonLine, OverLine, RuleLine, json_line, millis, print, width, wrap};
 
-/// Shows each finding as soon as it is there, and all stages at the end.
+/// Shows each finding at once, and a summary of all stages at the end.
 pub struct Tables {
     format: Format,
     checked: Vec<Checked>,
@@ -17,12 +17,12 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Nothing is checked yet.
+    /// Begins without findings.
     pub fn new(format: Format) -> Tables {
         Tables { format, checked: Vec::new(), room: 0 }
     }
 
-    /// A stage is going to be checked in a track, or the course itself: these things of it.
+    /// Begins the checks of a stage in a track, or of the course itself.
     pub fn begin(&mut self, stage: &str, track: Option<&str>, checks: &[CheckItem]) {
         let checked = Checked {
             stage: stage.to_owned(),
@@ -37,7 +37,7 @@ impl Tables {
         self.checked.push(checked);
     }
 
-    /// One of them is checked.
+    /// Adds and shows a finding.
     pub fn add(&mut self, row: Finding) {
         let Some(checked) = self.checked.last_mut() else { return };
         match self.format {
@@ -48,7 +48,7 @@ impl Tables {
         checked.rows.push(row);
     }
 
-    /// All of them are, and it took so long.
+    /// Ends the checks of a stage, with the time that they took.
     pub fn end(&mut self, took: Duration) {
         let Some(checked) = self.checked.last_mut() else { return };
         checked.took = took;
@@ -58,7 +58,7 @@ impl Tables {
         }
     }
 
-    /// All stages are checked; false when a rule is broken.
+    /// Ends all checks; false when a requirement is not met.
     pub fn over(&self) -> bool {
         let good = self.checked.iter().all(Checked::good);
         match self.format {
@@ -80,7 +80,7 @@ fn text(row: &Finding, room: usize) -> String {
     };
     let took = row.took.map(seconds).unwrap_or_default();
     let indent = " ".repeat(room + 14);
-    // What follows the first line is of a tool, or of a patch: it stays as it is.
+    // Further lines come from a tool or a patch, and stay as they are.
     let (first, rest) = row.text.split_once('\n').unwrap_or((&row.text, ""));
     let text = wrap(first, width().max(60), &indent);
     let mut out = format!("{mark} {:room$}  {took:>8}  {}", row.check.to_string(), text.trim_start());
@@ -134,7 +134,7 @@ fn junit(all: &[Checked]) -> String {
         suite.add_test_cases(checked.rows.iter().map(|row| {
             let mut case = TestCase::new(row.check.to_string(), status(row));
             case.set_classname(checked.stage.as_str()).set_time(row.took.unwrap_or_default());
-            // What is worth a look breaks no rule: it is told beside the result.
+            // A note is no failure: it goes into the output.
             case.set_system_out(row.text.as_str());
             case
         }));

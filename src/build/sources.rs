@@ -189,7 +189,7 @@ mod tests {
         (dir, source, program, tried)
     }
 
-    /// A clock that was ahead during the last build; a file from a backup, which nobody may write.
+    /// A clock that was ahead during the last build; a read-only file from a backup.
     #[test]
     fn what_has_changed_is_later_than_what_was_built() {
         for built_at in [SystemTime::now() + 2 * HOUR, SystemTime::now() - HOUR] {
@@ -215,7 +215,7 @@ mod tests {
         }
     }
 
-    /// Nobody knows with which content a file was built that was saved in the meantime.
+    /// It is unknown with which content a file was built that was saved meanwhile.
     #[test]
     fn what_was_saved_during_a_build_counts_as_changed() {
         let (dir, source, program, tried) = built(SystemTime::now() - HOUR);

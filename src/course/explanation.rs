@@ -108,7 +108,7 @@ pub struct EndSeen {
     pub code: Option<i32>,
 }
 
-/// What went from one role to another, over all links between the two, whoever dialed.
+/// What went from one role to another, over all links between the two, in either direction of dialing.
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Link"))]
 #[serde(deny_unknown_fields)]

@@ -66,7 +66,7 @@ pub(super) struct RoleFile {
     #[serde(default)]
     #[cfg_attr(test, schemars(example = ["{addr}"]))]
     pub(super) args: Vec<String>,
-    /// Who plays it. Left out where a learner writes the program.
+    /// Whose program plays it. Left out where a learner writes the program.
     #[serde(default)]
     pub(super) by: Option<ByFile>,
 }
@@ -120,13 +120,13 @@ pub(super) struct ScenarioFile {
     #[serde(default)]
     #[cfg_attr(test, schemars(length(min = 1), extend("uniqueItems" = true), example = ["clear"]))]
     pub(super) conditions: Option<Vec<Condition>>,
-    /// How many orders of events are played under the condition `interleaved`: the first four are the
-    /// extreme ones, the others are chosen by the seed.
+    /// How many orders of events are run under the condition `interleaved`: the first four are the extreme ones, the
+    /// others are chosen by the seed.
     #[serde(default)]
     #[cfg_attr(test, schemars(range(min = *ORDERS.start(), max = *ORDERS.end())))]
     pub(super) orders: Option<u32>,
-    /// How often each run is played, in each condition but `interleaved`: for a race that nobody can order from
-    /// outside, such as which of two things that are ready a program looks at first.
+    /// How often each run is repeated, in each condition but `interleaved`: for a race that can't be ordered from
+    /// outside, such as which of two ready events a program handles first.
     #[serde(default)]
     #[cfg_attr(test, schemars(range(min = *ORDERS.start(), max = *ORDERS.end())))]
     pub(super) times: Option<u32>,

@@ -1,4 +1,4 @@
-//! In which language a course speaks to people.
+//! The languages of a course's texts.
 //!
 //! What it says in its own files is in its first language. For each of the others there may be a
 //! file beside each of those, with the language's tag in its name: `lesson.de.md`, `stage.de.yaml`,

@@ -1,4 +1,4 @@
-//! Every name in a transcript is made before it is used, and every fault has its link.
+//! Checks that every name in a transcript is captured before it is used, and that every fault has its link.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::pattern::{Pattern, Type};
 use crate::transcript::{Action, After, Expect, LinkFault, LinkName, Step, StepKind};
 use crate::yaml::Source;
 
-/// Checks that every name is made before it is used, and every fault has its link.
+/// Checks the names and the faults of one scenario.
 pub(super) struct NameCheck<'s, 't> {
     scenario: &'s Scenario,
     roles: &'s [Role],
@@ -89,7 +89,9 @@ impl<'s, 't> NameCheck<'s, 't> {
         };
         let is_later = self.scenario.addresses().contains_key(name);
         let help = match (is_later, by_default) {
-            (true, Some(_)) => "it is captured further down: start the role that prints it first; two roles that need each other's address can't be started at all".to_owned(),
+            (true, Some(_)) => "it is captured further down: start the role that prints it first; two roles that need \
+                each other's address can't be started at all"
+                .to_owned(),
             (true, None) => "move the line that captures it above this one".to_owned(),
             _ => format!("capture it, as in `role | listening on {{{name}:address}}`, or give it under `let:`"),
         };

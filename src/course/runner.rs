@@ -1,4 +1,4 @@
-//! The oldest runner that can play a course.
+//! The oldest runner that can run a course.
 
 use serde::Deserialize;
 

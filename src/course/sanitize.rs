@@ -1,10 +1,10 @@
-//! What a course says to people, made safe to show as it is read: whoever shows it need not ask.
+//! Escapes the texts of a course when they are read, so that they are safe to show anywhere.
 
 use super::Course;
 use super::file::StageFile;
 use crate::pattern::visible;
 
-/// Something that has texts for people in it.
+/// Something that contains texts for people.
 pub(super) trait Sanitize {
     /// Escapes what does not belong on a terminal.
     fn sanitize(&mut self);

@@ -12,7 +12,7 @@ use crate::pattern::{Pattern, Type};
 use crate::transcript::{self, Action, LinkName, Mention, RoleId, StepKind, Transcript};
 use crate::yaml::Source;
 
-/// How many orders of events a scenario has that does not say.
+/// The default number of orders of events.
 const DEFAULT_ORDERS: u32 = 6;
 
 /// Reads one scenario and checks it against its stage.

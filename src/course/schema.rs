@@ -1,4 +1,4 @@
-//! What may stand in a course's YAML files, for editors: JSON Schema, draft 2020-12.
+//! The schemas of a course's YAML files, for editors: JSON Schema, draft 2020-12.
 //!
 //! The schemas are made from the very types that parse the files, and their descriptions are the
 //! doc comments of these types. That is done by a test, which compares them with the committed

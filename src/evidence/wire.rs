@@ -1,11 +1,10 @@
 //! What can be read of a connection from outside.
 //!
 //! A libp2p connection begins in plain text: the two sides agree on an encryption by
-//! [multistream-select](https://github.com/multiformats/multistream-select), in lines that are
-//! each preceded by their length. Then come the frames of the
-//! [noise protocol](https://github.com/libp2p/specs/blob/master/noise/README.md): a length of two
-//! bytes, and so many bytes that nobody on the way can read. The first three are the handshake:
-//! one from the dialer, one from the listener, one from the dialer.
+//! [multistream-select](https://github.com/multiformats/multistream-select), in lines that are each preceded by their
+//! length. Then come the frames of the [noise protocol](https://github.com/libp2p/specs/blob/master/noise/README.md):
+//! a length of two bytes, and that many encrypted bytes. The first three are the handshake: one from the dialer, one
+//! from the listener, one from the dialer.
 
 /// The first line of either side.
 const GREETING: &[u8] = b"/multistream/1.0.0\n";
@@ -14,7 +13,7 @@ const NOISE: &[u8] = b"/noise\n";
 /// Frames of a handshake, from the dialer and from the listener.
 const HANDSHAKE: (u64, u64) = (2, 1);
 
-/// One direction of a connection, as far as its bytes tell what they are.
+/// Reads one direction of a connection.
 #[derive(Debug, Clone, Default)]
 pub struct WireReader {
     state: WireState,
@@ -34,9 +33,9 @@ enum WireState {
     },
     /// In the length of a frame, of which this byte is known.
     Length(Option<u8>),
-    /// In a frame; so many bytes are still to come.
+    /// In a frame; this many bytes are still to come.
     Frame(usize),
-    /// Something else, which is as it is.
+    /// Another protocol, in plain text.
     Plain,
 }
 
@@ -82,7 +81,7 @@ impl WireReader {
     fn line(&mut self, byte: u8) {
         let WireState::Line { greeted, length, text } = &mut self.state else { return };
         match length {
-            // The lines of libp2p are short: a longer length is something else.
+            // The lines of libp2p are short: a larger length means another protocol.
             None if byte == 0 || byte >= 0x80 => self.state = WireState::Plain,
             None => *length = Some(usize::from(byte)),
             Some(length) => {

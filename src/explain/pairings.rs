@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(compared(runs.to_vec()), ["wrong-line"; 3]);
         let runs = [run(BOTH, None), run(FIRST, Some("letter-case")), run(SECOND, Some("panicked"))];
         assert_eq!(compared(runs.to_vec()), ["letter-case", "panicked"]);
-        // Nobody has seen them pass with each other.
+        // No run shows that they pass with each other.
         assert_eq!(compared(vec![run(FIRST, Some("wrong-line")), run(SECOND, Some("wrong-line"))]), ["wrong-line"; 2]);
     }
 }

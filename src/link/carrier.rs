@@ -1,5 +1,5 @@
-//! One direction of a connection: a reader that takes in what comes, a writer that delivers it as
-//! the condition says.
+//! One direction of a connection: a reader that takes in what comes, and a writer that delivers it as the condition
+//! says.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,26 +15,25 @@ use crate::course::Condition;
 use crate::evidence::{Direction, WireEventKind};
 use crate::transcript::Break;
 
-/// What comes over a fragmented link in one read goes on byte by byte up to this size: it is a message, or
-/// a few of them, and none may arrive whole. Where it is encrypted the library that decrypts it puts it together
-/// again, before a program sees any of it: there only the first bytes go one by one.
+/// On a fragmented link, the bytes of one read are sent one by one up to this size: they are a message, or a few, and
+/// none may arrive whole. If they are encrypted, only the first bytes are sent one by one, because the decrypting
+/// library puts them together before the program sees any.
 const SHORT: usize = 256;
 
-/// Of what is longer, so many bytes go one by one, then so many in pieces of up to [`SMALL_PIECE`], the rest
-/// in pieces of up to [`MAX_PIECE`], so that long lines do not take long.
+/// Of a longer read, this many bytes are sent one by one, then up to `SMALL` in pieces of up to [`SMALL_PIECE`], the
+/// rest in pieces of up to [`MAX_PIECE`], so that long lines do not take long.
 const SINGLE_BYTES: usize = 24;
 const SMALL: usize = 1024;
 const SMALL_PIECE: usize = 64;
 const MAX_PIECE: usize = 4096;
 
-/// A direction takes in at most so much that it has not delivered: back-pressure works through
-/// a link.
+/// The most undelivered bytes that a direction takes in, so that backpressure works through a link.
 const MAX_HELD: usize = 256 * 1024;
 
-/// How a connection came to its end.
+/// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectionEnd {
-    /// Both sides said that they have said all.
+    /// Both sides ended their streams (FIN).
     Finished,
     /// One side reset it.
     Reset,
@@ -106,16 +105,16 @@ struct Queue {
     end: Option<StreamEnd>,
 }
 
-/// What was taken in by one read, or what is left of it.
+/// The bytes of one read, or what is left of them.
 struct Chunk {
     came: Instant,
     bytes: Vec<u8>,
-    /// How many bytes of it have gone on already.
+    /// How many bytes of it have been sent already.
     gone: usize,
 }
 
 impl Chunk {
-    /// How much of it goes on next over a fragmented link.
+    /// How many bytes of it are sent next over a fragmented link.
     fn fragment(&self, sealed: bool, random: &mut fastrand::Rng) -> usize {
         match self.gone {
             gone if gone < SINGLE_BYTES || (!sealed && gone + self.bytes.len() <= SHORT) => 1,
@@ -199,7 +198,7 @@ impl Carrier<'_> {
         self.filled.notify_one();
     }
 
-    /// Delivers what was taken in, as the condition says, and then the end.
+    /// Delivers what was taken in, as the condition says, then the end.
     async fn write(&self) -> Result<(), ConnectionEnd> {
         let mut random = fastrand::Rng::with_seed(
             self.shared.seed ^ ((self.id as u64) << 1) ^ u64::from(self.direction == Direction::ToListener),
@@ -238,7 +237,7 @@ impl Carrier<'_> {
         }
     }
 
-    /// Takes from a queue that has something, as the condition says.
+    /// Takes from a queue that is not empty, as the condition says.
     async fn take(&self, random: &mut fastrand::Rng) -> Vec<u8> {
         match self.shared.condition {
             Condition::Clear => self.taken(|queue| queue.pieces.pop_front().map(|piece| piece.bytes)),
@@ -272,7 +271,7 @@ impl Carrier<'_> {
         }
     }
 
-    /// On an interleaved link: waits until the next piece, or the end, may go on.
+    /// On an interleaved link, waits until the next piece, or the end, is released.
     async fn hold(&self) {
         self.shared.hold(Held::Piece { connection: self.id, direction: self.direction }).await;
     }
@@ -316,7 +315,7 @@ impl Carrier<'_> {
         }
     }
 
-    /// Sends a piece, up to where the link is to be broken off.
+    /// Sends a piece, up to the point at which the link breaks off.
     async fn deliver(&self, piece: &[u8]) -> Result<(), ConnectionEnd> {
         let at = {
             let mut state = self.shared.lock();
@@ -348,7 +347,7 @@ impl Carrier<'_> {
                     self.doing(WriterState::Moving);
                 }
                 Err(_) => {
-                    // The receiver is gone; its own direction tells how.
+                    // The receiver is gone; its own direction records how.
                     return self.until_reset().await;
                 }
             }
@@ -359,8 +358,8 @@ impl Carrier<'_> {
         Ok(())
     }
 
-    /// The receiver takes no more. What it has sent before it went still has to arrive: the
-    /// connection is over when the other direction is.
+    /// The receiver is gone, but what it sent before still has to arrive: the connection is over when the other
+    /// direction is.
     async fn until_reset(&self) -> Result<(), ConnectionEnd> {
         self.doing(WriterState::Nothing);
         loop {
@@ -398,13 +397,13 @@ impl Carrier<'_> {
     }
 }
 
-/// Waits until the peer at this socket has read so much, an end of stream counted as one byte, or is no
-/// longer there to read it. `idle` is told when that takes a while.
+/// Waits until the peer at this socket has read this many bytes, with an end of stream counted as one, or is gone.
+/// `idle` is called if that takes a while.
 pub(super) async fn until_read(to: &TcpStream, delivered: u64, shared: &Shared, idle: impl Fn()) {
-    /// Asked so often without a pause: a receiver that is awake needs microseconds.
+    /// How often the kernel is asked without a pause: a receiver that is awake needs microseconds.
     const EAGER: u32 = 64;
     let (Some(table), Some((ours, theirs))) = (&shared.sockets, addresses(to)) else {
-        // The system does not say; this is the best that is left.
+        // The system does not say; a short pause is the best substitute.
         tokio::time::sleep(Duration::from_millis(1)).await;
         return;
     };
@@ -412,7 +411,7 @@ pub(super) async fn until_read(to: &TcpStream, delivered: u64, shared: &Shared, 
         match table.queues(theirs, ours) {
             // An acknowledgement would say so too, but may take 40 ms.
             Some(queues) if queues.unread > 0 || queues.received < delivered => {}
-            // Read, or no longer there to read it.
+            // The bytes were read, or the receiver is gone.
             _ => return,
         }
         if turn < EAGER {

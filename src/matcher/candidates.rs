@@ -1,4 +1,4 @@
-//! The ways to read the transcript that are left: [`Candidate`]s, and how an event moves them.
+//! The remaining explanations of a run: [`Candidate`]s, and how an event moves them.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashSet};
@@ -9,10 +9,10 @@ use std::sync::Arc;
 use super::Refused;
 use crate::transcript::RoleId;
 
-/// More ways than this to read a transcript: its author is told to make it clearer.
+/// With more candidates than this, the transcript is ambiguous.
 const MAX_CANDIDATES: usize = 2048;
 
-/// One way to explain what was seen.
+/// One explanation of what was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Candidate<'t> {
     /// For each role.
@@ -33,12 +33,12 @@ impl Position {
     }
 }
 
-/// A captured value: a slice of its line, so that a thousand ways share what a peer printed.
+/// A captured value: a slice of its line, so that all candidates share what a peer printed.
 #[derive(Debug, Clone)]
 pub(super) struct CapturedValue {
     line: Arc<str>,
     at: Range<usize>,
-    /// Of the text. Ways are compared with each other at every line, and a value may be 64 KiB.
+    /// The hash of the text: candidates are compared at every line, and a value may be 64 KiB.
     hash: u64,
 }
 
@@ -72,7 +72,7 @@ impl Hash for CapturedValue {
 /// The values that a line adds.
 pub(super) type Added<'t> = Arc<[(&'t str, CapturedValue)]>;
 
-/// What an event does to one way: where its role is then, and what has been captured.
+/// What an event does to one candidate: the new position of the role, and new captures.
 #[derive(Debug)]
 pub(super) struct Move<'t> {
     pub to: Position,
@@ -94,7 +94,7 @@ impl<'t> Candidate<'t> {
     }
 }
 
-/// All of them; there is always one.
+/// All candidates; there is always at least one.
 #[derive(Debug)]
 pub(super) struct Candidates<'t>(Vec<Arc<Candidate<'t>>>);
 
@@ -108,13 +108,13 @@ impl<'t> Candidates<'t> {
         self.0.iter().map(|candidate| &**candidate)
     }
 
-    /// An event of a role: each way goes where it can. All stay as they were when none can.
+    /// An event of a role moves each candidate to its successors. If there are none, nothing changes.
     pub fn advance(
         &mut self,
         role: RoleId,
         mut moves: impl FnMut(&Candidate<'t>) -> Result<Vec<Move<'t>>, Refused>,
     ) -> Result<(), Refused> {
-        // The usual case: one way before, one after. Thousands of captures need no copy then.
+        // The usual case: one candidate before, one after. Then thousands of captures need no copy.
         if let [candidate] = self.0.as_mut_slice()
             && let [only] = moves(candidate)?.as_slice()
         {
@@ -136,26 +136,26 @@ impl<'t> Candidates<'t> {
         Ok(())
     }
 
-    /// The ways that fit go on, unless none does.
+    /// Keeps the candidates that fit, unless none does.
     pub fn keep(&mut self, fits: impl Fn(&Candidate<'t>) -> bool) {
         if self.iter().any(&fits) {
             self.0.retain(|candidate| fits(candidate));
         }
     }
 
-    /// Wherever a role was, it is here now.
+    /// Moves a role to a position in every candidate.
     pub fn put(&mut self, role: RoleId, at: Position) {
         let mut next = Successors::default();
         for mut candidate in self.0.drain(..) {
             Arc::make_mut(&mut candidate).positions[role] = at;
-            // Not more than there were.
+            // There are not more than before.
             _ = next.add(candidate);
         }
         self.0 = next.candidates;
     }
 }
 
-/// Ways that are found, each once, in the order in which they are.
+/// The new candidates, without duplicates, in the order found.
 #[derive(Default)]
 struct Successors<'t> {
     candidates: Vec<Arc<Candidate<'t>>>,

@@ -1,4 +1,4 @@
-//! What is expected of each role, as the matcher walks it.
+//! What is expected of each role, in the form that the matcher walks.
 
 use super::{Ending, Move, Position};
 use crate::pattern::Pattern;
@@ -30,12 +30,12 @@ pub(super) enum Item<'t> {
 pub(super) struct ExpectedLine<'t> {
     pub step: usize,
     pub pattern: &'t Pattern,
-    /// The nearest member above it in its group that accepts the same lines. It is taken first:
-    /// sixteen equal lines are one way to read the transcript, not one for each set of them.
+    /// The nearest member above it in its group that accepts the same lines. It is taken first, so that sixteen equal
+    /// lines are one candidate and not one for each subset.
     twin: Option<usize>,
 }
 
-/// One lane for each role.
+/// The expectations of each role.
 pub(super) fn by_role(transcript: &Transcript) -> Vec<Expectations<'_>> {
     let mut expectations: Vec<_> = transcript.roles.iter().map(|_| Expectations::default()).collect();
     for (step, what) in transcript.steps.iter().enumerate() {
@@ -62,7 +62,7 @@ pub(super) fn by_role(transcript: &Transcript) -> Vec<Expectations<'_>> {
     expectations
 }
 
-/// The group that a line with `~` joins: that of the `~` before it, with no action in between.
+/// The group that a line with `~` joins: that of the previous `~`, with no action in between.
 fn open_group<'p, 't>(
     transcript: &Transcript,
     last: Option<&'p mut Expectation<'t>>,
@@ -91,7 +91,7 @@ impl<'t> Expectations<'t> {
         self.due(from, phase).zip(taken).flat_map(|(place, taken)| place.awaited(taken))
     }
 
-    /// Where the role's ending leads to, if it may end so and here.
+    /// The move for the role's ending, if it may end like this here.
     pub fn end(&self, from: Position, phase: usize, ending: Ending) -> Option<Move<'t>> {
         let (skipped, place) = self.due(from, phase).enumerate().find(|(_, place)| !place.is_free())?;
         let fits = matches!(place.item, Item::Exit(code) if ending == Ending::Exit(code));
@@ -118,8 +118,8 @@ impl Expectation<'_> {
     }
 }
 
-/// The members of a group that a line may be, when some have been seen; each with what has been
-/// seen then, or `None` when that is the whole group.
+/// The members of a group that a line may be; each with the members seen afterwards, or `None` if that is the whole
+/// group.
 pub(super) fn open<'g, 't>(
     group: &'g [ExpectedLine<'t>],
     taken: u32,

@@ -1,4 +1,4 @@
-//! One printed line, held against the patterns that may explain it.
+//! Matches one printed line against the patterns that may explain it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -10,10 +10,10 @@ use super::{Captures, Refused};
 use crate::pattern::{Budget, Known, Type};
 use crate::transcript::RoleId;
 
-/// What asking for an answer costs, that of a pattern included that fails at once.
+/// The cost of one question, including a pattern that fails at once.
 const QUESTION: usize = 256;
 
-/// What the names of a transcript stand for, apart from what has been captured.
+/// The values and types of names, apart from captured values.
 #[derive(Debug)]
 pub(super) struct Bindings<'t> {
     pub types: BTreeMap<&'t str, &'t Type>,
@@ -31,8 +31,8 @@ impl Bindings<'_> {
     }
 }
 
-/// A line that is judged. What a pattern makes of it is found out once for all ways in which the
-/// names of the pattern have the same values; and all of it together has one budget.
+/// A line that is being matched. Each pattern is tried once for all candidates in which its names have the same
+/// values, and everything together has one budget.
 pub(super) struct LineReading<'m, 't> {
     names: &'m Bindings<'t>,
     role: RoleId,
@@ -46,7 +46,7 @@ impl<'m, 't> LineReading<'m, 't> {
         LineReading { names, role, line: line.into(), budget: Budget::default(), answers: HashMap::new() }
     }
 
-    /// Where the line can lead one way of reading the transcript, the nearest expectation first.
+    /// The moves of one candidate for this line, the nearest expectation first.
     pub fn moves(
         &mut self,
         of_role: &Expectations<'t>,
@@ -76,7 +76,7 @@ impl<'m, 't> LineReading<'m, 't> {
         if self.budget.is_spent() { Err(Refused::Ambiguous) } else { Ok(moves) }
     }
 
-    /// The move when the line is this expected one.
+    /// The move if the line is this expected one.
     fn take(&mut self, line: &ExpectedLine<'t>, to: Position, candidate: &Candidate<'t>) -> Option<Move<'t>> {
         self.budget.spend(QUESTION);
         let values = line.pattern.names().map(|(name, ..)| candidate.captures.get(name).cloned());

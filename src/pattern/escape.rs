@@ -1,8 +1,8 @@
-//! What a learner's program printed, made safe to show.
+//! Makes the output of a learner's program safe to show.
 
 use std::fmt::Write;
 
-/// What somebody printed, safe for a terminal, and so that different bytes look different.
+/// Escapes printed bytes: safe for a terminal, and different bytes look different.
 ///
 /// Printable Unicode is kept. A backslash starts an escape, so one that was printed is doubled:
 ///

@@ -13,10 +13,10 @@
 //!   next char of a wrong class, the ends tried make a range, and a later start skips it whole.
 //!   Not so for a name that comes again: what follows then depends on the value, not on its end.
 //!
-//! Both hold as long as the names that come again keep their values, so a new value for such a
-//! name forgets what was remembered between it and its last use. Without such names the time grows
-//! about with the line, or with its square under a `/regex/`; each such name costs one power more.
-//! So there is a [`Budget`]: nobody's line may keep the runner from watching the clock.
+//! Both hold as long as the names that come again keep their values, so a new value for such a name forgets what was
+//! remembered between it and its last use. Without such names the time grows about with the line, or with its square
+//! under a `/regex/`; each such name costs one power more. So there is a [`Budget`]: no line may keep the runner from
+//! watching the clock.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -36,7 +36,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// So much work is about to be done.
+    /// Spends this much work in advance.
     pub fn spend(&mut self, units: usize) {
         self.0 = self.0.saturating_sub(units);
     }

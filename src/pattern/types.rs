@@ -72,7 +72,7 @@ impl fmt::Display for Type {
 }
 
 impl Type {
-    /// Is this where somebody listens, so that a link can lead to it?
+    /// Is it the address of a listener, to which a link can lead?
     pub fn is_address(&self) -> bool {
         matches!(self, Type::Address | Type::Multiaddr | Type::Port)
     }

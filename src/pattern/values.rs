@@ -1,4 +1,4 @@
-//! Values in a printed line: what in it looks like one of the types.
+//! Finds values in a printed line: the parts that look like one of the types.
 
 use std::ops::Range;
 

@@ -1,12 +1,10 @@
-//! Processes that have left their group: daemons that a peer has made, and peers of a runner that was
-//! killed.
+//! Ends processes that have left their group: daemons that a peer has started, and peers of a runner that was killed.
 //!
-//! A process in a session of its own is out of reach of the group's signals. On Linux the runner
-//! adopts orphans (it is their "subreaper"), so that an orphan becomes its child as soon as its
-//! parent is gone; a mark in the environment tells it from others. Orphans are looked for once, when
-//! all runs are over. A runner that is killed (SIGKILL) ends nothing any more: what it leaves is ended
-//! by the next one that plays, which finds the mark of a process that is no more. Elsewhere neither is
-//! found.
+//! A process in a session of its own is out of reach of the group's signals. On Linux the runner adopts orphans (it
+//! is their "subreaper"), so that an orphan becomes its child as soon as its parent is gone; a mark in the
+//! environment tells it from others. Orphans are ended once, when all runs are over. A runner that is killed
+//! (SIGKILL) can't end anything: the next runner ends what it left, which has the mark of a process that does not
+//! exist any more. Other systems find neither.
 
 /// The variable that marks the processes that a run has started.
 pub const MARK: &str = "WORKSHOP_RUN";
@@ -22,9 +20,9 @@ pub fn adopt() {
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
-/// Ends what runners have left that were killed, and could not do it themselves. On Linux only.
+/// Ends what killed runners have left. On Linux only.
 pub fn end_abandoned() {
-    // Elsewhere these numbers are those of other processes.
+    // Otherwise these numbers mean other processes.
     if !crate::machine::proc_is_ours() {
         return;
     }
@@ -34,8 +32,8 @@ pub fn end_abandoned() {
     }
 }
 
-/// Was this process started by a runner that is no more? Ids mean the same in one namespace only: what
-/// runs in a container is its own business.
+/// Was this process started by a runner that does not exist any more? Ids are valid in one namespace only, so
+/// processes in containers are left alone.
 #[cfg(target_os = "linux")]
 fn is_abandoned(pid: i32) -> bool {
     let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
@@ -57,7 +55,7 @@ pub fn end() {
     if !crate::machine::proc_is_ours() {
         return;
     }
-    // An orphan that is ended leaves its own children to us: until none is found.
+    // The children of a killed orphan become ours, so repeat until none is found.
     loop {
         let orphans: Vec<Pid> = children().filter(|pid| is_marked(*pid)).filter_map(Pid::from_raw).collect();
         if orphans.is_empty() {
@@ -65,7 +63,7 @@ pub fn end() {
         }
         for orphan in orphans {
             let _ = kill_process(orphan, Signal::KILL);
-            // It has been killed: this wait is short, and frees its number.
+            // It has been killed, so this wait is short; it frees the process id.
             let _ = waitpid(Some(orphan), WaitOptions::empty());
         }
     }

@@ -1,4 +1,4 @@
-//! What is typed into a peer: from the runner into the pipe, and from there into the peer.
+//! The input of a peer: from the runner into the pipe, and from there into the peer.
 
 #[cfg(unix)]
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,20 +15,20 @@ pub(super) struct Input {
     pipe: Arc<Pipe>,
 }
 
-/// The pipe, as it is looked at.
+/// The state of the pipe.
 struct Pipe {
-    /// What was typed, in bytes; an end counts as one.
+    /// How many bytes were typed; an end counts as one.
     typed: AtomicU64,
-    /// What of it is in the pipe, or was lost as nobody will read it.
+    /// How many of them the pipe has taken, or were dropped because the peer has closed it.
     written: AtomicU64,
-    /// Another descriptor of it, for a look at what is unread. It would keep the pipe open: it is closed together
-    /// with the one that is written to.
+    /// Another descriptor of the pipe, to ask how much is unread. It would keep the pipe open, so it is closed
+    /// together with the one that is written to.
     #[cfg(unix)]
     look: Mutex<Option<OwnedFd>>,
 }
 
 impl Input {
-    /// The input, and what has to be driven so that it is typed.
+    /// The input, and the future that writes it.
     pub(super) fn new(stdin: ChildStdin) -> (Input, impl Future<Output = ()>) {
         let (lines, to_type) = mpsc::unbounded_channel();
         let pipe = Arc::new(Pipe {
@@ -56,19 +56,18 @@ impl Input {
         }
     }
 
-    /// Bytes of what was typed that the pipe has taken so far.
+    /// The typed bytes that the pipe has taken so far.
     pub(super) fn written(&self) -> u64 {
         self.pipe.written.load(Ordering::Relaxed)
     }
 
-    /// Is something typed that the pipe has room for, and that is not in it yet? Then the peer is about to be
-    /// woken by the runner itself.
+    /// Does the pipe have room for something typed that is not in it yet? Then the runner is about to wake the peer.
     pub(super) fn is_on_its_way(&self) -> bool {
         let waits = self.pipe.typed.load(Ordering::Relaxed) > self.written();
         waits && self.unread() == Some(0)
     }
 
-    /// Bytes in the pipe that the peer has not read, where the system says so.
+    /// The bytes in the pipe that the peer has not read, where the system says so.
     #[cfg(unix)]
     pub(super) fn unread(&self) -> Option<usize> {
         let look = self.pipe.look.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +91,7 @@ async fn type_in(mut stdin: ChildStdin, mut to_type: mpsc::UnboundedReceiver<Vec
                     pipe.written.fetch_add(count as u64, Ordering::Relaxed);
                     rest = &rest[count..];
                 }
-                // A peer that has closed its input has its reasons; the transcript will tell.
+                // A peer may close its input; the transcript decides whether that is right.
                 _ => return pipe.close(),
             }
         }
@@ -101,7 +100,7 @@ async fn type_in(mut stdin: ChildStdin, mut to_type: mpsc::UnboundedReceiver<Vec
 }
 
 impl Pipe {
-    /// Nothing more gets into it.
+    /// Closes it: nothing more is written.
     fn close(&self) {
         #[cfg(unix)]
         self.look.lock().unwrap_or_else(PoisonError::into_inner).take();

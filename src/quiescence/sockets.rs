@@ -75,9 +75,9 @@ impl DiagSocket {
                 LinkMembership::NotYet => all.moving = true,
                 LinkMembership::No => {}
             }
-            // One that is closed or reset, and still open to its process, has no queues.
+            // A socket that was closed or reset, but is still open in its process, has no queues.
             let queues = self.queues(*local, *remote);
-            // Whoever sleeps although bytes have come is not going to read them: what is sent after them waits.
+            // A peer that sleeps although bytes have come is not going to read them, so what follows waits.
             let is_held_up = || self.queues(*remote, *local).is_some_and(|theirs| theirs.unread > 0);
             all.moving |= queues.is_some_and(|queues| queues.unsent > 0) && !is_held_up();
             let mut mark = DefaultHasher::new();
@@ -87,7 +87,7 @@ impl DiagSocket {
         Some(all)
     }
 
-    /// Finds out what these sockets are, as far as it is not known. True when one is just being connected.
+    /// Finds out what the unknown ones of these sockets are. True if one is being connected.
     fn learn(&self, open: &[OpenSocket], known: &mut KnownSockets) -> Option<bool> {
         let mut unknown: HashSet<u32> = HashSet::new();
         for socket in open {

@@ -133,8 +133,7 @@ impl ProcessTree {
 #[derive(Debug)]
 struct Process {
     pid: u32,
-    /// `/proc/PID/task`. Refers to this very process, whoever may get its
-    /// number later.
+    /// `/proc/PID/task`. Refers to exactly this process, even if another one gets its number later.
     tasks: OwnedFd,
     threads: Vec<Thread>,
     /// Some thread has run since threads and children were last listed.
@@ -214,7 +213,7 @@ enum ThreadState {
     Dead,
 }
 
-/// What a closer look at a thread has shown.
+/// What a check of a thread has shown.
 enum Change {
     Same,
     Changed,
@@ -418,7 +417,7 @@ pub fn is_stopped(pid: u32) -> Option<bool> {
         let line = fs::read(format!("/proc/{pid}/task/{tid}/stat")).ok()?;
         Stat::parse(&line).map(|stat| matches!(stat.state, b'T' | b't' | b'Z' | b'X'))
     };
-    // A thread that is gone is in nobody's way.
+    // A thread that is gone counts as stopped.
     Some(list(&process.tasks).ok()?.into_iter().all(|tid| stopped(tid).unwrap_or(true)))
 }
 
@@ -435,7 +434,7 @@ pub fn usage(pid: u32) -> Option<Usage> {
         children(&process.tasks, tid, &mut descendants).ok()?;
     }
     for child in descendants {
-        // One that has just ended counts no more, or with its parent.
+        // A child that has just ended counts with its parent, or not at all.
         let own = usage(child).unwrap_or_default();
         all.user += own.user;
         all.system += own.system;
@@ -480,7 +479,7 @@ pub fn denied(pid: u32) -> Option<Duration> {
     let mut total = Duration::ZERO;
     let mut descendants = Vec::new();
     for tid in list(&process.tasks).ok()? {
-        // Those that have just ended are passed over.
+        // Threads that have just ended are skipped.
         total += times(&format!("/proc/{pid}/task/{tid}/schedstat")).map_or(Duration::ZERO, |(_, waited)| waited);
         let _ = children(&process.tasks, tid, &mut descendants);
     }
@@ -533,7 +532,7 @@ fn ticks(count: u64) -> Duration {
     TICK.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// What can't be found out may be so; that the runner has no files left is noted.
+/// In doubt there may be timers. A shortage of files is noted.
 fn in_doubt(error: io::Error) -> bool {
     shortage::note(&error);
     true

@@ -1,4 +1,4 @@
-//! Addresses: as roles print them, and the one at which nobody listens.
+//! Addresses: as roles print them, and one that refuses connections.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,7 +8,7 @@ pub(super) struct PrintedAddress<'v> {
     pub(super) text: &'v str,
     /// Where to connect.
     pub(super) socket: SocketAddr,
-    /// As it is printed: perhaps all interfaces.
+    /// As it is printed, perhaps the unspecified address.
     pub(super) printed: IpAddr,
     /// Where the port stands in the text.
     pub(super) port: std::ops::Range<usize>,
@@ -43,7 +43,7 @@ impl<'v> PrintedAddress<'v> {
     }
 }
 
-/// An address at which nobody listens, and nobody else can: bound, and never listening.
+/// A port that is bound but never listens: it refuses connections, and no other program can take it.
 pub(super) struct ClosedPort {
     pub(super) address: SocketAddr,
     pub(super) _socket: socket2::Socket,

@@ -1,4 +1,4 @@
-//! What is made of what the roles show: it is held against a transcript, or recorded.
+//! Follows what the roles do: matches it against a transcript, or records it.
 
 use crate::course::Scenario;
 use crate::matcher::{Captures, Ending, Matcher, Refused};
@@ -12,7 +12,7 @@ pub(super) trait Follower {
     /// A role has ended.
     fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused>;
 
-    /// Has all been seen that has to come before the next action?
+    /// Has everything been seen that must come before the next action?
     fn ready(&self) -> bool;
 
     /// The next action happens.
@@ -35,7 +35,7 @@ pub(super) trait Follower {
         Vec::new()
     }
 
-    /// All that was captured, as this role knows it.
+    /// Everything that was captured, as this role knows it.
     fn captures_of(&self, _role: RoleId) -> Captures {
         Captures::new()
     }

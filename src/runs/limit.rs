@@ -1,6 +1,6 @@
-//! The time limit of a run. Time in which peers were ready to run and had no processor does not
-//! count, nor does time in which the runner was stopped, or occupied, with other runs perhaps: a
-//! machine that is busy takes longer, and comes to the same verdict.
+//! The time limit of a run. Time in which peers were ready to run but had no processor does not count, nor does time
+//! in which the runner was suspended, or occupied, perhaps with other runs. So a busy machine takes longer and comes
+//! to the same verdict.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,25 +8,24 @@ use std::time::{Duration, Instant};
 
 use crate::quiescence::{denied, occupied};
 
-/// However busy the machine: at least one part in this many of the time that passes counts.
+/// However busy the machine is, at least one part in this many of the elapsed time counts.
 const AT_MOST: u32 = 10;
 
 /// A sleep that overruns by this much means that the process was suspended, as by Ctrl-Z.
 const SUSPENDED: Duration = Duration::from_secs(1);
 
-/// The limit looks this many times, while it runs, at how long peers wait; a peer that has ended can't be
-/// asked any more.
+/// How often, within the limit, the peers' waiting time is read; it can't be read any more once a peer has ended.
 const CHECKS: u32 = 20;
 
-/// When a run is over, whatever happens.
+/// The time limit of a run.
 pub(super) struct TimeLimit {
     limit: Duration,
     began: Cell<ClockReading>,
-    /// For each peer by its process: how long it was denied a processor, when it was last asked.
+    /// For each peer, by its process id: how long it had been denied a processor when that was last read.
     denied: RefCell<BTreeMap<u32, Duration>>,
 }
 
-/// An instant, and how long the peers had been denied a processor, and the runner been occupied, by then.
+/// An instant, and how long by then the peers had been denied a processor and the runner had been occupied.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClockReading {
     at: Instant,
@@ -35,24 +34,24 @@ pub(super) struct ClockReading {
 }
 
 impl TimeLimit {
-    /// It begins now.
+    /// A limit that begins now.
     pub(super) fn new(seconds: u64) -> TimeLimit {
         let began =
             ClockReading { at: Instant::now(), denied: Duration::ZERO, occupied: occupied().unwrap_or_default() };
         TimeLimit { limit: Duration::from_secs(seconds), began: Cell::new(began), denied: RefCell::default() }
     }
 
-    /// It begins anew, with peers that have run before.
+    /// Begins anew, with peers that are already up.
     pub(super) fn restart(&self) {
         self.began.set(self.now());
     }
 
-    /// A peer is up that may have to wait.
+    /// Adds a peer, whose waiting time does not count.
     pub(super) fn watch(&self, pid: u32) {
         self.denied.borrow_mut().insert(pid, Duration::ZERO);
     }
 
-    /// How long peers have waited for a processor so far, added up.
+    /// How long all peers have waited for a processor so far, added up.
     pub(super) fn denied(&self) -> Duration {
         let mut peers = self.denied.borrow_mut();
         for (pid, before) in peers.iter_mut() {
@@ -78,13 +77,13 @@ impl TimeLimit {
         now.denied.saturating_sub(then.denied) + now.occupied.saturating_sub(then.occupied)
     }
 
-    /// When it will be over, as far as can be said now.
+    /// When it will be over, as far as is known now.
     pub(super) fn end(&self) -> Instant {
         let began = self.began.get();
         began.at + (self.limit + self.lost_since(began)).min(self.limit * AT_MOST)
     }
 
-    /// Will it be over by then, as far as can be said now?
+    /// Will it be over by then, as far as is known now?
     pub(super) fn is_over_at(&self, then: Instant) -> bool {
         then > self.began.get().at + self.limit && then > self.end()
     }
@@ -124,7 +123,7 @@ mod tests {
         std::thread::park_timeout(Duration::from_secs(3));
         // The timer of the nap needs to see that its time has come.
         tokio::task::yield_now().await;
-        assert!(futures_util::poll!(&mut over).is_pending(), "a second is over, but nobody could use it");
+        assert!(futures_util::poll!(&mut over).is_pending(), "a second is over, but the run could not use it");
         over.await;
     }
 }

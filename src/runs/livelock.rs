@@ -1,8 +1,7 @@
-//! Peers that talk to each other for ever: bytes move, and nothing that anybody can see comes of it.
+//! Livelocks: peers that talk to each other for ever, to no visible effect.
 //!
-//! A byte on a connection is an effect, and so each of two peers that ask each other again and again waits for
-//! something. What tells them from peers with a lot to say is what they use: a right program has shown something,
-//! or has ended, long before.
+//! A byte on a connection is an effect, so two peers that ask each other again and again never look idle. Their
+//! processor time tells them from peers with a lot to say: a correct program prints something, or ends, long before.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -11,23 +10,22 @@ use super::ActiveRun;
 use super::follower::Follower;
 use crate::quiescence::{Usage, usage};
 
-/// A peer that computes to no effect has this much processor time: a program may have a hash to make, or
-/// a key.
+/// The processor time of a peer that computes to no effect, as a program may have to make a hash or a key.
 pub(super) const COMPUTING: Duration = Duration::from_millis(1500);
 
-/// A peer that talks and shows nothing has one part in this many of the time limit, in processor time; and never
-/// less than one that computes.
+/// A peer that talks and shows nothing may use one part in this many of the time limit, in processor time, but never
+/// less than [`COMPUTING`].
 const PART: u32 = 4;
 
-/// What peers have used is looked at after this time, and then again and again.
+/// The interval at which the peers' usage is read.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// What peers have used since something was last to be seen, or no byte moved between two looks.
+/// What peers have used since the last visible event, or since no byte moved between two readings.
 pub(super) struct LivelockMeter {
     next: Instant,
-    /// How much the links had seen at the last look.
+    /// The links' counter at the last reading.
     ticks: u64,
-    /// For each role, at the first look.
+    /// For each role, the usage at the first reading.
     before: Vec<Option<Usage>>,
 }
 
@@ -38,14 +36,14 @@ impl LivelockMeter {
 }
 
 impl<F: Follower> ActiveRun<'_, F> {
-    /// Has a peer talked for so much of its processor time that nothing is going to be seen any more?
+    /// Has a peer used so much processor time on talk that the run is a livelock?
     pub(super) fn is_livelocked(&mut self) -> bool {
         if Instant::now() < self.livelock_meter.next {
             return false;
         }
         let ticks = self.ticks.load(Ordering::Relaxed);
         if ticks == self.livelock_meter.ticks {
-            // Whoever uses a processor now does not talk.
+            // Without traffic it is not a livelock; the watchdog judges peers that compute.
             self.livelock_meter = LivelockMeter::new(self.peers.len(), ticks);
             return false;
         }
@@ -56,7 +54,7 @@ impl<F: Follower> ActiveRun<'_, F> {
             most = most.max(used.since(before.get_or_insert(used)).total());
         }
         let enough = (Duration::from_secs(self.plan.scenario.limit) / PART).max(COMPUTING);
-        // Whoever plays other runs beside is told in time.
+        // Tell the executor in time, so that it runs fewer others beside this one.
         if most >= enough / 2 {
             (self.computing)();
         }

@@ -1,15 +1,14 @@
 //! The order of events of a run whose links are interleaved.
 //!
-//! Such links hold back everything. Whenever all peers are at rest, one thing is let go: a piece or an end
-//! in one direction of a connection, a dialer, or the next action of the transcript, if it is due. So a run is
-//! one order of events, and the same number and seed make the same order again.
+//! Such links hold back everything. Whenever all peers are at rest, one event is released: a piece or an end in one
+//! direction of a connection, a dialer, or the next action of the transcript, if it is due. So a run is one order of
+//! events, and the same number and seed reproduce it.
 //!
-//! Which orders: a race mostly shows when one thing comes as late, or as early, as it can. So the first
-//! orders are those ([`RunId::about`](crate::verdict::RunId::about)); the others give each of the things that may happen a priority of its
-//! own, by seed, and take the highest one away at a few random steps. With `d - 1` such steps that finds a
-//! race of `d` events in `k` steps of `n` sources with a probability of at least `1 / (n * k^(d - 1))`
-//! (Burckhardt, Kothari, Musuvathi, Nagarakatte: A Randomized Scheduler with Probabilistic Guarantees of
-//! Finding Bugs, ASPLOS 2010).
+//! A race mostly shows when one event comes as late, or as early, as possible. The first orders are these extremes
+//! ([`RunId::about`](crate::verdict::RunId::about)); the others give each possible event a priority by the seed, and
+//! lower the highest one at a few random steps. With `d - 1` such steps that finds a race of `d` events in `k` steps
+//! of `n` sources with a probability of at least `1 / (n * k^(d - 1))` (Burckhardt, Kothari, Musuvathi, Nagarakatte:
+//! A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs, ASPLOS 2010).
 
 use std::collections::HashMap;
 
@@ -17,11 +16,10 @@ use crate::evidence::Direction;
 use crate::hash::stable_hash;
 use crate::link::Held;
 
-/// Among so many steps a priority is taken away at random; most runs have about as many in which there is
-/// something to choose.
+/// The random steps are among the first this many; most runs have about as many steps with a choice.
 const STEPS: u32 = 24;
 
-/// At so many of them: a race of three events.
+/// How many priorities are lowered: enough for a race of three events.
 const CHANGES: usize = 2;
 
 /// Something that may happen next.
@@ -38,9 +36,9 @@ pub(super) struct EventOrder {
     number: u32,
     seed: u64,
     step: u32,
-    /// The steps at which a priority is taken away.
+    /// The steps at which a priority is lowered.
     changes: Vec<u32>,
-    /// Those that have lost theirs, and when.
+    /// The events with a lowered priority, and at which step that was.
     lowered: HashMap<Turn, u32>,
 }
 
@@ -52,7 +50,8 @@ impl EventOrder {
         EventOrder { number, seed, step: 0, changes, lowered: HashMap::new() }
     }
 
-    /// What is done next of what may happen, the oldest link and connection first; `None` if nothing may.
+    /// Chooses among the events that may happen, given with the oldest link and connection first; `None` if there are
+    /// none.
     pub(super) fn choose(&mut self, turns: &[Turn]) -> Option<Turn> {
         let priority = |(place, turn): &(usize, &Turn)| self.priority(*place, **turn);
         let chosen = *turns.iter().enumerate().max_by_key(priority)?.1;
@@ -69,7 +68,7 @@ impl EventOrder {
     /// The number of orders that are not chosen at random.
     const FIRST: u32 = 4;
 
-    /// The higher, the sooner. `place` is the turn's among those that may happen.
+    /// The priority of an event: the highest is chosen. `place` is its index among the possible ones.
     fn priority(&self, place: usize, turn: Turn) -> (u32, u64) {
         let direction = match turn {
             Turn::Link(_, Held::Dialer(_)) => Some(Direction::ToListener),
@@ -81,11 +80,11 @@ impl EventOrder {
             (2, Some(Direction::ToDialer)) | (3, Some(Direction::ToListener)) => 2,
             (2 | 3, None) => 1,
             (0..=3, _) => 0,
-            // Whoever lost its priority last has the lowest.
+            // The last one that was lowered has the lowest priority.
             _ => self.lowered.get(&turn).map_or(STEPS + 1, |step| STEPS - step),
         };
         let among_equals = match self.number {
-            // Whoever came last overtakes the others.
+            // The latest event overtakes the others.
             0 => place as u64,
             1..Self::FIRST => u64::MAX - place as u64,
             _ => stable_hash(&(self.seed, turn)),
@@ -101,7 +100,7 @@ mod tests {
     const TO_LISTENER: Turn = Turn::Link(0, Held::Piece { connection: 0, direction: Direction::ToListener });
     const TO_DIALER: Turn = Turn::Link(0, Held::Piece { connection: 0, direction: Direction::ToDialer });
 
-    /// The order in which so many pieces of each direction, and actions, happen.
+    /// The order in which three pieces of each direction, and three actions, happen.
     fn order_of(number: u32, seed: u64) -> Vec<Turn> {
         let mut order = EventOrder::new(number, seed);
         let mut left = [(Turn::Act, 3), (TO_LISTENER, 3), (TO_DIALER, 3)];

@@ -1,4 +1,4 @@
-//! What are the peers and the links doing? The system is asked; see [`quiescence`](crate::quiescence).
+//! Polls the system for what the peers and the links are doing; see [`quiescence`](crate::quiescence).
 
 use std::time::Instant;
 
@@ -9,15 +9,14 @@ use crate::process::Peer;
 use crate::quiescence::{Activity, BypassTraffic, LinkMembership, ProcessProbe};
 use crate::transcript::RoleId;
 
-/// What a look at the peers and the links shows.
+/// The result of a poll.
 #[derive(Debug)]
 pub(super) enum Snapshot {
-    /// Bytes are on their way over a link, a line is on its way to the runner or to a peer, or a peer is just
-    /// ending.
+    /// Bytes are in flight on a link, a line is on its way to the runner or to a peer, or a peer is just ending.
     Moving,
-    /// Nothing is on its way over the links.
+    /// Nothing is in flight on the links.
     Quiet {
-        /// What each role's peer does; `None` where none is up.
+        /// What each role's peer does; `None` if it is not up.
         peers: Vec<Option<PeerState>>,
         /// A link holds something back.
         holding: bool,
@@ -26,22 +25,22 @@ pub(super) enum Snapshot {
     Blind,
 }
 
-/// What a peer does, with all that it has started.
+/// What a peer does, with all processes that it has started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PeerState {
     /// It runs, or is about to.
     Awake,
-    /// It slept at one instant of the look.
+    /// It slept at one instant of the poll.
     Asleep {
         /// When it wakes by itself, at the earliest.
         wakes: Option<Instant>,
-        /// Another one once it has run.
+        /// Changes once it has run.
         mark: u64,
     },
 }
 
 impl Snapshot {
-    /// All peers slept at one common instant, and nothing was on its way.
+    /// Did all peers sleep at one common instant, with nothing in flight?
     pub(super) fn is_at_rest(&self) -> bool {
         match self {
             Snapshot::Quiet { peers, .. } => peers.iter().flatten().all(|state| *state != PeerState::Awake),
@@ -56,15 +55,15 @@ impl Snapshot {
 }
 
 impl<F: Follower> ActiveRun<'_, F> {
-    /// What are the peers and the links doing? The links are asked first, then all peers, then all
-    /// again, then the links: where nothing has changed in between, there was a common instant of rest.
+    /// Polls the links, then all peers, then all peers again, then the links: if nothing has changed in between,
+    /// there was a common instant of rest.
     pub(super) fn poll(&mut self) -> Snapshot {
         let before = self.quiet();
         if before == LinkActivity::Moving {
             return Snapshot::Moving;
         }
         if self.sockets.is_none() && !self.links.is_empty() {
-            // What is on its way can't be seen here: nobody can be said to wait in vain.
+            // Bytes in flight can't be seen here, so no peer can be said to wait in vain.
             return Snapshot::Blind;
         }
         let Ok(mut peers) = self.states() else { return Snapshot::Blind };
@@ -78,7 +77,7 @@ impl<F: Follower> ActiveRun<'_, F> {
                 }
             }
         }
-        // What was printed before the peers fell asleep comes before anything else happens.
+        // Lines printed before the peers fell asleep are taken before anything else happens.
         let told = self.events.receiver.is_empty();
         let up = || self.peers.iter().flatten().map(|(peer, _)| peer);
         let tells = up().any(|peer| peer.is_ending() || peer.has_printed_more());
@@ -105,7 +104,7 @@ impl<F: Follower> ActiveRun<'_, F> {
         self.links.iter().map(Link::quiet).min().unwrap_or(LinkActivity::Still)
     }
 
-    /// What happens on the peers' connections past the links. `None` where that can't be known.
+    /// The traffic on the peers' connections that bypass the links. `None` if unknown.
     pub(super) fn bypass_traffic(&mut self) -> Option<BypassTraffic> {
         let membership_of =
             |own, other| self.links.iter().map(|link| link.membership(own, other)).max().unwrap_or(LinkMembership::No);

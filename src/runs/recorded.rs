@@ -1,4 +1,4 @@
-//! What comes of recording a run.
+//! The result of recording a run.
 
 use std::collections::BTreeMap;
 
@@ -11,34 +11,34 @@ use crate::verdict::Failure;
 /// A run that was recorded.
 #[derive(Debug, Default)]
 pub struct Recorded {
-    /// What was seen, in the order in which it was.
+    /// What was seen, in order.
     pub observations: Vec<Observation>,
     /// The values that were given from the start.
     pub given: Captures,
-    /// The names that actions use, and where their values come from.
+    /// The names that actions use, with the sources of their values.
     pub found: BTreeMap<String, BoundValue>,
-    /// The addresses of links that roles were handed in the place of others.
+    /// The addresses of links that roles were handed in the place of printed ones.
     pub handed: Vec<HandedAddress>,
-    /// What the roles left on standard error, and all else that was seen.
+    /// Standard error, and everything else that was seen.
     pub evidence: Evidence,
     /// How many actions had happened at the end.
     pub phase: usize,
-    /// Why it went no further.
+    /// Why the recording stopped early.
     pub failure: Option<RecordError>,
 }
 
-/// Something that a role showed.
+/// Something that a role did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
     /// How many actions had happened.
     pub phase: usize,
     /// Which role.
     pub role: RoleId,
-    /// What it showed.
+    /// What it did.
     pub what: RoleEvent,
 }
 
-/// What a role shows.
+/// What a role does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoleEvent {
     /// A line.
@@ -47,7 +47,7 @@ pub enum RoleEvent {
     Ended(Ending),
 }
 
-/// Where the value of a name comes from.
+/// The value of a name, and where it comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoundValue {
     /// The role that printed it.
@@ -63,9 +63,9 @@ pub struct BoundValue {
 pub struct HandedAddress {
     /// How many actions had happened before.
     pub phase: usize,
-    /// Who was handed it.
+    /// The role.
     pub role: RoleId,
-    /// In whose place.
+    /// The name whose value it replaces.
     pub name: String,
     /// What it was handed.
     pub value: String,
@@ -74,13 +74,13 @@ pub struct HandedAddress {
 /// Why a run can't be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordError {
-    /// Something that no transcript could expect.
+    /// Something happened that no transcript can expect.
     Failed(Failure),
     /// A role that is not up is to be typed into, or ended.
     NotUp(RoleId),
     /// A role that is up is to be started.
     IsUp(RoleId),
-    /// Nothing that was printed can be the value of this name.
+    /// No printed text can be the value of this name.
     Unknown(String),
 }
 

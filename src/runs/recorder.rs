@@ -1,4 +1,4 @@
-//! What is noted of a run that is recorded, and what the names of its actions stand for.
+//! Records a run, and finds values for the names in its actions.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +9,7 @@ use crate::matcher::{Captures, Ending, Refused, declared_types};
 use crate::pattern::{FoundValue, Known, Pattern, Type, values};
 use crate::transcript::{RoleId, StepKind, Transcript};
 
-/// What has been seen so far, and what the names stand for.
+/// What has been seen so far, and the values of names.
 #[derive(Debug, Default)]
 pub(super) struct Recorder<'c> {
     scenario: Option<&'c Scenario>,
@@ -81,7 +81,7 @@ impl<'c> Recorder<'c> {
         Ok(())
     }
 
-    /// The values of a line that no name stands for yet; a number is offered to a port.
+    /// The values in a line that no name has yet; a number counts as a port if a port is wanted.
     fn offers(&self, observation: &Observation, name: &str) -> Vec<BoundValue> {
         let RoleEvent::Line(line) = &observation.what else { return Vec::new() };
         let taken = |value: &str| {

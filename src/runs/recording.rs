@@ -1,10 +1,10 @@
-//! Recording: a run of a transcript that does not say yet what is to be seen.
+//! Recording: a run of a transcript whose expectations are not written yet.
 //!
-//! The actions of the transcript are done one after the other, each when nobody does anything any
-//! more, and whatever is seen is noted. Actions that a transcript wants done together are.
+//! The actions of the transcript are done one after the other, each when all peers are at rest, and everything is
+//! recorded. Consecutive actions that belong together are done at once.
 //!
-//! A name that an action uses has its value from a line that the author has written; or else from
-//! the first line that has such a value, and that has given no other name its value.
+//! A name that an action uses takes its value from a line that the author has written, or else from the first printed
+//! line with a value of that kind that no other name has.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,9 +22,9 @@ use crate::quiescence::SocketTable;
 use crate::transcript::Action;
 use crate::verdict::Failure;
 
-/// Plays a scenario's actions, and notes what is seen. The transcript may be a draft. `together`
-/// says of each action whether the next one follows at once. An action has the scenario's limit
-/// for all that comes of it. When the future is dropped, nothing of the run is left.
+/// Carries out a scenario's actions, and records what is seen. The transcript may be a draft. `together` says for
+/// each action whether the next one follows at once. The scenario's limit applies to each action. When the future is
+/// dropped, nothing of the run is left.
 pub async fn record(
     plan: &Plan<'_>,
     together: &[bool],
@@ -75,7 +75,7 @@ impl<'c> ActiveRun<'c, Recorder<'c>> {
         Ok(())
     }
 
-    /// Can this action be done, and does it have all that it names?
+    /// Checks that the action can be done, and finds the values that it names.
     fn prepare(&mut self, action: &'c Action) -> Result<(), RecordError> {
         let scenario = self.plan.scenario;
         let (role, texts) = match action {
@@ -94,8 +94,8 @@ impl<'c> ActiveRun<'c, Recorder<'c>> {
         texts.iter().flat_map(Pattern::names).try_for_each(|(name, ..)| self.follower.find(name, role))
     }
 
-    /// Waits until nobody does anything any more. A peer that sleeps for a while is waited for,
-    /// unless it wakes again and again to no effect.
+    /// Waits until all peers are at rest. A peer that sleeps for a while is waited for, unless it wakes again and
+    /// again to no effect.
     async fn until_rest(&mut self) -> Result<(), Failure> {
         self.until(Until::Still, Self::is_done).await
     }

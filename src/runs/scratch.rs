@@ -1,4 +1,4 @@
-//! A folder of a run's own, where its roles keep what is to outlive them.
+//! The folder of a run, where its roles keep files that outlive them.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,10 +9,10 @@ use tempfile::TempDir;
 use super::recorded::{Recorded, RoleEvent};
 use crate::course::SCRATCH;
 
-/// What stands for the path in what is recorded, where it has to be the same in all runs.
+/// Replaces the path in recordings, where it must be the same in all runs.
 const SOMEWHERE: &str = "/the/folder/of/the/run";
 
-/// The folders that were removed, while somebody may still have been writing.
+/// The removed folders, into which peers may have written afterwards.
 static LEFT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// The folder. It is removed when this is dropped, however the run ends.
@@ -35,20 +35,20 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let Some(dir) = self.0.take() else { return };
         LEFT.lock().unwrap_or_else(PoisonError::into_inner).push(dir.path().to_owned());
-        // Of a run that is interrupted, the peers are still there: `sweep` comes after them.
+        // The peers of an interrupted run may still be up: `sweep` removes what they write.
         drop(dir);
     }
 }
 
-/// Removes what has come into the folders after they were removed. All peers must be gone.
+/// Removes what was written into the folders after their removal. All peers must be gone.
 pub fn sweep() {
     for path in LEFT.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-        // What can't be removed even now is the system's to clean: it lies in its folder for that.
+        // What can't be removed even now stays in the system's temporary folder.
         let _ = std::fs::remove_dir_all(path);
     }
 }
 
-/// Puts the same path in the place of each run's own, so that it does not look like a difference.
+/// Replaces each run's own path by the same one, so that it does not look like a difference.
 pub(super) fn hide(recorded: &mut Recorded) {
     let Some(path) = recorded.given.insert(SCRATCH.to_owned(), SOMEWHERE.to_owned()) else {
         recorded.given.remove(SCRATCH);

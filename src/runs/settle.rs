@@ -1,4 +1,4 @@
-//! Waiting for rest: where a transcript says so, after its last line, and after a difference.
+//! Waits until the peers settle: where a transcript says so, after its last line, and after a difference.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::verdict::Failure;
 /// A peer that is always busy is not waited for at the end of a run.
 const BUSY_POLLS: u32 = 12;
 
-/// So often is let go what links hold back, at the end of a run: peers may talk for ever.
+/// How often links are released at the end of a run, as peers may talk for ever.
 const RELEASES: u32 = 100;
 
-/// After a difference a role may print so many more lines: they may say why.
+/// After a difference, this many more lines of a role are read: they may say why.
 const MORE_LINES: usize = 64;
 
 /// What is waited for.
@@ -24,19 +24,18 @@ const MORE_LINES: usize = 64;
 pub(super) enum Until {
     /// Everything that links hold back has been let go.
     Still,
-    /// Something has to be chosen that happens next.
+    /// The next event has to be chosen.
     Choice,
 }
 
 impl<F: Follower> ActiveRun<'_, F> {
-    /// Waits until all peers are at rest and nothing is on its way. Where the system does not say, for
-    /// as long as a link holds bytes back there.
+    /// Waits until all peers are at rest and nothing is in flight. Where the system does not say, for as long as a
+    /// link holds bytes back there.
     pub(super) async fn until_still(&mut self) -> Result<(), Failure> {
         self.until(Until::Still, Self::is_still).await
     }
 
-    /// Waits until a look at rest shows what is wanted, or the system does not say and there is no use
-    /// in more looks.
+    /// Waits until a poll at rest fulfils `wanted`, or until more polls are useless because the system does not say.
     pub(super) async fn until(&mut self, until: Until, wanted: fn(&Self) -> bool) -> Result<(), Failure> {
         self.begin_to_wait();
         loop {
@@ -60,7 +59,7 @@ impl<F: Follower> ActiveRun<'_, F> {
         }
     }
 
-    /// Every line has been seen. Roles that are to be running still are, and say nothing more.
+    /// Every expectation is met. Checks that no role prints a line too many or ends.
     pub(super) async fn settle(&mut self) -> Result<(), Failure> {
         let mut pause = POLL_PAUSE.0;
         let (mut busy, mut released) = (0, 0);
@@ -81,7 +80,7 @@ impl<F: Follower> ActiveRun<'_, F> {
         self.take_waiting()
     }
 
-    /// Gathers what is still to come after a difference, then ends all peers.
+    /// Gathers what follows a difference, then ends all peers.
     pub(super) async fn finish(mut self, failure: Option<Failure>) -> ExecutedRun {
         let (awaited, phase) = (self.follower.awaited(), self.follower.phase());
         let captures = (0..self.outputs.len()).map(|role| self.follower.captures_of(role)).collect();
@@ -106,7 +105,7 @@ impl<F: Follower> ActiveRun<'_, F> {
                 peer.stop();
             }
         }
-        // What the peers print from here on, they print because they are ended.
+        // From here on, the peers print only because they are ended.
         self.aftermath = true;
         let lines: Vec<_> = self.outputs.iter().map(|output| output.lines.len()).collect();
         while self.peers.iter().any(Option::is_some) {
@@ -122,8 +121,8 @@ impl<F: Follower> ActiveRun<'_, F> {
         ExecutedRun { failure, awaited, phase, evidence, captures }
     }
 
-    /// After a difference: whatever the peers still do by themselves belongs to the picture, up to where
-    /// they sleep, or have shown enough.
+    /// After a difference, what the peers still do by themselves is evidence, until they sleep or have printed
+    /// enough.
     async fn gather(&mut self) {
         self.aftermath = true;
         let shown: Vec<usize> = self.outputs.iter().map(|output| output.lines.len()).collect();

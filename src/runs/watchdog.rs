@@ -1,9 +1,8 @@
-//! Does waiting still make sense? From look to look, what each peer has done since something last came
-//! of it.
+//! Decides from poll to poll whether waiting still makes sense, by what each peer has done since the last effect.
 //!
-//! An **effect** is whatever others can notice: a line, an end, a byte on a connection, input taken in. A
-//! peer that wakes and sleeps again without one has taken a *nap*: a clock that ticks, a loop that polls. So
-//! *still* does not mean that nobody wakes, but that nothing comes of it.
+//! An **effect** is anything that others can notice: a line, an end, a byte on a connection, input that was read. A
+//! peer that wakes and sleeps again without one has taken a *nap*: a clock that ticks, a loop that polls. So *at
+//! rest* does not mean that no peer wakes, but that waking has no effect.
 //!
 //! | a peer that | is waited for |
 //! | --- | --- |
@@ -33,46 +32,45 @@ use crate::verdict::Failure;
 /// good: a run is called stuck for it.
 const SURE: u32 = 4;
 
-/// A peer that has woken this many times to no effect does so out of habit.
+/// After this many naps, a peer counts as one that naps regularly.
 const NAPS: u32 = 3;
 
-/// Before a run fails because nothing comes of what its peers wake for, this much time has passed that
-/// they could use.
+/// A run fails as restless after this much time without an effect; only time that the peers could use counts.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// Rest does not wait for a peer that wakes by itself later than this.
+/// Waiting for rest ignores a peer that wakes by itself later than this.
 const SOON: Duration = Duration::from_millis(700);
 
-/// A peer that was told that nothing more will come, and then spends its time in the kernel, moves no byte and
-/// touches no new memory, reads the end over and over. It has this much processor time.
+/// The processor time of a peer that was told of an end of stream and then spends its time in the kernel, moves no
+/// byte and touches no new memory: it reads the end over and over.
 const ASKING: Duration = Duration::from_millis(300);
 
-/// Once a peer has used this much processor time to no effect, whoever plays other runs beside is told.
+/// Once a peer has used this much processor time to no effect, the executor is told.
 const COMPUTES: Duration = Duration::from_millis(150);
 
-/// Whoever asks over and over spends at least one part in this many of its time in the kernel.
+/// A peer that asks over and over spends at least one part in this many of its time in the kernel.
 const IN_THE_KERNEL: u32 = 10;
 
-/// A peer may have touched so many pages for the first time and still be said to ask over and over.
+/// A peer that asks over and over has fewer page faults than this.
 const FEW_FAULTS: u64 = 64;
 
-/// The longest pause between two looks while all peers sleep.
+/// The longest pause between two polls while all peers sleep.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Where the system does not say what peers do: a link is released after so many idle looks.
+/// Where the system does not say what peers do, links are released after this many polls.
 const BLIND_POLLS: u32 = 5;
 
-/// What to do after a look.
+/// What to do after a poll.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Assessment {
     Wait,
-    /// What is held back may be let go.
+    /// Release what is held back.
     Release,
-    /// Every peer sleeps for good.
+    /// Every peer sleeps for good: a deadlock.
     Stuck,
-    /// Peers wake, and nothing comes of it.
+    /// Peers wake, to no effect.
     Restless,
-    /// A peer goes on with something of which nothing comes, whatever is waited for.
+    /// The run fails in this way, because a peer goes on and on to no effect.
     Fails(Failure),
 }
 
@@ -82,9 +80,9 @@ pub(super) struct Watchdog {
     pub(super) pause: Duration,
     effects: u64,
     histories: Vec<PeerHistory>,
-    /// The first look at which nothing had happened for a while.
+    /// The time of the first poll at which nothing had happened for a while.
     quiet_since: Option<ClockReading>,
-    /// The connections past the links, when all peers were last asleep, and the marks of that sleep.
+    /// The traffic past the links when all peers were last asleep, with a mark of that sleep.
     bypass_traffic: Option<(u64, BypassTraffic)>,
     blind: u32,
 }
@@ -92,7 +90,7 @@ pub(super) struct Watchdog {
 /// What one peer has done since the last effect.
 #[derive(Clone, Default)]
 pub(super) struct PeerHistory {
-    /// How often it was seen asleep in a row, in the same sleep.
+    /// How many polls in a row saw it in the same sleep.
     asleep: u32,
     mark: Option<u64>,
     /// When it wakes by itself, at the earliest; known while it is asleep.
@@ -101,8 +99,8 @@ pub(super) struct PeerHistory {
     hidden: bool,
     /// How often it has woken and slept again.
     pub(super) naps: u32,
-    /// What it had used, and how much it had written to standard error, at the first look at which nothing
-    /// had happened for a while.
+    /// Its usage, and the bytes that it had written to standard error, at the first poll at which nothing had
+    /// happened for a while.
     before: Option<(Usage, u64)>,
     /// What it has used since then.
     pub(super) used: Usage,
@@ -120,7 +118,7 @@ impl PeerHistory {
         (self.mark, self.wakes) = (Some(mark), wakes);
     }
 
-    /// Does it do the same useless thing over and over?
+    /// Has it used so much processor time to no effect that it counts as spinning?
     fn spins(&self, told_of_the_end: bool) -> bool {
         let Usage { system, faults, bytes, .. } = self.used;
         let asks = system * IN_THE_KERNEL >= self.used.total() && faults < FEW_FAULTS && bytes == 0;
@@ -129,37 +127,36 @@ impl PeerHistory {
 }
 
 impl<F: Follower> ActiveRun<'_, F> {
-    /// Something was to be seen, a line or an end, or the runner has done something, or is about to: whatever was
-    /// seen so far counts no more.
+    /// Starts over: a line or an end was seen, or the runner has done something or is about to.
     pub(super) fn begin_to_wait(&mut self) {
         self.livelock_meter = LivelockMeter::new(self.peers.len(), self.ticks.load(Ordering::Relaxed));
         self.saw_effect();
     }
 
-    /// Something has come of what the peers do, if only bytes.
+    /// Starts over after an effect, if only a byte.
     fn saw_effect(&mut self) {
         let histories = vec![PeerHistory::default(); self.peers.len()];
         let pause = self.first_pause();
         self.watchdog = Watchdog { pause, effects: self.effects(), histories, ..Watchdog::default() };
     }
 
-    /// Before the first look at a wait: where a link holds bytes back, peers that sleep are what
-    /// is waited for; elsewhere most waits are over before anybody needs to look.
+    /// The pause before the first poll. It is short where links hold bytes back, as they wait for the peers to sleep;
+    /// elsewhere most waits are over before the first poll.
     fn first_pause(&self) -> Duration {
         if self.plan.id.condition.holds_back() { POLL_PAUSE.0 } else { POLL_PAUSE.0 * 4 }
     }
 
-    /// Another number once something has come of what peers do, but for lines and ends, which are events.
+    /// A number that changes with every effect except lines and ends, which are events.
     fn effects(&self) -> u64 {
         let mut effects = DefaultHasher::new();
         self.ticks.load(Ordering::Relaxed).hash(&mut effects);
-        // A peer that reads as fast as the runner types has never anything unread.
+        // Both numbers, as a peer that reads as fast as the runner types never has unread input.
         let input = |(peer, _): &(crate::process::Peer, _)| (peer.unread_input(), peer.written_input());
         self.peers.iter().for_each(|peer| peer.as_ref().map(input).hash(&mut effects));
         effects.finish()
     }
 
-    /// Takes a look, and decides whether waiting still makes sense.
+    /// Polls, and decides whether waiting still makes sense.
     pub(super) fn consider(&mut self) -> (Snapshot, Assessment) {
         let snapshot = self.poll();
         if self.effects() != self.watchdog.effects {
@@ -206,19 +203,19 @@ impl<F: Follower> ActiveRun<'_, F> {
         judgement
     }
 
-    /// Has everybody slept for long enough that it matters what happens past the links?
+    /// Have all peers slept for long enough that traffic past the links matters?
     fn is_worth_a_closer_look(&self) -> bool {
         let quiet = |history: &PeerHistory| history.mark.is_none() || history.asleep >= SURE || history.naps > 0;
         self.order.is_some() || self.watchdog.histories.iter().all(quiet)
     }
 
-    /// At rest, is it time to let go of what is held back? What is joined goes on at once; an order of
-    /// events has to be the same every time, so whoever wakes soon comes first.
+    /// May held bytes be released at this poll? Coalesced bytes may at rest; an order of events must be reproducible,
+    /// so a peer that wakes soon is waited for first.
     fn may_release(&self, snapshot: &Snapshot) -> bool {
         snapshot.is_at_rest() && (self.plan.id.condition == Condition::Coalesced || self.is_calm())
     }
 
-    /// Traffic past the links is an effect; it is looked at whenever somebody has run.
+    /// Traffic past the links is an effect; it is read whenever a peer has run.
     fn see_past_the_links(&mut self, peers: &[Option<PeerState>]) {
         let mut marks = DefaultHasher::new();
         peers.iter().for_each(|state| {
@@ -242,12 +239,12 @@ impl<F: Follower> ActiveRun<'_, F> {
         self.watchdog.bypass_traffic = Some((marks, now));
     }
 
-    /// Is nothing on its way past the links, as far as is known?
+    /// Is nothing in flight past the links, as far as is known?
     fn is_quiet_past_the_links(&self) -> bool {
         self.watchdog.bypass_traffic.is_some_and(|(_, bypass_traffic)| !bypass_traffic.moving)
     }
 
-    /// What peers use from the first slow look on.
+    /// Measures what peers use from the first slow poll on.
     fn measure(&mut self) {
         let first = self.watchdog.quiet_since.is_none();
         if first {
@@ -264,7 +261,7 @@ impl<F: Follower> ActiveRun<'_, F> {
         }
     }
 
-    /// Whoever has written too much to standard error, while nothing else happened.
+    /// A role that has written too much to standard error while nothing else happened.
     fn noisy(&self) -> Option<RoleId> {
         let noise = |(history, peer): (&PeerHistory, &Option<(crate::process::Peer, _)>)| {
             Some(peer.as_ref()?.0.noise().saturating_sub(history.before?.1))
@@ -276,7 +273,7 @@ impl<F: Follower> ActiveRun<'_, F> {
             .position(|pair| noise(pair).is_some_and(|noise| noise >= MAX_NOISE as u64))
     }
 
-    /// Is there still anybody who may do something?
+    /// May any peer still do something?
     fn verdict(&self, peers: &[Option<PeerState>], snapshot: &Snapshot) -> Assessment {
         if snapshot.is_holding() {
             return Assessment::Wait;
@@ -311,14 +308,14 @@ impl<F: Follower> ActiveRun<'_, F> {
         }
     }
 
-    /// A peer that was told, since it was started, that nothing more will come.
+    /// Was the peer told since its start that nothing more will come?
     fn told_of_the_end(&self, role: RoleId) -> bool {
         let since = self.outputs[role].started.unwrap_or_default();
         self.links.iter().any(|link| link.told_of_the_end(role, since))
     }
 
-    /// At a look at rest: has everybody been asleep for so many looks, or napped so often, and does nobody else
-    /// wake within this time?
+    /// At a poll at rest: has every peer been asleep for this many polls and will not wake within the horizon, or
+    /// napped this often?
     pub(super) fn is_settled(&self, (looks, naps): (u32, u32), horizon: Duration) -> bool {
         let horizon = Instant::now() + horizon;
         let settled = |history: &PeerHistory| {
@@ -329,17 +326,17 @@ impl<F: Follower> ActiveRun<'_, F> {
         up.map(|(history, _)| history).all(settled) && self.is_quiet_past_the_links()
     }
 
-    /// The same where the order of events is chosen: one look tells, and one nap.
+    /// The same where the order of events is chosen: one poll or one nap is enough.
     pub(super) fn is_calm(&self) -> bool {
         self.is_settled((1, 1), SOON)
     }
 
-    /// The same for a transcript that waits for rest.
+    /// The same for `! until still`.
     pub(super) fn is_still(&self) -> bool {
         self.is_settled((SURE, NAPS), SOON)
     }
 
-    /// The same for a recording, which waits for whoever wakes before the time limit.
+    /// The same for a recording, which waits for every peer that wakes before the time limit.
     pub(super) fn is_done(&self) -> bool {
         const EVER: Duration = Duration::from_secs(1 << 30);
         self.is_settled((SURE, NAPS), EVER)
@@ -347,10 +344,10 @@ impl<F: Follower> ActiveRun<'_, F> {
 }
 
 impl Watchdog {
-    /// While all peers sleep, nothing can happen before the first of them wakes, unless there are timers that
-    /// can't be seen.
+    /// While all peers sleep, nothing can happen before the first of them wakes, so the next poll can wait until
+    /// then, unless there may be hidden timers.
     fn nap_with(&mut self, snapshot: &Snapshot) {
-        // A peer that is up and sleeps has been seen asleep; of one that is not up nothing was seen.
+        // A peer without a mark is not up.
         let for_long = |history: &PeerHistory| history.mark.is_none() || (history.asleep >= SURE && !history.hidden);
         if snapshot.is_at_rest() && self.histories.iter().all(for_long) {
             let wakes = self.histories.iter().filter_map(|history| history.wakes).min();

@@ -1,4 +1,4 @@
-//! From the lines of a transcript to its steps.
+//! Parses the lines of a transcript into steps.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::pattern::Pattern;
 
-/// Reads all lines, each by itself.
+/// Parses all lines, each by itself.
 pub(super) fn read(lines: &[&str]) -> Result<Transcript, TranscriptError> {
     let transcript = Transcript { roles: Vec::new(), mentions: Vec::new(), steps: Vec::new() };
     let mut reader = Reader { transcript, known: HashMap::new(), columns: Vec::new() };
@@ -23,7 +23,7 @@ pub(super) fn read(lines: &[&str]) -> Result<Transcript, TranscriptError> {
     Ok(reader.transcript)
 }
 
-/// The transcript as far as it is read.
+/// The transcript as far as it is parsed.
 struct Reader<'t> {
     transcript: Transcript,
     known: HashMap<&'t str, RoleId>,
@@ -182,8 +182,8 @@ impl Cursor<'_> {
         TranscriptError::new(self.mention(part), message, help)
     }
 
-    /// Where a part of this line is. Parts are slices of the line: another part may read the
-    /// same, so to search for it would not do.
+    /// Where a part of this line is. Parts are slices of the line, because a search might find an equal part
+    /// elsewhere.
     fn mention(self, part: &str) -> Mention {
         let byte = part.as_ptr().addr().wrapping_sub(self.line.as_ptr().addr());
         let column = self.line.get(..byte).map_or(0, |before| before.chars().count());
@@ -215,7 +215,7 @@ impl Cursor<'_> {
     }
 }
 
-/// Actions and endings may carry a remark; printed and typed lines are taken whole.
+/// Actions and endings may have a comment; printed and typed lines are taken whole.
 fn without_comment(text: &str) -> &str {
     text.find(" #").map_or(text, |at| &text[..at])
 }

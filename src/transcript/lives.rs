@@ -1,4 +1,4 @@
-//! Whether the steps of a transcript can be carried out, each in its place.
+//! Checks that the steps of a transcript can be carried out, each in its place.
 
 use super::grammar::Cursor;
 use super::{Action, Expect, Mention, RoleId, Step, StepKind, Transcript, TranscriptError};
@@ -6,8 +6,8 @@ use super::{Action, Expect, Mention, RoleId, Step, StepKind, Transcript, Transcr
 /// At most this many lines in one unordered group: the matcher keeps a set of bits for it.
 pub const MAX_GROUP: usize = 16;
 
-/// Each role: started before it is used, not twice at a time, and with a last word on how it
-/// ends. What comes after the ending of a role could never happen.
+/// Each role is started before it is used, not twice at a time, and its ending is stated. Lines below the ending of a
+/// role could never happen.
 pub(super) fn check(transcript: &Transcript, lines: &[&str]) -> Result<(), TranscriptError> {
     let cursor = |number: usize| Cursor { line: lines.get(number).copied().unwrap_or(""), number };
     if transcript.steps.is_empty() {
@@ -39,7 +39,7 @@ pub(super) fn check(transcript: &Transcript, lines: &[&str]) -> Result<(), Trans
     Ok(())
 }
 
-/// Whose life a step is about. A fault of a link is about nobody's.
+/// The role whose life a step is about. A fault of a link is about none.
 fn role_of(step: &Step) -> Option<RoleId> {
     match &step.kind {
         StepKind::Act(
@@ -62,7 +62,7 @@ struct RoleLife<'t> {
     input_ended: bool,
     /// Paused in this line.
     paused: Option<usize>,
-    /// The unordered group in which it is: how many lines so far, and between which actions.
+    /// The current unordered group: how many lines it has so far, and between which actions.
     group: usize,
     phase: usize,
 }
@@ -158,7 +158,7 @@ impl<'t> RoleLife<'t> {
         Ok(())
     }
 
-    /// A group are unordered lines of the role, with no action and no other line of it between.
+    /// A group consists of unordered lines of a role, with no action and no other line of the role in between.
     fn check_group(&mut self, expect: &Expect, phase: usize, at: Cursor<'_>) -> Result<(), TranscriptError> {
         self.group = match expect {
             Expect::Unordered(_) if self.phase == phase => self.group + 1,

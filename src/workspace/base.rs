@@ -1,5 +1,5 @@
-//! What a learner was given: `.workshop/base`, the templates as they were then, against which an
-//! update tells what the learner has changed from what the course has.
+//! The base: `.workshop/base`, the templates as the learner was given them. An update compares with it to tell the
+//! learner's changes from the course's.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::files::replace;
 use crate::hash::stable_hash;
 
-/// What the workspace was last brought up to date with.
+/// A mark of the templates at the last update.
 const STAMP: &str = "course.stamp";
 
 impl Workspace {
@@ -21,7 +21,7 @@ impl Workspace {
         self.dot().join("base").join(&self.state.track)
     }
 
-    /// Keeps the template of a stage as what the learner is given.
+    /// Records the template of a stage as the learner's base.
     pub(super) fn write_base_of(&self, stage: &str) -> Result<()> {
         let dir = self.base().join(stage);
         match fs::remove_dir_all(&dir) {
@@ -30,11 +30,10 @@ impl Workspace {
         }
     }
 
-    /// Has the course changed what learners are given, since they were? A guess that costs little:
-    /// sizes and times are looked at, and contents only when those are others. What can't be read
-    /// is no news: whoever needs it will say so.
+    /// Have the course's templates changed since the last update? A cheap check: contents are compared only if sizes
+    /// or times differ. Files that can't be read are ignored: the command that needs them reports it.
     pub fn has_news(&self) -> bool {
-        // Another course than the workspace's own was named: nothing is to be done about it.
+        // With `--course` naming another course, there is nothing to update.
         let own = self.state.course_path.as_ref().and_then(|path| self.root.join(path).canonicalize().ok());
         let is_own = match (&self.catalog.origin, own) {
             (Origin::BuiltIn, None) => true,
@@ -49,9 +48,9 @@ impl Workspace {
         self.sizes().is_ok_and(|now| now != sizes) && self.content().is_ok_and(|now| now != content)
     }
 
-    /// Notes that the workspace has all that the course has now.
+    /// Records that the workspace is up to date with the course.
     pub(super) fn write_stamp(&self) -> Result<()> {
-        // Sizes first: what changes between the two is news.
+        // Sizes first: a change between the two must count as a change.
         let stamp = format!("{} {}\n", self.sizes()?, self.content()?);
         replace(&self.dot().join(STAMP), stamp.as_bytes())
     }

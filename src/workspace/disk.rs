@@ -8,7 +8,8 @@ use super::merge::LearnerFile;
 use crate::error::{Error, Result};
 use crate::files::replace_through;
 
-/// Replaces a file of the learner's. It is written in `dot` first, so that nothing half written lies among them.
+/// Replaces a file of the learner's. It is written in `dot` first, so that no half-written file lies among the
+/// learner's.
 pub(super) fn put(dot: &Path, place: &Path, bytes: &[u8]) -> Result<()> {
     let dir = place.parent().unwrap_or(dot);
     fs::create_dir_all(dir).map_err(|error| Error::io("write", place, &error))?;
@@ -42,7 +43,7 @@ pub(super) fn read_base(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// All files below a folder, by their paths with `/`; none where there is no folder.
+/// All files below a folder, by their paths with `/`; none if the folder does not exist.
 pub(super) fn walk(dir: &Path, prefix: &str, files: &mut Vec<String>) -> Result<()> {
     let fail = |error: std::io::Error| Error::io("read the folder", dir, &error);
     let entries = match fs::read_dir(dir) {
@@ -91,7 +92,7 @@ pub(super) fn move_files(from: &Path, to: &Path) -> std::io::Result<()> {
 
 /// Moves a file or a link, to another disk too.
 fn move_file(from: &Path, to: &Path) -> std::io::Result<()> {
-    // A folder that has become empty may be in the way.
+    // An empty folder may be in the way.
     let _ = fs::remove_dir(to);
     match fs::rename(from, to) {
         Err(error) if error.kind() == ErrorKind::CrossesDevices => {

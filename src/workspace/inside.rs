@@ -1,4 +1,4 @@
-//! The learner's files for those who show them to somebody: nothing outside of the workspace.
+//! Reads the learner's files for display, and nothing outside of the workspace.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::Workspace;
 use crate::error::{Error, Result};
 
-/// A file to be looked at has so many bytes at most.
+/// The largest file that is shown, in bytes.
 const MOST: u64 = 1 << 20;
 
 impl Workspace {
@@ -20,14 +20,14 @@ impl Workspace {
         let shown = file.display();
         let fail = |error: std::io::Error| Error::new(format!("cannot read {shown}")).because(error);
         let root = self.root.canonicalize().map_err(fail)?;
-        // The path as it really is: what is opened has no link in it.
+        // The resolved path, without links.
         let real = root.join(file).canonicalize().map_err(fail)?;
         if !real.starts_with(&root) {
             return Err(Error::new(format!("{shown} is a link that leads out of the workspace")));
         }
-        // A pipe would be waited for.
+        // Opening a pipe would block.
         if !real.metadata().map_err(fail)?.is_file() {
-            return Err(Error::new(format!("{shown} is no file")));
+            return Err(Error::new(format!("{shown} is not a file")));
         }
         let mut bytes = Vec::new();
         File::open(&real).map_err(fail)?.take(MOST + 1).read_to_end(&mut bytes).map_err(fail)?;

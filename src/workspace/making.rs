@@ -1,5 +1,5 @@
-//! A new workspace: made under another name and renamed, so that there is a whole one, or none. Or an
-//! old one, whose `.workshop` is not there.
+//! Makes a workspace under a temporary name and renames it, so that there is a complete one or none. Or restores one
+//! whose `.workshop` is missing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,17 +10,17 @@ use crate::error::{Error, Result};
 use crate::files::replace;
 use crate::progress::WorkspaceState;
 
-/// A workspace that is being made; gone when it is dropped.
+/// A workspace that is being made; removed if it is dropped unfinished.
 pub struct NewWorkspace {
     dir: tempfile::TempDir,
     parent: PathBuf,
 }
 
 impl NewWorkspace {
-    /// Begins one that will be in this folder.
+    /// Begins a workspace in this folder.
     ///
     /// # Errors
-    /// The folder can't be written into.
+    /// The folder is not writable.
     pub fn begin(parent: &Path) -> Result<NewWorkspace> {
         let fail = |error: std::io::Error| {
             Error::io("make a workspace in", parent, &error).help("name a folder that exists and is yours to write")
@@ -57,7 +57,7 @@ impl NewWorkspace {
         is_free(&root)?;
         let track_name = track_name(&catalog, track);
         let track = catalog.track(&track_name)?;
-        // All is read before anything is written: a wrong course leaves nothing behind.
+        // Everything is read before anything is written: a wrong course leaves nothing behind.
         catalog.check_whole(track)?;
         let given = catalog.templates(track)?;
         write_files(self.dir.path(), &given)?;
@@ -86,8 +86,8 @@ impl NewWorkspace {
 }
 
 impl Workspace {
-    /// Has this folder been a workspace of the course, before its `.workshop` or the state in it was lost?
-    /// A clone of one that is kept in git has: that folder is left out there.
+    /// Was this folder a workspace of the course, before its `.workshop` or the state in it was lost? A git clone of
+    /// a workspace is such a folder, as git ignores `.workshop`.
     ///
     /// # Errors
     /// The course's templates can't be read.
@@ -101,8 +101,7 @@ impl Workspace {
         Ok(given.iter().any(|(path, _)| root.join(first).join(path).is_file()))
     }
 
-    /// Makes it a workspace again. No file of the learner's is touched; what they have done so far is
-    /// not known any more.
+    /// Makes it a workspace again. The learner's files are not touched; their progress is lost.
     ///
     /// # Errors
     /// The course is wrong, or files can't be written.
@@ -114,7 +113,7 @@ impl Workspace {
             Origin::BuiltIn => None,
             Origin::Folder(path) => Some(path.clone()),
         };
-        // What is not there was not given yet, as far as anybody knows: an update brings it.
+        // A missing file counts as not given yet: an update brings it.
         let (given, missing): (Vec<_>, Vec<_>) =
             catalog.templates(track)?.into_iter().partition(|(path, _)| root.join(path).exists());
         let state = WorkspaceState::new(&catalog.course.name, course_path, &track_name, &catalog.course.stages[0]);
@@ -123,8 +122,8 @@ impl Workspace {
         Ok(workspace)
     }
 
-    /// Fills `.workshop`: with what the learner is given, unless it is known what that was, and whether
-    /// that is all that the course has.
+    /// Fills `.workshop`. The base is written unless there is one; `all` says whether it is everything that the
+    /// course has.
     fn write_dot(&self, given: &[File], all: bool) -> Result<()> {
         let dot = self.dot();
         fs::create_dir_all(&dot).map_err(|error| Error::io("make", &dot, &error))?;
@@ -135,7 +134,7 @@ impl Workspace {
                 self.write_stamp()?;
             }
         }
-        // The last: with it the folder is a workspace.
+        // The last step: it makes the folder a workspace.
         self.state.save(&dot)
     }
 }
@@ -145,10 +144,10 @@ fn track_name(catalog: &Catalog, wanted: Option<&str>) -> String {
     wanted.or(catalog.course.tracks.keys().next().map(String::as_str)).unwrap_or_default().to_owned()
 }
 
-/// A workspace can be made here: there is nothing yet.
+/// Checks that nothing exists at this path yet.
 ///
 /// # Errors
-/// There is something.
+/// Something exists there.
 pub fn is_free(root: &Path) -> Result<()> {
     if is_workspace(root) {
         return Err(Error::new(format!("{} is a workspace already", root.display()))

@@ -1,7 +1,6 @@
-//! What an update does with one file: pure, from what was given, what the learner has, and what
-//! the course has now.
+//! Decides what an update does with one file, from three versions: the base, the learner's, and the course's. Pure.
 
-/// What the learner has in a file's place.
+/// The learner's version of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LearnerFile {
     /// Nothing.
@@ -15,21 +14,21 @@ pub enum LearnerFile {
 /// What becomes of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing: the learner has what the course has, or has changed what the course has not.
+    /// Nothing: the learner has the course's version, or only the learner has changed it.
     Left,
     /// It is new in the course, and added.
     Added,
     /// The learner has not changed it: it is replaced.
     Replaced,
-    /// Both have changed it, in different places: it becomes this.
+    /// Both have changed it, in different places: it becomes this text.
     Merged(Vec<u8>),
-    /// Both have changed it in one place: it is left, and the course's is put beside it.
+    /// Both have changed the same place: it is left, and the course's version is put beside it.
     Conflict,
     /// The learner has deleted it: it is not brought back.
     Deleted,
-    /// The course has it no more, and the learner has not changed it: it is removed.
+    /// The course no longer has it, and the learner has not changed it: it is removed.
     Removed,
-    /// The course has it no more, but the learner has changed it: it is left.
+    /// The course no longer has it, but the learner has changed it: it is left.
     Kept,
 }
 
@@ -53,7 +52,7 @@ pub fn decide(base: Option<&[u8]>, mine: &LearnerFile, new: Option<&[u8]>) -> Ac
     }
 }
 
-/// Both changes in one text; none where they are in one place, or where the file is no text.
+/// Both changes in one text; `None` if they conflict, or if the file is not text.
 fn merge(base: &[u8], mine: &[u8], new: &[u8]) -> Option<Vec<u8>> {
     let text = |bytes| std::str::from_utf8(bytes).ok();
     let (base, mine, new) = (text(base)?, text(mine)?, text(new)?);

@@ -1,8 +1,8 @@
-//! Brings what is new in a course into a workspace, and loses nothing that a learner wrote.
+//! Brings the changes of a course into a workspace, and loses nothing that the learner wrote.
 //!
-//! For each file in this order: what was there goes to a backup, the new file is put in its place,
-//! the base becomes what the course has now. All of it by renaming. Whoever is killed in between
-//! leaves a file whole, and the next update goes on from there: it decides from the files alone.
+//! For each file, in this order: the old file goes to a backup, the new file takes its place, the base becomes the
+//! course's version. Each step is a rename. An update that is killed in between leaves complete files, and the next
+//! one continues: it decides from the files alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,52 +17,51 @@ use crate::error::{Error, Result};
 use crate::files::remove_file;
 use crate::progress::WorkspaceState;
 
-/// A stage that is called otherwise now.
+/// A renamed stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageMove {
-    /// The folder of before.
+    /// Its old name and folder.
     pub old: String,
-    /// What it is called now.
+    /// Its new name.
     pub new: String,
-    /// The folder is renamed; it is not where there is one of the new name already.
+    /// The folder is renamed; false if a folder of the new name exists already.
     pub free: bool,
 }
 
-/// What became of a file, or what would.
+/// What an update does with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileStep {
     /// Its path below the workspace, with `/`.
     pub path: String,
     /// What becomes of it.
     pub action: Action,
-    /// In a [`Action::Conflict`]: where the course's file is, below the workspace.
+    /// For an [`Action::Conflict`]: where the course's version is, below the workspace.
     pub beside: Option<String>,
 }
 
 /// What an update did, or would do.
 #[derive(Debug, Default)]
 pub struct Updated {
-    /// Stages that are called otherwise now.
+    /// Renamed stages.
     pub moves: Vec<StageMove>,
-    /// All files that something is to be said of, in order.
+    /// All files with something to report, in order.
     pub steps: Vec<FileStep>,
-    /// Where files are as they were before, if any has changed.
+    /// The backup folder, if any file was replaced.
     pub backup: Option<PathBuf>,
 }
 
 impl Updated {
-    /// How many files are as they were because both have changed them.
+    /// How many files are in conflict.
     pub fn conflicts(&self) -> usize {
         self.steps.iter().filter(|step| step.action == Action::Conflict).count()
     }
 }
 
 impl Workspace {
-    /// Brings the learner's packages up to date with the course; with `dry`, only says how.
-    /// One process does this at a time.
+    /// Updates the learner's packages; with `dry`, only says how. One process does this at a time.
     ///
     /// # Errors
-    /// The course is wrong, or files can't be read or written. What was done until then is done.
+    /// The course is wrong, or files can't be read or written. Steps taken until then stay.
     pub fn update(&self, dry: bool) -> Result<Updated> {
         let track = self.track()?;
         self.catalog.check_whole(track)?;
@@ -84,7 +83,7 @@ impl Workspace {
         }
         let backup = update.backup;
         if !dry {
-            // Written anew when it is needed: what the course has no more must not be built.
+            // Removed, and written anew when it is needed: files that the course no longer has must not be built.
             let _ = fs::remove_dir_all(self.dot().join("reference").join(&self.state.track));
             WorkspaceState::update(&self.dot(), |state| state.follow(&renames, &self.catalog.course.stages))?;
             self.write_stamp()?;
@@ -93,21 +92,20 @@ impl Workspace {
     }
 }
 
-/// An update at work.
+/// An update in progress.
 struct UpdateInProgress<'w> {
     workspace: &'w Workspace,
     base: PathBuf,
     new: BTreeMap<String, Vec<u8>>,
     shared: BTreeSet<&'w str>,
-    /// In a dry run: folders as they will be called, and as they are called in the workspace and
-    /// in the base.
+    /// In a dry run: the new names of folders, each with its current name in the workspace and in the base.
     moved: BTreeMap<String, (String, String)>,
     backup: Option<PathBuf>,
     dry: bool,
 }
 
 impl UpdateInProgress<'_> {
-    /// Renames the folders of stages that are called otherwise now: the learner's, then the base.
+    /// Renames the folders of renamed stages: the learner's, then the base's.
     fn moves(&mut self, renames: &BTreeMap<String, String>) -> Result<Vec<StageMove>> {
         let mut moves = Vec::new();
         for (old, new) in renames {
@@ -134,7 +132,7 @@ impl UpdateInProgress<'_> {
         Ok(moves)
     }
 
-    /// All files that the course has, or that the learner was given.
+    /// All files of the course or of the base.
     fn paths(&self) -> Result<BTreeSet<String>> {
         let mut given = Vec::new();
         walk(&self.base, "", &mut given)?;
@@ -148,7 +146,7 @@ impl UpdateInProgress<'_> {
         Ok(given.into_iter().map(now).chain(self.new.keys().cloned()).collect())
     }
 
-    /// Does what is to be done with a file, unless in a dry run.
+    /// Updates a file, unless in a dry run.
     fn file(&mut self, path: &str) -> Result<Option<FileStep>> {
         let new = self.new.get(path).cloned();
         let mine = read_mine(&self.mine(path, true))?;
@@ -156,7 +154,7 @@ impl UpdateInProgress<'_> {
         let mut action = decide(base.as_deref(), &mine, new.as_deref());
         let package = path.split_once('/').map_or("", |(package, _)| package);
         if action == Action::Deleted && self.shared.contains(package) {
-            // No learner edits it, and all stages need it.
+            // Learners do not edit it, and all stages need it.
             action = Action::Added;
         }
         let beside = match &new {
@@ -204,7 +202,7 @@ impl UpdateInProgress<'_> {
         }
     }
 
-    /// Where a file is now: the learner's, or the one that was given.
+    /// Where a file is now: the learner's, or that of the base.
     fn mine(&self, path: &str, learners: bool) -> PathBuf {
         let dir = if learners { &self.workspace.root } else { &self.base };
         let now = path.split_once('/').and_then(|(package, rest)| {
@@ -214,7 +212,7 @@ impl UpdateInProgress<'_> {
         now.unwrap_or_else(|| dir.join(path))
     }
 
-    /// A name beside a file that is free, or has this very content already.
+    /// An unused name beside a file, or one that has exactly this content already.
     fn beside(&self, path: &str, new: &[u8]) -> Result<String> {
         let names = std::iter::once(format!("{path}.new")).chain((2..1000).map(|n| format!("{path}.new-{n}")));
         for name in names {
@@ -225,10 +223,10 @@ impl UpdateInProgress<'_> {
             }
         }
         Err(Error::new(format!("there are too many files named {path}.new-…"))
-            .help("remove those that you are done with"))
+            .help("remove the ones that you no longer need"))
     }
 
-    /// Keeps what was in a file.
+    /// Writes a backup of a file.
     fn keep(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
         if self.backup.is_none() {
             self.backup = Some(self.workspace.new_backup("update")?);
@@ -253,9 +251,9 @@ impl UpdateInProgress<'_> {
         }
     }
 
-    /// A merged file is neither what was given nor what the course has. Who is killed before the
-    /// base is written would have it merged again: lines would come twice, or be in conflict with
-    /// themselves. So what it becomes, and from what, is noted before.
+    /// A merged file equals neither the base nor the course's version. After a kill before the base is written, the
+    /// next update would merge it again: lines would be doubled, or conflict with themselves. So a note about the
+    /// merge is written first.
     fn note_merge(&self, path: &str, merged: &[u8], new: &[u8]) -> Result<()> {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         let merge = Merge { path: path.to_owned(), merged: text(merged), base: text(new) };
@@ -271,7 +269,7 @@ impl UpdateInProgress<'_> {
         self.workspace.dot().join("merging.json")
     }
 
-    /// Goes on where an update was killed between a merged file and its base.
+    /// Completes an update that was killed between a merged file and its base.
     fn finish_merge(&self) -> Result<()> {
         let note = fs::read(self.note()).ok().and_then(|note| serde_json::from_slice(&note).ok());
         let Some(Merge { path, merged, base }) = note else { return Ok(()) };
@@ -285,7 +283,7 @@ impl UpdateInProgress<'_> {
     }
 }
 
-/// A merge that is being written. Only texts are merged.
+/// The note about a merge. Only texts are merged.
 #[derive(Serialize, Deserialize)]
 struct Merge {
     /// The file, below the workspace.

@@ -1,4 +1,4 @@
-//! Where in a YAML file everything is, and what is refused before its meaning is looked at.
+//! Where everything is in a YAML file, and what is refused before its meaning is checked.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! What serde says of a value that does not fit, said for authors.
+//! Translates serde's errors into messages for authors.
 
 use super::places::YamlProblem;
 use crate::error::{nearest, suggest};

@@ -1,4 +1,4 @@
-//! `mutants/equivalent.yaml` of a stage: the mutants that change nothing that a rule demands.
+//! `mutants/equivalent.yaml` of a stage: the mutants that break no rule.
 
 use serde::Deserialize;
 
@@ -7,13 +7,13 @@ use crate::assets::Catalog;
 use crate::error::{Error, Result};
 use crate::yaml::Source;
 
-/// A mutant that is a right program.
+/// A mutant that is a correct program.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Equivalent {
     /// The change, without its line: `src/lib.rs: replace < with <= in next_line`.
     pub(super) mutant: String,
-    /// The line that is changed, where several mutants have this name.
+    /// The changed line, if several mutants have this name.
     #[serde(default)]
     pub(super) code: Option<String>,
     /// Why it keeps all rules.
@@ -33,10 +33,10 @@ impl Equivalent {
     }
 }
 
-/// What a stage lists; nothing when it has no such file.
+/// The mutants that a stage lists; none if it has no such file.
 ///
 /// # Errors
-/// The file is not as it should be.
+/// The file is wrong.
 pub(super) fn of(catalog: &Catalog, stage: &str) -> Result<Vec<Equivalent>> {
     let Some((file, text)) = catalog.stage_file_if_there(stage, "mutants/equivalent.yaml")? else {
         return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! What the track's tool lists: small changes of a package, each with a name and a unified diff.
+//! The mutants that the track's tool lists: small changes of a package, each with a name and a unified diff.
 
 use serde::Deserialize;
 
@@ -12,17 +12,17 @@ use crate::pattern::escape;
 pub(super) struct Mutant {
     /// The file, with its line, and what was changed.
     pub(super) name: String,
-    /// The same without the line, which moves with every edit above it.
+    /// The name without the line number, which moves with every edit above it.
     pub(super) change: String,
     /// The file, below the stage's package.
     pub(super) file: String,
-    /// The line that is changed, without spaces around it; the first, where there are several.
+    /// The changed line, trimmed; the first one, if there are several.
     pub(super) code: String,
     /// A unified diff on the stage's package.
     pub(super) patch: String,
 }
 
-/// A mutant as the tool prints it: what else it says is passed over.
+/// A mutant as the tool prints it; other fields are ignored.
 #[derive(Deserialize)]
 struct Listed {
     name: String,
@@ -54,7 +54,7 @@ pub(super) fn list(package: &Package, track: &Track) -> Result<Vec<Mutant>> {
         .collect()
 }
 
-/// Makes a patch on the stage's package of a diff on the folder of all packages.
+/// Turns a diff on the folder of all packages into a patch on the stage's package.
 fn mutant(stage: &str, listed: &Listed) -> Option<Mutant> {
     let (head, hunks) = listed.diff.split_once("\n@@")?;
     let path = head.lines().find_map(|line| line.strip_prefix("--- "))?.split('\t').next()?.trim();
@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_diff_on_all_packages_is_a_patch_on_one() {
-        let diff = "--- duplex/src/lib.rs\n+++ replace < with <= in next_line\n@@ -1,3 +1,3 @@\n a\n-    if x < 3 {\n+    if x <= 3 {\n b\n";
+        let diff = "--- duplex/src/lib.rs\n+++ replace < with <= in next_line\n@@ -1,3 +1,3 @@\n a\n-    if x < 3 \
+            {\n+    if x <= 3 {\n b\n";
         let name = "duplex/src/lib.rs:2:10: replace < with <= in next_line";
         let mutant = mutant("duplex", &Listed { name: name.to_owned(), diff: diff.to_owned() }).expect("a mutant");
         assert_eq!(mutant.name, "src/lib.rs:2:10: replace < with <= in next_line");

@@ -1,4 +1,4 @@
-//! What became of mutants: kept beside what was built, so that a check that was stopped goes on where it was.
+//! The results of mutants, kept beside the builds, so that an interrupted check continues.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,11 +12,11 @@ use crate::error::{Error, Result};
 use crate::files::replace;
 use crate::hash::stable_hash;
 
-/// What became of a mutant.
+/// The result of a mutant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum MutantResult {
-    /// It does not build, and is no program.
+    /// It does not build.
     NotBuilt,
     /// It is rejected, for this reason.
     Rejected(String),
@@ -24,7 +24,7 @@ pub(super) enum MutantResult {
     Survived,
 }
 
-/// The results for one stage in one track, by a mark of all that they depend on.
+/// The results for one stage in one track, by a mark of everything that they depend on.
 pub(super) struct Results {
     path: PathBuf,
     /// A mark of the stage, the solution and this runner.
@@ -33,19 +33,19 @@ pub(super) struct Results {
 }
 
 impl Results {
-    /// The results of before. What can't be read is made again.
+    /// Reads earlier results. An unreadable file counts as empty.
     pub(super) fn open(path: &Path, stage: &str, solution: &[File]) -> Results {
         let text = fs::read_to_string(path).unwrap_or_default();
         let mark = stable_hash(&(env!("CARGO_PKG_VERSION"), stage, solution));
         Results { path: path.to_owned(), mark, known: serde_json::from_str(&text).unwrap_or_default() }
     }
 
-    /// What became of this mutant before.
+    /// The earlier result of this mutant.
     pub(super) fn of(&self, mutant: &Mutant) -> Option<MutantResult> {
         self.known.get(&self.key(mutant)).cloned()
     }
 
-    /// Keeps what became of it.
+    /// Stores a result.
     ///
     /// # Errors
     /// It can't be written.

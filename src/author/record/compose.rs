@@ -1,7 +1,7 @@
-//! From what was seen in several runs to the transcript that says so.
+//! Composes a transcript from what was seen in several runs.
 //!
-//! What the author has written and still fits stays: all that is expected of a role between two
-//! actions, where all of it fits; else the lines that do. What is new is put where it happened.
+//! Lines of the author that still fit stay: all expectations of a role between two actions, if all of them fit, or
+//! else those that do. New lines are put where they happened.
 
 mod endings;
 
@@ -17,7 +17,7 @@ use crate::pattern::{Pattern, Piece};
 use crate::runs::{Recorded, RoleEvent};
 use crate::transcript::{Action, Expect, RoleId, StepKind, Transcript};
 
-/// More lines of one role between two actions are not worth writing down.
+/// More lines than this of one role between two actions are not recorded.
 const MAX_LINES: usize = 500;
 
 /// Why runs can't be written as a transcript.
@@ -201,7 +201,8 @@ impl<'s> Composer<'s> {
         }
         if let Some(line) = printed.iter().flatten().find(|line| line.chars().any(is_unwritable)) {
             let message = format!(
-                "`{name}` prints a line after this that has a control character in it, which no YAML file can have: `{}`",
+                "`{name}` prints a line after this that has a control character in it, which no YAML file can have: \
+                 `{}`",
                 crate::pattern::escape(line.as_bytes())
             );
             return Err(problem(message, "write the line yourself, with `{name:text}` where the character is"));

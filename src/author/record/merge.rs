@@ -1,5 +1,5 @@
-//! What a role printed between two actions in several runs, made one: which lines are the same,
-//! in which order they come, and which are not always there.
+//! Merges what a role printed between two actions in several runs: which lines are the same, in which order they
+//! come, and which are sometimes missing.
 
 use std::collections::BTreeSet;
 
@@ -80,7 +80,7 @@ pub(super) fn merge(runs: &[Vec<String>], key: &dyn Fn(usize, &str) -> String) -
     (is_sayable && largest_group(&entries) <= MAX_GROUP).then_some(entries)
 }
 
-/// Are the first so many lines the same ones in all runs, in whatever order?
+/// Are the first lines, up to the cut, the same ones in all runs, in any order?
 fn is_cut(orders: &[Vec<usize>], cut: usize) -> bool {
     let sets: BTreeSet<BTreeSet<usize>> = orders.iter().map(|order| order[..cut].iter().copied().collect()).collect();
     sets.len() <= 1

@@ -1,4 +1,4 @@
-//! The names of a recording: what each stands for in every run, and new ones for what differs.
+//! The names of a recording: their values in every run, and new names for what differs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -106,7 +106,7 @@ impl CaptureNames {
     pub(super) fn name_of(&self, role: RoleId, run: usize, value: &str) -> Option<String> {
         let book = &self.books[run];
         let mut names: Vec<&String> = book.own.keys().collect();
-        // Who was handed an address knows it by that alone.
+        // A role that was handed an address knows it by that name alone.
         names.sort_by_key(|name| book.handed.get(&role).is_none_or(|handed| !handed.contains_key(*name)));
         let name = names.into_iter().find(|name| book.value(role, name) == Some(value)).cloned();
         let is_sketched = |values: &Values| values[run].as_deref() == Some(value);

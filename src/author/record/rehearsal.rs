@@ -1,4 +1,4 @@
-//! One scenario, played by the solution: as it stands, and to be recorded.
+//! Runs one scenario with the solution: as it stands, and for recording.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::transcript::{Action, Expect, StepKind};
 use crate::verdict::{Failure, RunId};
 use crate::verify::SEED_BITS;
 
-/// So many lines of standard error are shown of a role that failed.
+/// How many lines of standard error are shown of a role that failed.
 const MAX_STDERR: usize = 5;
 
-/// Who plays a scenario.
+/// Runs a scenario.
 pub(super) struct Rehearsal<'r> {
     pub(super) stage: &'r Stage,
     /// As the author wrote it, perhaps a draft.
@@ -33,8 +33,7 @@ pub(super) struct Rehearsal<'r> {
 }
 
 impl Rehearsal<'_> {
-    /// Does the solution pass the transcript as it stands, in every run? `stage` has it read to
-    /// the letter.
+    /// Does the solution pass the transcript as it stands, in every run? `stage` was parsed strictly.
     pub(super) async fn passes(&self, stage: &Stage) -> bool {
         let Some(scenario) = stage.scenarios.iter().find(|scenario| scenario.name == self.scenario.name) else {
             return false;
@@ -46,13 +45,15 @@ impl Rehearsal<'_> {
         runs.all(|executed| async move { executed.failure.is_none() }).await
     }
 
-    /// What the solution shows, as a transcript.
+    /// Records what the solution does, as a transcript.
     pub(super) async fn record(&self) -> Result<Vec<ScriptLine>, RecordProblem> {
         if self.scenario.transcript.actions().next().is_none() {
             return Err(RecordProblem {
                 line: Some(0),
                 message: "its transcript has no action".to_owned(),
-                help: "write what is to be done: `$ ROLE` starts a role, `ROLE < text` types a line, `ROLE < ^D` ends its input".to_owned(),
+                help: "write what is to be done: `$ ROLE` starts a role, `ROLE < text` types a line, `ROLE < ^D` ends \
+                    its input"
+                    .to_owned(),
                 causes: Vec::new(),
             });
         }
@@ -112,7 +113,8 @@ impl Rehearsal<'_> {
             }
             RecordError::Unknown(unknown) => (
                 format!("nothing that was printed above this can be `{{{unknown}}}`"),
-                "start the role that prints it first; or write its line, with the name and a type in it, as in `a | my name is {name:word}`",
+                "start the role that prints it first; or write its line, with the name and a type in it, as in `a | \
+                 my name is {name:word}`",
                 None,
             ),
             RecordError::Failed(failure) => self.failed(run, failure),
@@ -149,14 +151,12 @@ impl Rehearsal<'_> {
             ),
             Failure::Ended(role, Ending::Exit(_)) | Failure::Ambiguous(role) => (
                 format!("`{}` did something unexpected here", name(*role)),
-                "play it by hand with `workshop run`",
+                "run it by hand with `workshop run`",
                 Some(*role),
             ),
-            Failure::Flood(role) => (
-                format!("`{}` floods its output after this", name(*role)),
-                "nobody can read so much: let it print less",
-                Some(*role),
-            ),
+            Failure::Flood(role) => {
+                (format!("`{}` floods its output after this", name(*role)), "let it print less", Some(*role))
+            }
             Failure::Leaked(role) => (
                 format!("`{}` leaves a process behind that holds its output", name(*role)),
                 "let it wait for what it has started",
@@ -164,7 +164,7 @@ impl Rehearsal<'_> {
             ),
             Failure::OpenToAll(role) => (
                 format!("`{}` listens on every interface of the machine", name(*role)),
-                "let it listen on 127.0.0.1: nobody else on the network is to reach it",
+                "let it listen on 127.0.0.1, which other machines can't reach",
                 Some(*role),
             ),
             Failure::NotStarted(role, why) => (
@@ -173,7 +173,7 @@ impl Rehearsal<'_> {
                 Some(*role),
             ),
             Failure::Machine(failure) => {
-                (format!("the machine keeps it from being played: {}", failure.say), &failure.help, None)
+                (format!("the machine keeps it from being executed: {}", failure.say), &failure.help, None)
             }
             Failure::Spinning(role) => (
                 format!("`{}` computes for ever after this", name(*role)),
@@ -182,11 +182,11 @@ impl Rehearsal<'_> {
             ),
             Failure::Noisy(role) => (
                 format!("`{}` writes to standard error without end after this", name(*role)),
-                "nobody can read so much: let it write less",
+                "let it write less",
                 Some(*role),
             ),
             Failure::TimeLimit(_) | Failure::Stuck | Failure::Restless | Failure::Livelock => (
-                format!("nobody comes to rest within {} s after this", self.scenario.limit),
+                format!("the peers do not come to rest within {} s after this", self.scenario.limit),
                 "let the peers wait for something, or give the scenario a longer `limit`",
                 None,
             ),
@@ -203,14 +203,14 @@ impl Rehearsal<'_> {
     }
 }
 
-/// What a role said on standard error at last.
+/// The last lines of a role's standard error.
 fn said(output: &RoleOutput) -> Vec<String> {
     let lines = stderr_lines(output);
     let from = lines.len().saturating_sub(MAX_STDERR);
     lines[from..].iter().map(|line| format!("{}: {line}", output.role)).collect()
 }
 
-/// The solution passes what it was recorded with, and yet not always.
+/// The problem that the solution does not always pass its own recording.
 pub(super) fn unsteady(scenario: &Scenario) -> RecordProblem {
     RecordProblem {
         line: scenario.transcript.actions().next().map(|(step, _)| step.line),
@@ -243,7 +243,7 @@ fn together(stage: &Stage, scenario: &Scenario) -> Vec<bool> {
         .collect()
 }
 
-/// Does an action need a name that no line says before so many actions have been done?
+/// Does an action need a name that no line captures before this many actions are done?
 fn waits_for_a_name(stage: &Stage, scenario: &Scenario, action: &Action, done: usize) -> bool {
     let texts = match action {
         Action::Start(role, own) => scenario.args(*role, own.as_ref(), &stage.roles),

@@ -1,5 +1,5 @@
-//! The author's text: which of its lines are actions, expectations and remarks, and how new
-//! expectations are put among them.
+//! The author's text: which of its lines are actions, expectations and comments, and how new expectations are
+//! inserted.
 
 use crate::course::Scenario;
 use crate::transcript::{Expect, RoleId, StepKind};
@@ -66,7 +66,7 @@ impl<'s> Script<'s> {
             .then(|| format!("{}{mark}{}", text[..own.byte].trim_start(), &text[own.byte + 1..]))
     }
 
-    /// The numbers of the author's lines after so many actions, up to the next one.
+    /// The numbers of the author's lines after this many actions, up to the next one.
     pub(super) fn between(&self, phase: usize) -> std::ops::Range<usize> {
         let mut actions = self.scenario.transcript.actions().map(|(step, _)| step.line);
         let start = phase.checked_sub(1).and_then(|before| actions.nth(before)).map_or(0, |line| line + 1);

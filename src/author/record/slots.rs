@@ -1,4 +1,4 @@
-//! What differs in a line from run to run, and where it begins and ends.
+//! The slots of a line: what differs from run to run, and where it begins and ends.
 
 use std::ops::Range;
 

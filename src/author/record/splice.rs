@@ -1,4 +1,4 @@
-//! New transcripts in the text of a `stage.yaml`, of which everything else stays byte for byte.
+//! Puts new transcripts into the text of a `stage.yaml`; everything else stays byte for byte.
 
 use super::script::ScriptLine;
 use crate::course::Stage;

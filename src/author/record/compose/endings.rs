@@ -1,4 +1,4 @@
-//! How roles end in a transcript that is composed.
+//! How roles end in a composed transcript.
 
 use std::collections::BTreeSet;
 
@@ -80,7 +80,7 @@ impl<'s> Composer<'s> {
         Err(RecordProblem {
             line: self.script.between(phase).start.checked_sub(1),
             message: format!("`{}` ends after this {ways}, as it happens", self.roles()[role]),
-            help: "make the story such that it always ends in the same way, and at the same point".to_owned(),
+            help: "change the scenario so that the role always ends in the same way, at the same point".to_owned(),
             causes: Vec::new(),
         })
     }
