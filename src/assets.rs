@@ -234,7 +234,7 @@ impl Catalog {
     /// See [`Catalog::tree`].
     pub fn templates(&self, track: &Track) -> Result<Vec<File>> {
         let mut files = self.tree(&track.templates)?;
-        for package in self.kept_once(track)? {
+        for package in self.kept_once(track) {
             let shared = self.tree(&format!("{}/{package}", track.solutions))?;
             files.extend(shared.into_iter().map(|(path, bytes)| (format!("{package}/{path}"), bytes)));
         }
@@ -242,14 +242,16 @@ impl Catalog {
         Ok(files)
     }
 
-    /// The shared packages that are kept in the solutions only.
-    ///
-    /// # Errors
-    /// The templates can't be read.
-    pub fn kept_once<'t>(&self, track: &'t Track) -> Result<Vec<&'t str>> {
-        let in_templates = self.tree(&track.templates)?;
-        let is_there = |package: &str| in_templates.iter().any(|(path, _)| path.starts_with(&format!("{package}/")));
-        Ok(track.shared.iter().map(String::as_str).filter(|package| !is_there(package)).collect())
+    /// The shared packages that are kept in the solutions only. No file is read for it: every command asks.
+    pub fn kept_once<'t>(&self, track: &'t Track) -> impl Iterator<Item = &'t str> {
+        let in_templates = |package: &&str| {
+            let folder = format!("{}/{package}", track.templates);
+            match &self.origin {
+                Origin::BuiltIn => BUILT_IN.get_dir(folder).is_some(),
+                Origin::Folder(root) => root.join(folder).is_dir(),
+            }
+        };
+        track.shared.iter().map(String::as_str).filter(move |package| !in_templates(package))
     }
 
     /// The name of a file as the reader knows it.

@@ -216,7 +216,7 @@ impl StageCheck<'_> {
                 ));
             }
         }
-        let kept_once = self.catalog.kept_once(self.track)?;
+        let kept_once: Vec<&str> = self.catalog.kept_once(self.track).collect();
         for name in self.track.shared.iter().filter(|name| !kept_once.contains(&name.as_str())) {
             let [template, solution] = [&self.track.templates, &self.track.solutions]
                 .map(|folder| self.catalog.tree(&format!("{folder}/{name}")));

@@ -11,7 +11,7 @@ use std::time::Duration;
 use feed::Key;
 use futures::StreamExt;
 use libp2p::kad::store::MemoryStore;
-use libp2p::kad::{self, GetProvidersOk, Mode, QueryId, QueryResult, StoreInserts};
+use libp2p::kad::{self, GetProvidersOk, Mode, QueryId, QueryResult};
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{
@@ -31,24 +31,21 @@ pub struct Behaviour {
     /// Answers pings: some implementations, such as the one in JavaScript, take no
     /// node into their routing table that does not.
     pub ping: ping::Behaviour,
-    /// Asks the nodes of the DHT; in server mode it is one.
+    /// Asks the nodes of the DHT.
     pub kad: kad::Behaviour<MemoryStore>,
     /// Opens and accepts streams of protocols of our own.
     pub streams: libp2p_stream::Behaviour,
 }
 
-/// A swarm with a new identity, over TCP, noise and yamux.
-///
-/// A node looks at provider records before it keeps them (`FilterBoth`), for the
-/// sake of the line that the bootstrap prints.
-pub fn new_swarm(mode: Mode) -> Result<Swarm<Behaviour>, String> {
+/// A swarm with a new identity, over TCP, noise and yamux. It uses the DHT and is no
+/// node of it.
+fn new_swarm() -> Result<Swarm<Behaviour>, String> {
     let behaviour = |keys: &identity::Keypair| {
         let id = keys.public().to_peer_id();
         let about = identify::Config::new("/workshop/1.0.0".into(), keys.public());
-        let mut config = kad::Config::new(KAD);
-        config.set_record_filtering(StoreInserts::FilterBoth);
-        let mut kad = kad::Behaviour::with_config(id, MemoryStore::new(id), config);
-        kad.set_mode(Some(mode));
+        let store = MemoryStore::new(id);
+        let mut kad = kad::Behaviour::with_config(id, store, kad::Config::new(KAD));
+        kad.set_mode(Some(Mode::Client));
         Behaviour {
             identify: identify::Behaviour::new(about),
             ping: ping::Behaviour::default(),
@@ -72,7 +69,7 @@ pub fn new_swarm(mode: Mode) -> Result<Swarm<Behaviour>, String> {
 }
 
 /// Listens on loopback, and returns the address, which is an external one, too.
-pub async fn listen(swarm: &mut Swarm<Behaviour>) -> Result<Multiaddr, String> {
+async fn listen(swarm: &mut Swarm<Behaviour>) -> Result<Multiaddr, String> {
     let any_port = Multiaddr::empty()
         .with(Protocol::Ip4([127, 0, 0, 1].into()))
         .with(Protocol::Tcp(0));
@@ -126,7 +123,7 @@ impl Dht {
         node: &Multiaddr,
         protocol: StreamProtocol,
     ) -> Result<(Dht, IncomingStreams), String> {
-        let mut swarm = new_swarm(Mode::Client)?;
+        let mut swarm = new_swarm()?;
         let incoming = swarm
             .behaviour()
             .streams
