@@ -117,7 +117,7 @@ fn what_looks_like_a_remark_and_is_typed_is_noted() {
         "crier < hello  # loud\n      crier | HELLO  # LOUD\n",
     );
     let words = author.words(&["shout"], 0);
-    assert!(words.contains("! names scenario one-by-one, line 2 of its transcript: `# loud` is a part"), "{words}");
+    assert!(words.contains("! names scenario one-by-one, line 2 of its transcript: `# loud` is part"), "{words}");
 }
 
 /// Two commands would build their programs in the same place, and each would play those of the other.

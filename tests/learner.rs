@@ -120,7 +120,7 @@ fn hints_fit_what_failed(learner: &Learner) {
     let events = learner.events("verify --format json");
     let stage = events.iter().find(|event| event["event"] == "stage").expect("a verdict");
     assert_eq!(stage["reason"]["id"], "to-standard-error");
-    let hint = learner.says("hint", 0);
+    let hint = learner.says("hint", 0).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(hint.contains("standard output"), "the hint for what failed comes first:\n{hint}");
     assert!(learner.says("hint", 0).contains("Hint 2 of"), "one more each time");
 }

@@ -139,7 +139,7 @@ fn a_course_is_installed_from_a_folder_and_nothing_of_it_is_run() {
     let trace = traces(&desk);
     let said = desk.says(".", &["init", "course", "mine", "--track", "sh"], 0);
     assert!(said.contains("Your workspace: mine") && said.contains("Nothing of the course has been run"), "{said}");
-    assert!(said.contains("to play a role: sh {package}/{role}.sh"), "{said}");
+    assert!(said.contains("to run a role: sh {package}/{role}.sh"), "{said}");
     assert!(said.contains("to build a stage: touch "), "{said}");
     assert_eq!(desk.state("mine").course_path, Some(desk.path("course").canonicalize().expect("there")));
     // Neither the lesson nor a look at the machine runs anything.
@@ -400,7 +400,7 @@ fn a_folder_of_the_new_name_is_not_written_over() {
     desk.write("mine/cry/crier.sh", "something else\n");
     rename(&desk);
     let said = desk.says("mine", &["update"], 1);
-    assert!(said.contains("your folder shout stays where it is"), "{said}");
+    assert!(said.contains("your folder shout stays, as there is a folder cry already"), "{said}");
     assert!(desk.read("mine/shout/crier.sh").contains("# mine"));
     assert_eq!(desk.read("mine/cry/crier.sh"), "something else\n");
     assert_eq!(desk.read("mine/cry/crier.sh.new"), desk.read("course/templates/sh/cry/crier.sh"));

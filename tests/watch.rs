@@ -138,7 +138,7 @@ fn keys_lead_to_every_page_and_back() {
 
 fn hints_come_one_by_one_and_stay(terminal: &mut Terminal) {
     terminal.press("H");
-    terminal.sees("no hint was given yet; h gives one");
+    terminal.sees("you have seen no hint yet; h gives one");
     terminal.press("h");
     terminal.sees("Hint 1 of 2");
     terminal.press("h");
