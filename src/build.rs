@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::course::{Party, Track, fill_words, names_role};
+use crate::course::{Party, Track, fill_words};
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::files::remove_file;
@@ -112,13 +112,9 @@ impl Package {
         track.env.iter().map(|(key, value)| (key.clone(), self.fill(value, ""))).collect()
     }
 
-    /// The command that builds it. A word that names the role appears once for each role.
+    /// The command that builds it.
     fn build_command(&self, track: &Track) -> Vec<String> {
-        let fill = |word: &String| match names_role(word) {
-            true => self.roles.iter().map(|role| self.fill(word, role)).collect(),
-            false => vec![self.fill(word, "")],
-        };
-        track.build.iter().flat_map(fill).collect()
+        track.build.iter().map(|word| self.fill(word, "")).collect()
     }
 
     /// The command that lists the mutants of the package.
