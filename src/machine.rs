@@ -28,6 +28,11 @@ use std::path::Path;
 use crate::fault::Fault;
 use crate::verdict::MachineFailure;
 
+/// How many processors there are; two where the system does not say.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}
+
 /// The reason why a run could not be executed.
 pub fn machine_failure(fault: Fault, say: String) -> MachineFailure {
     MachineFailure { id: fault.id().to_owned(), say, help: fault.help().to_owned() }

@@ -23,6 +23,7 @@ use crate::build::{BuildOutcome, Built, Package};
 use crate::cli::CheckArgs;
 use crate::course::{FACTS, Mistake, Party, Scenario, Stage, Track};
 use crate::error::{Error, Result, suggest};
+use crate::machine::cores;
 use crate::runtime::block_on;
 use crate::verdict::{Failed, Run, StageVerdict};
 use crate::verify::{Selection, new_seed};
@@ -87,7 +88,7 @@ struct Busy(Arc<AtomicBool>);
 impl Busy {
     fn start() -> Busy {
         let stop = Arc::new(AtomicBool::new(false));
-        for _ in 0..std::thread::available_parallelism().map_or(2, std::num::NonZero::get) {
+        for _ in 0..cores() {
             let stop = Arc::clone(&stop);
             std::thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {

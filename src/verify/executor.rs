@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Reporter};
 use crate::explain::{Case, compare_pairings, explain};
 use crate::fault::Fault;
-use crate::machine::files;
+use crate::machine::{cores, files};
 use crate::process::orphans;
 use crate::quiescence::{SocketTable, own_and_children};
 use crate::runs::{ExecutedRun, Plan, execute};
@@ -88,10 +88,6 @@ pub(super) async fn run_all(
     let processor = used.zip(own_and_children()).map(|(then, now)| (now.0 - then.0, now.1 - then.1));
     let verdict = StageVerdict { stage: stage.name.clone(), runs, left_out, took: start.elapsed(), processor };
     Ok((verdict, traces.into_iter().flatten().collect()))
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
 /// A run that is over, with its trace if it has one.

@@ -10,7 +10,7 @@ use crate::build::Built;
 use crate::course::{Condition, Scenario, Stage};
 use crate::evidence::RoleOutput;
 use crate::explain::stderr_lines;
-use crate::machine::files;
+use crate::machine::{cores, files};
 use crate::matcher::Ending;
 use crate::pattern::{Pattern, escape};
 use crate::quiescence::SocketTable;
@@ -74,8 +74,7 @@ impl Rehearsal<'_> {
     /// As many runs at a time as the machine carries.
     fn jobs(&self) -> usize {
         files::raise();
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        files::carries(self.stage.roles.len()).clamp(1, cores * 2)
+        files::carries(self.stage.roles.len()).clamp(1, cores() * 2)
     }
 
     /// As many runs as were asked for, each condition at least once.
