@@ -131,7 +131,7 @@ fn keys_lead_to_every_page_and_back() {
         "Hint 1 of 2 for echo-line\n  Which of the two says the first word?\n\n\
          Hint 2 of 2 for echo-line\n  What ends a line?\n"
     );
-    assert!(learner.command(&["hint", "shout", "--again"]).text().contains("No hint for shout was given yet"));
+    assert!(learner.command(&["hint", "shout", "--again"]).text().contains("You have seen no hint for shout yet"));
     // Other commands are about the stage that was chosen.
     assert!(learner.command(&["list"]).text().contains("echo-line  → current"));
 }
@@ -148,9 +148,9 @@ fn hints_come_one_by_one_and_stay(terminal: &mut Terminal) {
         newest.is_some() && newest < before && text.contains("What ends a line?")
     });
     terminal.press("h");
-    terminal.sees("All hints are out");
+    terminal.sees("You have seen all hints");
     terminal.press("H");
-    terminal.sees_no("All hints are out");
+    terminal.sees_no("You have seen all hints");
     terminal.sees("Hint 2 of 2");
     terminal.press(ESC);
 }
