@@ -15,22 +15,12 @@ def dial(address):
     return connection
 
 
-def loops_for(seconds):
-    """How many turns of an empty loop take so much processor time."""
-    turns = 1 << 16
-    while True:
-        start = time.process_time()
-        for _ in range(turns):
+def compute(seconds):
+    """Uses so much processor time of its own. It asks for the time rarely: a computation makes no system calls."""
+    start = time.process_time()
+    while time.process_time() - start < seconds:
+        for _ in range(1 << 18):
             pass
-        took = time.process_time() - start
-        if took > 0.05:
-            return int(turns * seconds / took)
-        turns *= 2
-
-
-def compute(turns):
-    for _ in range(turns):
-        pass
 
 
 def ticks(pause):
@@ -94,20 +84,15 @@ def sends():
 
 
 def computes_after_the_end(address, seconds):
-    turns = loops_for(float(seconds))
     connection = dial(address)
     while connection.recv(1000):
         pass
-    start = time.process_time()
-    compute(turns)
-    used = time.process_time() - start
-    print("done" if used >= 0.8 * float(seconds) else f"this was too quick: {used} s")
+    compute(float(seconds))
+    print("done")
 
 
 def computes_before_it_dials(address, seconds):
-    turns = loops_for(0.1)
-    for _ in range(int(float(seconds) / 0.1)):
-        compute(turns)
+    compute(float(seconds))
     computes_after_the_end(address, "0")
 
 
