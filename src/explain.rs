@@ -85,6 +85,7 @@ impl Case<'_> {
     pub fn facts(&self) -> Vec<Fact> {
         let mut facts = Vec::new();
         self.crashes(&mut facts);
+        self.refused_connections(&mut facts);
         self.refused_line(&mut facts);
         if let Failure::Ended(role, ending) = *self.failure {
             self.early_ending(role, ending, &mut facts);

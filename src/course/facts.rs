@@ -1,13 +1,14 @@
 //! The names of what can be found in a failed run, as explanations, hints and mistakes use them.
 
 /// The names of all facts, the most telling first. `docs/explanations.md` says what each of them is.
-pub const FACTS: [&str; 49] = [
+pub const FACTS: [&str; 50] = [
     "unfinished",
     "address-in-use",
     "panicked",
     "out-of-memory",
     "not-started",
     "open-to-all",
+    "not-listening",
     "on-stderr",
     "flood",
     "leaked",

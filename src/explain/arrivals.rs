@@ -101,8 +101,7 @@ impl Case<'_> {
                 "waits-in-turn",
                 format!(
                     "{who} sent the line typed before, but not {what} because it is waiting for something else. \
-                     Sending and \
-                     receiving must not wait for each other: do both at once."
+                     Sending and receiving must not wait for each other: do both at once."
                 ),
             );
         }
@@ -157,9 +156,10 @@ impl Case<'_> {
     }
 
     fn reference_waits(&self, awaited: &Expected<'_>, channel: &Channel<'_>) -> Fact {
-        let newline = if channel.last() == Some(b'\n') { "" } else { ": the last byte is not a newline" };
+        let is_line = self.typed_for(channel.from, &awaited.text).is_some() && channel.last() != Some(b'\n');
+        let newline = if is_line { " The last of them is not a newline." } else { "" };
         let say = format!(
-            "{} came from {}, but {} could not read the line «{}» from them{newline}.",
+            "{} came from {}, but {} did not print «{}» after reading them.{newline}",
             bytes(channel.came()),
             self.who(channel.from),
             self.who(channel.to),

@@ -2,9 +2,36 @@
 
 use super::words::bytes;
 use super::{Case, Fact};
-use crate::evidence::Connection;
+use crate::evidence::{Connection, LinkEvidence, WireEventKind};
 
 impl Case<'_> {
+    /// The learner's roles that printed an address at which they did not listen.
+    pub(super) fn refused_connections(&self, facts: &mut Vec<Fact>) {
+        let refused = |link: &&LinkEvidence| self.yours(link.listener) && self.was_refused_first(link);
+        // The scenario itself may refuse connections.
+        let Some(link) = self.evidence.links.iter().find(refused).filter(|_| !self.was_cut()) else { return };
+        let say = format!(
+            "{} dialed the address that {} had printed, and was refused: nothing listened there. Print the address \
+             once the socket listens, and go on listening until the call has come.",
+            self.subject(link.dialer),
+            self.who(link.listener)
+        );
+        facts.push(Fact::new("not-listening", say));
+    }
+
+    /// Was this dialer refused although the listener had not ended, and before anyone had reached it?
+    fn was_refused_first(&self, link: &LinkEvidence) -> bool {
+        let when = |link: &LinkEvidence, wanted: &WireEventKind| {
+            let mut events = link.connections.iter().flat_map(|connection| &connection.events);
+            events.find(|event| event.what == *wanted).map(|event| event.at)
+        };
+        let Some(refused) = when(link, &WireEventKind::Refused) else { return false };
+        let to_listener = self.evidence.links.iter().filter(|other| other.listener == link.listener);
+        let reached = to_listener.filter_map(|other| when(other, &WireEventKind::Opened)).min();
+        let ended = self.evidence.outputs[link.listener].endings.iter().map(|(at, _)| *at).min();
+        [reached, ended].into_iter().flatten().all(|at| at > refused)
+    }
+
     /// The learner's roles that were handed an address and did not reach the peer that listens there.
     pub(super) fn connections(&self, facts: &mut Vec<Fact>) {
         for link in &self.evidence.links {

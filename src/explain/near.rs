@@ -165,8 +165,7 @@ impl Case<'_> {
             WrittenBy::Printer => format!("{} printed «{said}» where «{meant}» was meant", capitalize(&who)),
             WrittenBy::Sender(sender) => {
                 format!(
-                    "{} sent it that way, so {who} printed «{said}» where «{meant}» was \
-                    meant",
+                    "{} sent it that way, so {who} printed «{said}» where «{meant}» was meant",
                     self.subject(*sender)
                 )
             }

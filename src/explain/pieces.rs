@@ -15,7 +15,8 @@ impl Case<'_> {
     pub(super) fn pieces(&self, refused: &RefusedLine<'_>, facts: &mut Vec<Fact>) {
         let RefusedLine { role, index, text, .. } = *refused;
         let who = self.subject(role);
-        if text.contains('\u{FFFD}') && !self.came_so(role, text) {
+        // The reference decodes what it reads as it should.
+        if text.contains('\u{FFFD}') && self.yours(role) && !self.came_so(role, text) {
             let say = format!(
                 "{who} printed «{}», with broken characters (\u{FFFD}). A character may take several bytes, and a \
                  read may end between them: decode a line only when it is complete.",
@@ -68,7 +69,7 @@ impl Case<'_> {
         if let Some(cut) = self.cut_by_sender(role, whole) {
             return Some(cut);
         }
-        if self.came_so(role, text) {
+        if !self.yours(role) || self.came_so(role, text) {
             return None;
         }
         let who = self.subject(role);
@@ -127,14 +128,22 @@ impl Case<'_> {
             return None;
         }
         let channels = self.evidence.channels();
-        let mut senders = channels.iter().filter(|channel| channel.to == role && channel.times(text) > 0);
-        if let Some(sender) = senders.find(|channel| self.yours(channel.from)) {
+        let mut senders = channels.iter().filter(|channel| channel.to == role && self.yours(channel.from));
+        let has_joined = |channel: &&Channel<'_>| match channel.is_sealed() {
+            // The reference splits what it reads at the newlines.
+            true => !self.yours(role) && self.typed_for(channel.from, follower).is_some(),
+            false => channel.times(text) > 0,
+        };
+        if let Some(sender) = senders.find(has_joined) {
             let say = format!(
                 "{} sent two lines as one: «{}». Only a newline marks the end of a line: send one after each.",
                 self.subject(sender.from),
                 shown(text)
             );
             return Some(Fact::new("newline-not-sent", say));
+        }
+        if !self.yours(role) {
+            return None;
         }
         let say = format!(
             "{} printed two lines as one: «{}». A stream carries bytes, not messages: one read may return several \

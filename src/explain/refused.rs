@@ -1,6 +1,7 @@
 //! The refused line: what is wrong with it, and where it stands in the transcript.
 
 use super::expected::Expected;
+use super::wire::{Channel, is_end};
 use super::words::{shown, shown_both, shown_bytes};
 use super::{Case, Fact};
 use crate::transcript::RoleId;
@@ -52,13 +53,8 @@ impl<'c> Case<'c> {
             let awaited =
                 refused.awaited.as_ref().map(|line| format!(", where «{}» was expected", shown(&line.quoted)));
             let (who, where_to) = (self.subject(role), awaited.unwrap_or_default());
-            let sent = self.sent_again(role, text).map(|sender| {
-                format!(
-                    " {} sent it more than \
-                once.",
-                    self.subject(sender)
-                )
-            });
+            let sent =
+                self.sent_again(role, text).map(|sender| format!(" {} sent it more than once.", self.subject(sender)));
             let say = format!("{who} printed «{}» a second time{where_to}.{}", shown(text), sent.unwrap_or_default());
             return facts.push(Fact::new("printed-twice", say));
         }
@@ -79,8 +75,8 @@ impl<'c> Case<'c> {
         } else if self.yours(role) {
             let say = format!(
                 "{} printed «{said}», but not «{late}», which comes before it. A stream keeps its order, so those \
-                 bytes \
-                 had arrived: were they read ahead into a buffer that was then dropped?",
+                 bytes had \
+                 arrived: were they read ahead into a buffer that was then dropped?",
                 self.subject(role)
             );
             facts.push(Fact::new("lost-bytes", say));
@@ -107,6 +103,14 @@ impl<'c> Case<'c> {
         again.map(|channel| channel.from)
     }
 
+    /// The role of the learner's that sent a line which another one's program printed.
+    fn sent_so(&self, role: RoleId, text: &str) -> Option<RoleId> {
+        let channels = self.evidence.channels();
+        let mut senders = channels.iter().filter(|channel| channel.to == role && self.yours(channel.from));
+        let sent = |channel: &&Channel<'_>| channel.lines().iter().any(|(line, whole)| *whole && is_end(line, text));
+        senders.find(sent).map(|channel| channel.from).filter(|_| !self.yours(role))
+    }
+
     /// The line stands where another one was awaited, or none.
     fn odd_line(&self, refused: &RefusedLine<'_>, facts: &mut Vec<Fact>) {
         let RefusedLine { role, text, .. } = *refused;
@@ -117,8 +121,10 @@ impl<'c> Case<'c> {
         if let Some(awaited) = &refused.awaited {
             let (said, expected) = shown_both(text, &awaited.quoted);
             let how = if again { " a second time," } else { "" };
-            facts
-                .push(Fact::new("wrong-line", format!("{who} printed «{said}»{how} where «{expected}» was expected.")));
+            let from = self.sent_so(role, text).map(|sender| format!(" {} sent it so.", self.subject(sender)));
+            let say =
+                format!("{who} printed «{said}»{how} where «{expected}» was expected.{}", from.unwrap_or_default());
+            facts.push(Fact::new("wrong-line", say));
         }
         let said = shown(text);
         let later = self.lines_of(role, |_| true).iter().any(|line| self.is_line(role, line.pattern, text));

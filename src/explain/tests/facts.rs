@@ -225,6 +225,12 @@ fn a_piece_of_a_line_or_several() {
     // The sender has not ended the first one.
     is(&talk("b > a hello therebye\\n\na | hello therebye"), "newline-not-sent", &["Your b sent two lines as one"]);
     not(&talk("b > a hel\\n\nfragmented\na | hel"), "read-as-message");
+    // The reference reads lines: what it prints came so.
+    let theirs = "a by reference\n";
+    let split = format!("{theirs}b > a hel\\nlo there\\n\nfragmented\na | hel\na | lo there");
+    is(&talk(&split), "wrong-line", &["The reference's a printed «hel»", "Your b sent it so."]);
+    not(&chat("a by reference\nfragmented\na | > hello"), "read-as-message");
+    not(&chat("a by reference\na | > h\u{FFFD}llo there"), "broken-characters");
 }
 
 #[test]
@@ -293,6 +299,12 @@ fn nobody_has_connected() {
         "missing-line",
         &["The reference's b did not print"],
     );
+    let refused = "a | listening on x\nb > a refused\nb | cannot connect";
+    is(&scene(TALK, "  []", refused), "not-listening", &["Your b dialed the address that your a had printed"]);
+    not(&scene(TALK, "  []", &format!("a by reference\n{refused}")), "not-listening");
+    not(&scene(TALK, "  []", "a | listening on x\nb > a open\nb > a refused\nstuck"), "not-listening");
+    let gone = "a | listening on x\na = exit 1\nb > a refused\nstuck";
+    not(&scene(TALK, "  []", gone), "not-listening");
     let unmet = "a | listening on x\nb > a open\nb > a \\x13/multistream/1.0.0\\n\nstuck";
     is(&scene(CHAT, "  []", unmet), "no-handshake", &["20 bytes went there"]);
 }
@@ -353,7 +365,12 @@ fn what_has_come_is_not_printed() {
     is(
         &talk(&format!("a by reference\n{read}")),
         "reference-waits",
-        &["12 bytes came from your b", "the reference's a could not read the line"],
+        &["12 bytes came from your b", "the reference's a did not print «hello there» after reading them."],
+    );
+    is(
+        &talk("a by reference\nb > a hello there\\nx\nb > a unread 0\nstuck"),
+        "reference-waits",
+        &["The last of them is not a newline."],
     );
     is(
         &talk("b > a hello there\\n\nb > a unread 12\nstuck"),

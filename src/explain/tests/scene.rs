@@ -9,6 +9,7 @@
 //! alice input 5          so many bytes of its input were not read
 //! alice naps             it wakes by itself and sleeps again
 //! bob > alice open       bob dials alice
+//! bob > alice refused    bob dials alice, and nothing listens there
 //! bob > alice hello\n    bytes from bob, on the last connection between the two, which arrive
 //! bob > alice lost hi\n  bytes that come from bob and never arrive
 //! bob > alice 1000 bytes so many bytes, of which nobody knows what they are
@@ -273,14 +274,17 @@ impl<'t> Player<'t> {
         let condition = self.condition;
         let links = &mut self.evidence.links;
         let between = |link: &LinkEvidence, dialer, listener| link.dialer == dialer && link.listener == listener;
-        if what == "link" || what == "open" {
+        if what == "link" || what == "open" || what == "refused" {
             let found = links.iter().position(|link| between(link, from, to));
             let link = found.unwrap_or_else(|| {
                 links.push(LinkEvidence { dialer: from, listener: to, condition, connections: Vec::new() });
                 links.len() - 1
             });
-            if what == "open" {
-                links[link].connections.push(Connection::default());
+            if what != "link" {
+                let mut connection = Connection::default();
+                let what = if what == "open" { WireEventKind::Opened } else { WireEventKind::Refused };
+                connection.note(at, Direction::ToListener, what);
+                links[link].connections.push(connection);
             }
             return;
         }
