@@ -77,6 +77,7 @@ pub(super) fn package(dir: &Path, stage: &Stage, party: Party, name: &str, files
         stage: stage.name.clone(),
         roles: stage.programs(party),
         edited: false,
+        given: Vec::new(),
         root,
         out: dir.join("out").join(name).join(&stage.name),
         cache: build::cache(dir.join("cache")),

@@ -118,7 +118,7 @@ struct StageCheck<'c> {
     tables: &'c mut Tables,
 }
 
-impl StageCheck<'_> {
+impl<'c> StageCheck<'c> {
     /// Everything that is checked, in order.
     fn checks(&self) -> Vec<CheckItem> {
         let mistakes = self.stage.mistakes.iter().filter(|mistake| self.is_wanted(mistake));
@@ -149,12 +149,25 @@ impl StageCheck<'_> {
         }
         let mut caught = Caught::default();
         let stage = self.stage;
-        for (index, mistake) in stage.mistakes.iter().enumerate() {
-            self.looks_at(&format!("mistake {} ({} of {})", mistake.name, index + 1, stage.mistakes.len()));
-            if self.is_wanted(mistake) {
-                let row = self.mistake(&reference, mistake, &mut caught).await?;
-                self.found(row);
-            }
+        let bench = self.workbench();
+        let wanted: Vec<&Mistake> = stage.mistakes.iter().filter(|mistake| self.is_wanted(mistake)).collect();
+        let mut ahead = None;
+        for (index, mistake) in wanted.iter().enumerate() {
+            self.looks_at(&format!("mistake {} ({} of {})", mistake.name, index + 1, wanted.len()));
+            let made = match ahead.take() {
+                Some(made) => made,
+                None => bench.make(mistake, index).await?,
+            };
+            // The next one is built while this one is judged.
+            let next = async {
+                match wanted.get(index + 1) {
+                    Some(next) => bench.make(next, index + 1).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            let (row, next) = tokio::join!(self.mistake(&reference, mistake, made, &mut caught), next);
+            ahead = next?;
+            self.found(row?);
         }
         if self.args.mistake.is_none() {
             self.found(caught.idle(stage));
@@ -176,6 +189,11 @@ impl StageCheck<'_> {
 
     fn package(&self, party: Party, name: &str, files: &[File]) -> Result<Package> {
         package(&self.dir, self.stage, party, name, files)
+    }
+
+    fn workbench(&self) -> Workbench<'c> {
+        let StageCheck { catalog, stage, track, trees, .. } = *self;
+        Workbench { catalog, stage, track, trees, dir: self.dir.clone() }
     }
 
     /// Verifies `you` against the reference, with the requested seed.
@@ -295,14 +313,18 @@ impl StageCheck<'_> {
 
     /// 3: the mistake is rejected every time, with its own explanation. Beyond the run that a learner would be shown,
     /// only scenarios are executed that have not caught a mistake yet.
-    async fn mistake(&mut self, reference: &Package, mistake: &Mistake, caught: &mut Caught) -> Result<Finding> {
+    async fn mistake(
+        &mut self,
+        reference: &Package,
+        mistake: &Mistake,
+        made: std::result::Result<Package, String>,
+        caught: &mut Caught,
+    ) -> Result<Finding> {
         let check = || CheckItem::Mistake(mistake.name.clone());
-        let text = self.catalog.stage_text(&self.stage.name, &mistake.patch)?;
-        let files = match patch::apply(&text, &self.stage.name, &self.trees.solution) {
-            Ok(files) => files,
+        let package = match made {
+            Ok(package) => package,
             Err(why) => return Ok(Finding::bad(check(), why)),
         };
-        let package = self.package(Party::You, "mistake", &files)?;
         let start = Instant::now();
         let all = self.args.repeat;
         let until_failed = Selection { until_failed: true, ..times(all) };
@@ -333,6 +355,32 @@ impl StageCheck<'_> {
         }
         let row = if good { Finding::good(check(), text) } else { Finding::bad(check(), text) };
         Ok(row.took(took))
+    }
+}
+
+/// Where mistakes are made: the solution with a patch, built.
+struct Workbench<'c> {
+    catalog: &'c Catalog,
+    stage: &'c Stage,
+    track: &'c Track,
+    trees: &'c Trees,
+    dir: PathBuf,
+}
+
+impl Workbench<'_> {
+    /// Makes the package of the mistake with this number; says why its patch does not apply. It is not known yet
+    /// whether it builds: who verifies it sees that, and does not build it again.
+    async fn make(&self, mistake: &Mistake, number: usize) -> Result<std::result::Result<Package, String>> {
+        let text = self.catalog.stage_text(&self.stage.name, &mistake.patch)?;
+        let files = match patch::apply(&text, &self.stage.name, &self.trees.solution) {
+            Ok(files) => files,
+            Err(why) => return Ok(Err(why)),
+        };
+        // Two places, by turns: the programs in the other one may be playing.
+        let place = ["mistake", "next-mistake"][number % 2];
+        let package = package(&self.dir, self.stage, Party::You, place, &files)?;
+        package.build(self.track, &mut |_| {}).await?;
+        Ok(Ok(package))
     }
 }
 
