@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::course::{Party, Track, fill_words};
+use crate::course::{Party, Track, fill_words, names_role};
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::files::remove_file;
@@ -37,6 +37,8 @@ pub struct Package {
     pub roles: Vec<String>,
     /// It is being edited: only the build tool knows everything that it depends on, so it is run each time.
     pub edited: bool,
+    /// The files that a learner was given, below the package: one that is missing explains why a build fails.
+    pub given: Vec<PathBuf>,
     /// The folder of all packages.
     pub root: PathBuf,
     /// The folder for what is built of this package.
@@ -112,9 +114,13 @@ impl Package {
         track.env.iter().map(|(key, value)| (key.clone(), self.fill(value, ""))).collect()
     }
 
-    /// The command that builds it.
+    /// The command that builds it. A word that names the role appears once for each role.
     fn build_command(&self, track: &Track) -> Vec<String> {
-        track.build.iter().map(|word| self.fill(word, "")).collect()
+        let fill = |word: &String| match names_role(word) {
+            true => self.roles.iter().map(|role| self.fill(word, role)).collect(),
+            false => vec![self.fill(word, "")],
+        };
+        track.build.iter().flat_map(fill).collect()
     }
 
     /// The command that lists the mutants of the package.
@@ -181,7 +187,8 @@ impl Package {
             return Err(trouble);
         }
         if !success {
-            return Ok(BuildOutcome::Failed(errors_first(&output, track.error.as_deref())));
+            let errors = errors_first(&output, track.error.as_deref());
+            return Ok(BuildOutcome::Failed(errors + &self.missing_files()));
         }
         if let Some((role, path)) = self.lacks(track) {
             return Ok(BuildOutcome::Failed(no_program(role, &path)));
@@ -190,6 +197,20 @@ impl Package {
             fs::write(&built_from, sources.stamp()).map_err(|error| Error::io("write", &built_from, &error))?;
         }
         Ok(BuildOutcome::Built { took: start.elapsed(), output })
+    }
+
+    /// What to say of the files that the learner was given and that are no longer there; empty when there are none.
+    fn missing_files(&self) -> String {
+        let missing = self.given.iter().filter(|path| !self.dir().join(path).exists());
+        let lines: String = missing.map(|path| format!("  {}/{}\n", self.stage, path.display())).collect();
+        if lines.is_empty() {
+            return lines;
+        }
+        format!(
+            "\nfiles of the stage are missing:\n{lines}\
+             were they renamed or removed? `workshop reset` restores the files of the stage,\n\
+             and keeps yours as a backup\n"
+        )
     }
 
     /// The program of a role, where the build puts it; `None` where the track runs something else,

@@ -84,8 +84,8 @@ pub struct Course {
 /// with one is said here.
 ///
 /// Commands are lists of words, and no shell reads them. In `build`, `run` and `env` these words in braces stand for:
-/// `{stage}` the stage's name, `{role}` the role to run (in `run` only), `{root}` the folder of all packages,
-/// `{package}` that of the stage, `{out}` a folder for what is built,
+/// `{stage}` the stage's name, `{role}` the role to run (not in `env`; a word of
+/// `build` that has it stands there once for each role that the package has to play), `{root}` the folder of all packages, `{package}` that of the stage, `{out}` a folder for what is built,
 /// another one for each stage and each player, `{cache}` a folder that all builds share, `{number}`
 /// a number, another one for each folder of packages (for build tools that keep packages of the same
 /// name apart by nothing else), `{colour}` `always` or `never`. A brace is written twice: `{{`, `}}`.
@@ -480,6 +480,11 @@ impl Track {
         }
         check_unique(self.shared.iter().map(String::as_str), "shared package", &at, source)
     }
+}
+
+/// Does this word of a track's command stand for something of each role?
+pub fn names_role(text: &str) -> bool {
+    Pattern::parse(text).is_ok_and(|pattern| pattern.names().any(|(name, ..)| name == "role"))
 }
 
 /// Replaces the words in braces of a track's command.

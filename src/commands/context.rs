@@ -108,11 +108,16 @@ pub(super) fn built<'w>(workspace: &'w Workspace, stage: &Stage, solution: bool)
 
 /// The package of a stage that a party runs.
 pub(super) fn package(workspace: &Workspace, stage: &Stage, party: Party, whose: Party) -> Result<Package> {
+    let given = match whose {
+        Party::You => workspace.template(&stage.name)?.into_iter().map(|(path, _)| path.into()).collect(),
+        Party::Reference | Party::Stage => Vec::new(),
+    };
     Ok(Package {
         party,
         stage: stage.name.clone(),
         roles: stage.programs(whose),
         edited: whose == Party::You,
+        given,
         root: workspace.packages(whose)?,
         out: workspace.dot().join("out").join(whose.name()).join(&stage.name),
         cache: build::cache(workspace.dot().join("cache")),
