@@ -8,6 +8,7 @@ mod lines;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env::consts::EXE_EXTENSION;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -217,7 +218,7 @@ impl Package {
     /// such as the interpreter of a script.
     fn program(&self, track: &Track, role: &str) -> Option<PathBuf> {
         let path = PathBuf::from(self.fill(track.run.first()?, role));
-        path.starts_with(&self.out).then_some(path)
+        path.starts_with(&self.out).then(|| with_suffix(path, EXE_EXTENSION))
     }
 
     /// The programs of all roles.
@@ -337,6 +338,14 @@ impl Package {
     }
 }
 
+/// The file of a program: where the system wants an extension (`exe`), a track need not say so.
+fn with_suffix(mut path: PathBuf, extension: &str) -> PathBuf {
+    if !extension.is_empty() && path.extension().is_none() {
+        path.set_extension(extension);
+    }
+    path
+}
+
 /// The message when the tool succeeds but a role has no program.
 fn no_program(role: &str, path: &Path) -> String {
     format!(
@@ -387,5 +396,18 @@ impl Programs for Built<'_> {
             Party::You => self.you.command(self.track, role),
             Party::Reference | Party::Stage => self.reference.command(self.track, role),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_has_the_extension_of_the_system() {
+        let file = |path: &str, extension| with_suffix(path.into(), extension).display().to_string();
+        assert_eq!(file("out/debug/a", ""), "out/debug/a");
+        assert_eq!(file("out/debug/a", "exe"), "out/debug/a.exe");
+        assert_eq!(file("out/debug/a.cmd", "exe"), "out/debug/a.cmd");
     }
 }

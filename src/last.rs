@@ -39,13 +39,8 @@ impl Last {
     pub fn save(&self, dot: &Path) -> Result<()> {
         let folder = dot.join("last");
         fs::create_dir_all(&folder).map_err(|error| Error::io("make", &folder, &error))?;
-        let text = serde_json::to_vec(self).map_err(|error| {
-            Error::new(
-                "the runs can't be written as \
-            JSON",
-            )
-            .because(error)
-        })?;
+        let text =
+            serde_json::to_vec(self).map_err(|error| Error::new("the runs can't be written as JSON").because(error))?;
         replace_unsynced(&folder.join(format!("{}.json", self.stage)), &text)
     }
 

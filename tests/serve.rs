@@ -353,11 +353,7 @@ fn no_request_is_too_strange() {
         ("a long path", format!("GET /{token}/{long} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n").into_bytes()),
         (
             "a long header",
-            format!(
-                "GET /{token}/ HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-A: \
-            {long}\r\n\r\n"
-            )
-            .into_bytes(),
+            format!("GET /{token}/ HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-A: {long}\r\n\r\n").into_bytes(),
         ),
         ("many headers", format!("GET /{token}/ HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{many}\r\n").into_bytes()),
         (

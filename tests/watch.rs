@@ -444,11 +444,7 @@ fn without_a_terminal_it_says_what_to_do() {
     for args in [&[][..], &["watch"]] {
         let done = learner.command(args).code(2);
         assert!(
-            done.stderr.contains("needs an interactive terminal")
-                && done.stderr.contains(
-                    "workshop \
-            verify"
-                ),
+            done.stderr.contains("needs an interactive terminal") && done.stderr.contains("workshop verify"),
             "{}",
             done.stderr
         );

@@ -106,13 +106,8 @@ async fn run(git: &mut Command, what: &str) -> Result<String> {
             .because(error)
             .help("install git, or get the course as a folder: `workshop init PATH`")
     })?;
-    let output = output.wait_with_output().await.map_err(|error| {
-        Error::new(
-            "`git` can't be waited \
-        for",
-        )
-        .because(error)
-    })?;
+    let output =
+        output.wait_with_output().await.map_err(|error| Error::new("`git` can't be waited for").because(error))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

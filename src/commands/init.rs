@@ -18,10 +18,9 @@ use crate::workspace::{NewWorkspace, Workspace, is_free};
 /// Makes the workspace, and says what its course will run and when.
 pub fn init(chosen: &Chosen, args: &InitArgs) -> Result<bool> {
     if chosen.course.is_some() {
-        return Err(Error::new("`init` takes its course as an argument, without `--course`").help(
-            "use `workshop init \
-            PATH`",
-        ));
+        return Err(
+            Error::new("`init` takes its course as an argument, without `--course`").help("use `workshop init PATH`")
+        );
     }
     let source = CourseSource::parse(&args.source)?;
     let (parent, name) = target(args.dir.as_deref())?;
@@ -51,10 +50,8 @@ fn target(dir: Option<&Path>) -> Result<(PathBuf, Option<String>)> {
     let shown = escape(dir.to_string_lossy().as_bytes());
     let name = dir.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with(['-', '.']));
     let name = name.ok_or_else(|| {
-        Error::new(format!("`{shown}` can't be a workspace")).help(
-            "name a folder that does not exist yet; it will be \
-            made",
-        )
+        Error::new(format!("`{shown}` can't be a workspace"))
+            .help("name a folder that does not exist yet; it will be made")
     })?;
     if shown.starts_with('-') {
         return Err(Error::new(format!("`{shown}` can't be a workspace")).help("a folder's name can't begin with `-`"));

@@ -147,14 +147,8 @@ pub(super) fn ending_text(workspace: &Workspace, width: usize) -> String {
         let title = format!("✓ {all} verified.").green().bold();
         return format!("{title}\n{}", wrap(workspace.catalog.course.ending.trim(), width, ""));
     }
-    let rest = format!(
-        "Not verified yet: {}. `workshop verify {}` goes back to the first of them.",
-        open.join(
-            ", \
-        "
-        ),
-        open[0]
-    );
+    let rest =
+        format!("Not verified yet: {}. `workshop verify {}` goes back to the first of them.", open.join(", "), open[0]);
     format!("{}\n{}", "This was the last stage.".bold(), wrap(&rest, width, ""))
 }
 

@@ -120,11 +120,7 @@ fn line(step: &FileStep, file: &str) -> String {
             let beside = beside.rsplit('/').next().unwrap_or(beside);
             (
                 "conflict",
-                format!(
-                    ": yours is unchanged; the course's version is beside it, in \
-                {}",
-                    escape(beside.as_bytes())
-                ),
+                format!(": yours is unchanged; the course's version is beside it, in {}", escape(beside.as_bytes())),
             )
         }
     };

@@ -69,8 +69,7 @@ async fn session(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &m
                 }
             },
             news = receiver.next() => {
-                let news = news.ok_or_else(|| Error::new("the thread that verifies has ended").help("this is a bug of \
-                    `workshop`"))?;
+                let news = news.ok_or_else(|| Error::new("the thread that verifies has ended").help("this is a bug of `workshop`"))?;
                 controller.hear(news);
                 // Show everything that has arrived together.
                 while let Some(more) = receiver.at_once() {

@@ -75,8 +75,7 @@ impl<'c> Case<'c> {
         } else if self.yours(role) {
             let say = format!(
                 "{} printed «{said}», but not «{late}», which comes before it. A stream keeps its order, so those \
-                 bytes had \
-                 arrived: were they read ahead into a buffer that was then dropped?",
+                 bytes had arrived: were they read ahead into a buffer that was then dropped?",
                 self.subject(role)
             );
             facts.push(Fact::new("lost-bytes", say));

@@ -165,8 +165,7 @@ impl WholeRegex {
         let at = 0..chars.len() + 1;
         let end = super::closing_slash(&chars);
         if end.map(|end| end + 1) != Some(chars.len()) || end == Some(0) {
-            let help = "it is one or more chars between two slashes; \
-                        a slash inside of it is written `\\/`";
+            let help = "it is one or more chars between two slashes; a slash inside of it is written `\\/`";
             return error(at, "not a regular expression", help);
         }
         let source = rest[..rest.len() - 1].to_owned();

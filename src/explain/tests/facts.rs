@@ -195,11 +195,7 @@ fn whoever_has_sent_a_stray_byte_is_told() {
     is(
         &chat("b > a sealed 60\na | > hello there\\s"),
         "spaces-at-the-ends",
-        &[
-            "«> hello there·»",
-            "remove the \
-        newline and nothing else",
-        ],
+        &["«> hello there·»", "remove the newline and nothing else"],
     );
 }
 
