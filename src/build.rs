@@ -146,12 +146,11 @@ impl Package {
 
     /// The command that runs a role.
     pub fn command(&self, track: &Track, role: &str) -> PeerCommand {
-        PeerCommand {
-            run: track.run.iter().map(|word| self.fill(word, role)).collect(),
-            env: self.env(track),
-            dir: self.dir(),
-            memory: None,
+        let mut run: Vec<String> = track.run.iter().map(|word| self.fill(word, role)).collect();
+        if let Some(found) = self.program(track, role).and_then(|path| self.find(&path)) {
+            run[0] = found.to_string_lossy().into_owned();
         }
+        PeerCommand { run, env: self.env(track), dir: self.dir(), memory: None }
     }
 
     /// Forgets that it is built: the next build runs the tool again.
@@ -221,21 +220,37 @@ impl Package {
         path.starts_with(&self.out).then(|| with_suffix(path, EXE_EXTENSION))
     }
 
-    /// The programs of all roles.
+    /// Where a program is: at its path, or below one more folder of the output. A learner's own settings, such as
+    /// `build.target` of cargo, may put programs into a folder for each kind of machine.
+    fn find(&self, path: &Path) -> Option<PathBuf> {
+        self.places(path).into_iter().find(|path| path.is_file())
+    }
+
+    /// Everywhere that a program may be.
+    fn places(&self, path: &Path) -> Vec<PathBuf> {
+        let below = path.strip_prefix(&self.out).unwrap_or(path);
+        let folders = fs::read_dir(&self.out).into_iter().flatten().flatten().map(|entry| entry.path());
+        let in_folders = folders.filter(|folder| folder.is_dir()).map(|folder| folder.join(below));
+        std::iter::once(path.to_owned()).chain(in_folders).collect()
+    }
+
+    /// The programs of all roles: where they are, or else where they belong.
     fn programs(&self, track: &Track) -> impl Iterator<Item = PathBuf> {
-        self.roles.iter().filter_map(|role| self.program(track, role))
+        let paths = self.roles.iter().filter_map(|role| self.program(track, role));
+        paths.map(|path| self.find(&path).unwrap_or(path))
     }
 
     /// The first role whose program is missing, and where it would be.
     fn lacks(&self, track: &Track) -> Option<(&str, PathBuf)> {
         let mut programs = self.roles.iter().filter_map(|role| Some((role.as_str(), self.program(track, role)?)));
-        programs.find(|(_, path)| !path.is_file())
+        programs.find(|(_, path)| self.find(path).is_none())
     }
 
     /// Build tools leave programs in place that they no longer make. A role whose file was renamed would run the old
     /// program.
     fn remove_programs(&self, track: &Track) -> Result<()> {
-        self.programs(track).try_for_each(|path| remove_file(&path))
+        let paths = self.roles.iter().filter_map(|role| self.program(track, role));
+        paths.flat_map(|path| self.places(&path)).try_for_each(|path| remove_file(&path))
     }
 
     /// A mark of everything that a build depends on; it changes when anything of that changes. Of the package's own
@@ -251,8 +266,9 @@ impl Package {
 
     async fn run_tool(&self, track: &Track, line: &mut dyn FnMut(&str)) -> Result<(bool, String)> {
         let command = self.build_command(track);
+        // The tool by its name: its arguments are the course's, and say nothing of what is wrong.
         let fail = |what: &str, error: std::io::Error| {
-            Error::new(format!("cannot {what} `{}`", command.join(" "))).because(error)
+            Error::new(format!("cannot {what} `{}`, which builds `{}`", command[0], self.stage)).because(error)
         };
         let mut tool = tokio::process::Command::new(&command[0]);
         tool.args(&command[1..]).envs(self.env(track)).current_dir(&self.root);

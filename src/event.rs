@@ -15,6 +15,11 @@ pub enum Event<'e> {
         /// How many there are.
         of: usize,
     },
+    /// How many rules of the stage the last whole verify found kept.
+    LastTime {
+        /// The rules.
+        kept: usize,
+    },
     /// A verify of a stage begins.
     Verifying {
         /// The stage.

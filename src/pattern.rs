@@ -31,7 +31,7 @@ mod values;
 use std::fmt;
 use std::ops::Range;
 
-pub use escape::{around_difference, cut, escape, shorten, visible};
+pub use escape::{around_difference, counted, cut, escape, shorten, visible};
 pub use search::Budget;
 pub use types::{Type, WholeRegex};
 pub use values::{FoundValue, values};

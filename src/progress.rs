@@ -91,6 +91,8 @@ impl Progress {
 pub enum Standing {
     /// It is verified.
     Verified,
+    /// It was verified, and the last verify failed: something was changed since.
+    FailsNow,
     /// It is the current stage.
     Current,
     /// The learner moved on without verifying it.
@@ -118,6 +120,7 @@ impl WorkspaceState {
     /// How far the learner is with this stage.
     pub fn standing(&self, stage: &str) -> Standing {
         match self.stages.get(stage) {
+            Some(progress) if progress.verified.is_some() && progress.last_failure.is_some() => Standing::FailsNow,
             Some(progress) if progress.verified.is_some() => Standing::Verified,
             _ if stage == self.current => Standing::Current,
             Some(progress) if progress.skipped => Standing::Skipped,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::course::{Party, Scenario};
 use crate::evidence::{Connection, Evidence, LinkEvidence, WireEventKind};
 use crate::matcher::Ending;
-use crate::pattern::{escape, shorten};
+use crate::pattern::{counted, escape, shorten};
 use crate::transcript::{Action, After, Break, Expect, LinkFault, RoleId, StepKind};
 use crate::verdict::{Explanation, Failed, Failure, Run};
 
@@ -287,7 +287,7 @@ fn kind(what: &WireEventKind) -> WireKind {
 /// What happened on a connection, in words.
 pub fn happened(what: &WireEventKind) -> String {
     let size = |bytes: u64, pieces: u64| {
-        let size = if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
+        let size = counted(usize::try_from(bytes).unwrap_or(usize::MAX), "byte");
         let pieces = if pieces > 1 { format!(" in {pieces} pieces") } else { String::new() };
         format!("{size}{pieces}")
     };

@@ -72,13 +72,24 @@ impl Workspace {
     /// There is none, or several, or its state can't be read.
     pub fn locate(from: &Path) -> Result<(PathBuf, WorkspaceState)> {
         let root = locate(from)?.ok_or_else(|| {
-            Error::new("there is no workspace here").help(
-                "`workshop next` makes one in the current folder; commands \
-                find it from inside, and from the folder directly above",
-            )
+            let help = if Self::has_lost_its_state(from) {
+                "these are the files of a workspace, without its hidden folder, as in a clone: `workshop next` in its \
+                 top folder makes it a workspace again, and leaves your files as they are"
+            } else {
+                "`workshop next` makes one in the current folder; commands find it from inside, and from the folder \
+                 directly above"
+            };
+            Error::new("there is no workspace here").help(help)
         })?;
         let state = WorkspaceState::load(&root.join(DOT))?;
         Ok((root, state))
+    }
+
+    /// Is this, or a folder above, a copy of a workspace of the built-in course that came without its state?
+    fn has_lost_its_state(from: &Path) -> bool {
+        Catalog::open(Origin::BuiltIn).is_ok_and(|catalog| {
+            from.ancestors().take(4).any(|root| Self::was_here(root, &catalog, None).unwrap_or(false))
+        })
     }
 
     /// Can a workspace be found from here?

@@ -3,25 +3,33 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use colored::Colorize;
 
 use super::context;
+use super::verify::StageVerify;
 use crate::assets::{Catalog, Origin};
 use crate::build::Package;
 use crate::cli::Chosen;
 use crate::course::{DoctorCheck, Party, fill_words};
 use crate::error::Result;
+use crate::event::{Event, Reporter};
 use crate::fault::Fault;
 use crate::machine::{ports, proc_is_ours};
 use crate::pattern::escape;
 use crate::quiescence::SocketTable;
-use crate::report::{print, width, wrap};
+use crate::report::{Spinner, plain, print, progress_line, render_error, width, wrap};
+use crate::runtime::block_on;
+use crate::verify::{Selection, new_seed};
 use crate::workspace::Workspace;
 
 /// With fewer free bytes on its disk, a workspace can't hold the build of a single stage.
 #[cfg(unix)]
 const LEAST: u64 = 512 << 20;
+
+/// So many lines of what a failed check says are shown.
+const MOST_SAID: usize = 6;
 
 /// With fewer free bytes, the builds of a whole course may not fit.
 #[cfg(unix)]
@@ -91,6 +99,9 @@ pub fn doctor(chosen: &Chosen) -> Result<bool> {
         );
     }
     good &= disk(workspace.as_ref().map_or(here.as_path(), |workspace| workspace.root.as_path()));
+    if let Some(workspace) = workspace.as_ref().filter(|_| accepted) {
+        good &= plays_a_stage(workspace)?;
+    }
     print(if good { "All is well.\n" } else { "Something is missing.\n" });
     Ok(good)
 }
@@ -166,6 +177,58 @@ fn places(
     Ok((Some(workspace.root.clone()), Some(built.you)))
 }
 
+/// Builds the reference of the first stage, and executes one run of it: what everything else rests on.
+fn plays_a_stage(workspace: &Workspace) -> Result<bool> {
+    let stage = workspace.catalog.stage(&workspace.catalog.course.stages[0])?;
+    let scenario = &stage.scenarios[0];
+    let selection = Selection {
+        scenarios: vec![scenario.name.clone()],
+        pairing: scenario.pairings.first().map(ToString::to_string),
+        condition: scenario.conditions.first().copied(),
+        seed: new_seed(),
+        ..Selection::default()
+    };
+    let verify = StageVerify { workspace, stage: &stage, solution: true, selection: &selection };
+    let mut seen = BuildOutput::default();
+    let start = Instant::now();
+    let result = block_on(verify.run(&mut seen));
+    seen.spinner.done();
+    let fails = |what: &str, why: &str| line(false, &format!("{}: {what}", stage.name), why);
+    Ok(match result {
+        Ok(Some((verdict, _))) => match (verdict.trouble(), verdict.shown()) {
+            (None, None) => {
+                line(true, &format!("{} builds and runs (in {:.1} s)", stage.name, start.elapsed().as_secs_f64()), "")
+            }
+            (Some(error), _) => fails("its programs can't be run", &render_error(&error, false)),
+            (None, Some((_, failed))) => fails("the reference does not pass here", &failed.because.say),
+        },
+        Ok(None) => {
+            let good = fails("the reference does not build; the build tool said:", "");
+            print(&seen.output);
+            good
+        }
+        Err(error) => fails("it can't be built", &render_error(&error, false)),
+    })
+}
+
+/// Shows what is being done, and keeps what a build tool says when it fails.
+#[derive(Default)]
+struct BuildOutput {
+    spinner: Spinner,
+    output: String,
+}
+
+impl Reporter for BuildOutput {
+    fn tell(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Building { stage, .. } => self.spinner.say(format!("building {stage}")),
+            Event::BuildLine(line) => self.spinner.say(progress_line(line)),
+            Event::NotBuilt { output, .. } => (*output).clone_into(&mut self.output),
+            _ => {}
+        }
+    }
+}
+
 /// One check of a track: in the workspace if there is one, otherwise only if it needs none.
 fn look(check: &DoctorCheck, root: Option<&Path>, package: Option<&Package>) -> bool {
     let needs_workspace = check.run.iter().any(|word| word.contains('{'));
@@ -187,11 +250,21 @@ fn look(check: &DoctorCheck, root: Option<&Path>, package: Option<&Package>) -> 
     let words: Vec<String> = check.run.iter().map(fill).collect();
     let Some((program, args)) = words.split_first() else { return true };
     let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(args).stdin(Stdio::null());
     if let Some(root) = root {
         command.current_dir(root);
     }
-    line(command.status().is_ok_and(|status| status.success()), &check.what, &check.fix)
+    let said = match command.output() {
+        Ok(output) if output.status.success() => return line(true, &check.what, ""),
+        Ok(output) => plain(String::from_utf8_lossy(&output.stderr).trim()),
+        Err(error) => format!("{program}: {error}"),
+    };
+    line(false, &check.what, &check.fix);
+    // What the tool itself says may name another cure.
+    for said in said.lines().take(MOST_SAID) {
+        print(&wrap(&format!("it says: {said}"), width(), "    "));
+    }
+    false
 }
 
 #[cfg(unix)]

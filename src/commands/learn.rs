@@ -168,6 +168,7 @@ pub(super) fn list_text(workspace: &Workspace, width: usize) -> Result<String> {
         let stage = workspace.catalog.stage(name)?;
         let mark = match workspace.state.standing(name) {
             Standing::Verified => "✓ verified".green(),
+            Standing::FailsNow => "! fails now".red(),
             Standing::Current => "→ current".yellow(),
             Standing::Skipped => "○ skipped".normal(),
             Standing::Open => "○ open".dimmed(),
@@ -187,7 +188,7 @@ pub(super) fn list_text(workspace: &Workspace, width: usize) -> Result<String> {
 
 /// How many rules of an unverified stage the last verify found kept.
 fn rules_kept(state: &WorkspaceState, stage: &Stage) -> Option<String> {
-    let progress = state.stages.get(&stage.name).filter(|progress| progress.verified.is_none())?;
+    let progress = state.stages.get(&stage.name).filter(|_| state.standing(&stage.name) != Standing::Verified)?;
     let kept = stage.rules.iter().filter(|rule| progress.kept.contains(&rule.id)).count();
     (kept > 0).then(|| format!("{kept} of {} rules kept", stage.rules.len()))
 }

@@ -94,6 +94,10 @@ impl StageVerify<'_> {
     pub async fn run(&self, reporter: &mut dyn Reporter) -> Result<Option<(StageVerdict, Last)>> {
         let _lock = super::prefetch::build_lock(self.workspace, reporter).await?;
         let built = context::built(self.workspace, self.stage, self.solution)?;
+        let before = self.workspace.state.stages.get(&self.stage.name).filter(|_| !self.solution && self.whole());
+        if let Some(progress) = before.filter(|progress| progress.last_failure.is_some()) {
+            reporter.tell(&Event::LastTime { kept: progress.kept.len() });
+        }
         match verify_stage(self.stage, &built, self.selection, reporter).await? {
             Verified::NotBuilt => Ok(None),
             Verified::Verdict(verdict, traces) => {
@@ -202,11 +206,22 @@ pub(super) fn place_from_here(workspace: &Workspace, place: &str) -> Option<Stri
     theirs.then(|| format!("{}:{line}", report::relative(&path)))
 }
 
+/// The first stage of the course that has this role.
+fn stage_with_role(workspace: &Workspace, role: &str) -> Option<String> {
+    let mut stages = workspace.catalog.course.stages.iter();
+    stages.find(|name| workspace.catalog.stage(name).is_ok_and(|stage| stage.role(role).is_ok())).cloned()
+}
+
 /// Runs one peer in this terminal.
 pub fn run_role(chosen: &Chosen, args: &RunArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
     let stage = workspace.catalog.stage(&context::stage_name(&workspace, args.stage.as_deref())?)?;
-    let role = stage.role(&args.role)?;
+    let role = stage.role(&args.role).map_err(|error| match stage_with_role(&workspace, &args.role) {
+        Some(other) if args.stage.is_none() => {
+            error.help(format!("`{other}` has one: `workshop run {} --stage {other}`", args.role))
+        }
+        _ => error,
+    })?;
     if args.args.is_empty() && !role.args.is_empty() {
         let wanted: Vec<String> =
             role.args.iter().map(|arg| arg.fill(&|_| None).replace(['{', '}'], "").to_uppercase()).collect();

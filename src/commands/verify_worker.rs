@@ -269,6 +269,7 @@ impl Reporter for NewsReporter<'_> {
                 failed: trace.filter(|_| !run.passed()).map(|trace| Box::new(trace.clone())),
             },
             Event::Turn { .. }
+            | Event::LastTime { .. }
             | Event::Waiting(None)
             | Event::Built { .. }
             | Event::StageOver { .. }

@@ -141,7 +141,7 @@ impl<'s, 't> NameCheck<'s, 't> {
                 let help = format!("the links are: {all}");
                 return Err(self.error(step, "there is no such link in this scenario", help));
             }
-            (None, _) => return Err(self.error(step, "which link?", format!("name one of: {all}"))),
+            (None, _) => return Err(self.error(step, "which link?", format!("say `link` and one of: {all}"))),
         };
         match fault {
             LinkFault::Break(_, Some(After { from, .. })) if from != link.dialer && from != link.listener => {

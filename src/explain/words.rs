@@ -4,7 +4,7 @@ use super::Case;
 use crate::course::Party;
 use crate::evidence::RoleOutput;
 use crate::matcher::Ending;
-use crate::pattern::{around_difference, escape, shorten};
+use crate::pattern::{around_difference, counted, escape, shorten};
 use crate::transcript::RoleId;
 
 /// A text up to this length, in characters, is quoted whole.
@@ -53,7 +53,7 @@ pub fn stderr_lines(output: &RoleOutput) -> Vec<String> {
 
 /// A number of bytes, in words.
 pub(super) fn bytes(count: u64) -> String {
-    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
+    counted(usize::try_from(count).unwrap_or(usize::MAX), "byte")
 }
 
 pub(super) fn shown(text: &str) -> String {

@@ -101,6 +101,12 @@ pub fn around_difference(text: &str, other: &str, width: usize) -> String {
     format!("{before}{kept}{after}")
 }
 
+/// So many of something, in words: `1 run`, `2 runs`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 /// At most `width` chars of a text: of a longer one the start.
 pub fn cut(text: &str, width: usize) -> String {
     match width {

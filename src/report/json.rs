@@ -52,6 +52,7 @@ fn lines<'e>(event: &'e Event<'e>) -> Vec<EventLine<'e>> {
         }
         Event::Over { passed } => vec![EventLine::Over(OverLine { passed: *passed })],
         Event::Turn { .. }
+        | Event::LastTime { .. }
         | Event::Waiting(_)
         | Event::Building { .. }
         | Event::BuildLine(_)

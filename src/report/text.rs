@@ -8,7 +8,7 @@ use super::spinner::Spinner;
 use super::{plain, print, run, width, wrap, wrap_hanging};
 use crate::course::{Party, Rule, Scenario, Stage};
 use crate::event::{Event, Reporter};
-use crate::pattern::shorten;
+use crate::pattern::{counted, shorten};
 use crate::verdict::{Failed, RuleState, Run, StageVerdict};
 
 /// The reporter for a terminal, or for a pipe that a person reads later.
@@ -20,12 +20,15 @@ pub struct TextReporter {
     turn: String,
     /// The stage whose runs are executed.
     stage: String,
+    /// How many of its rules were kept last time.
+    kept_before: Option<usize>,
 }
 
 impl TextReporter {
     /// `verbose` shows every failed run in full.
     pub fn new(verbose: bool) -> Self {
-        TextReporter { verbose, spinner: Spinner::default(), seed: 0, turn: String::new(), stage: String::new() }
+        let (turn, stage) = (String::new(), String::new());
+        TextReporter { verbose, spinner: Spinner::default(), seed: 0, turn, stage, kept_before: None }
     }
 }
 
@@ -33,6 +36,7 @@ impl Reporter for TextReporter {
     fn tell(&mut self, event: &Event<'_>) {
         match event {
             Event::Turn { number, of } => self.turn = format!("{number} of {of}, "),
+            Event::LastTime { kept } => self.kept_before = Some(*kept),
             Event::Waiting(Some(why)) => self.spinner.say((*why).to_owned()),
             Event::Waiting(None) => self.spinner.done(),
             Event::Building { stage, party } => {
@@ -52,7 +56,7 @@ impl Reporter for TextReporter {
                 self.seed = *seed;
                 self.stage = format!("{}{}", self.turn, stage.name);
                 if *runs > 1 {
-                    self.spinner.say(format!("{}: {runs} runs", self.stage));
+                    self.spinner.say(format!("{}: {}", self.stage, counted(*runs, "run")));
                 }
             }
             Event::RunOver { done, total, .. } => {
@@ -63,6 +67,7 @@ impl Reporter for TextReporter {
             Event::StageOver { stage, verdict } => {
                 self.spinner.done();
                 print(&self.verdict(stage, verdict));
+                self.kept_before = None;
             }
             Event::Over { .. } => self.spinner.done(),
         }
@@ -80,19 +85,28 @@ impl TextReporter {
             out.push_str(&self.failure(stage, verdict, run));
             out.push_str(&stability(verdict));
             if verdict.left_out > 0 {
-                let line = format!("  {} runs were skipped, because the failed ones took long\n", verdict.left_out);
+                let skipped = counted(verdict.left_out, "more run");
+                let line = format!("  {skipped} skipped, because the failed ones took long\n");
                 out.push_str(&line.dimmed().to_string());
             }
-            let line =
-                format!("✗ {}: {failed} of {total} runs failed, in {seconds:.2} s (seed {})", stage.name, self.seed);
+            let line = format!(
+                "✗ {}: {failed} of {} failed, in {seconds:.2} s (seed {})",
+                stage.name,
+                counted(total, "run"),
+                self.seed
+            );
             out.push_str(&format!("{}\n", line.red().bold()));
-            out.push_str(&rules(stage, verdict));
+            out.push_str(&scenarios(stage, verdict, self.verbose));
+            out.push_str(&rules(stage, verdict, self.kept_before));
         } else if not_run == 0 {
             out.push_str(&format!(
                 "{}\n",
-                format!("✓ {}: all {total} runs passed, in {seconds:.2} s", stage.name).green().bold()
+                format!("✓ {}: {} passed, in {seconds:.2} s", stage.name, all_runs(total)).green().bold()
             ));
-            out.push_str(&rules(stage, verdict));
+            if self.verbose {
+                out.push_str(&scenarios(stage, verdict, true));
+            }
+            out.push_str(&rules(stage, verdict, self.kept_before));
             out.push_str(&wrap(&what_was_run(verdict), width(), "  "));
         }
         // The command ends with an error that says what happened and what to do.
@@ -101,7 +115,11 @@ impl TextReporter {
                 0 => String::new(),
                 count => format!(" ({count} others were skipped)"),
             };
-            let line = format!("! {}: {not_run} of {total} runs could not be executed{others}: no verdict", stage.name);
+            let line = format!(
+                "! {}: {not_run} of {} could not be executed{others}: no verdict",
+                stage.name,
+                counted(total, "run")
+            );
             out.push_str(&format!("{}\n", line.yellow().bold()));
         }
         out
@@ -140,18 +158,52 @@ fn not_kept(stage: &Stage, scenario: &Scenario, failed: &Failed) -> String {
     rules.map(line).collect()
 }
 
+/// Which scenarios passed; with `verbose` a line for each, in their order, with its runs.
+fn scenarios(stage: &Stage, verdict: &StageVerdict, verbose: bool) -> String {
+    let runs = |scenario: &Scenario| {
+        let runs: Vec<&Run> = verdict.runs.iter().filter(|run| run.id.scenario == scenario.name).collect();
+        (runs.iter().filter(|run| run.passed()).count(), runs.len())
+    };
+    let played: Vec<(&str, (usize, usize))> =
+        stage.scenarios.iter().map(|scenario| (scenario.name.as_str(), runs(scenario))).collect();
+    let played: Vec<_> = played.into_iter().filter(|(_, (_, all))| *all > 0).collect();
+    let (passed, failed): (Vec<_>, Vec<_>) = played.iter().partition(|(_, (passed, all))| passed == all);
+    if verbose {
+        let line = |(name, (passed, all)): &(&str, (usize, usize))| match passed == all {
+            true => format!("  {} {name}: {}\n", "✓".green(), counted(*all, "run")),
+            false => format!("  {} {name}: {} of {} failed\n", "✗".red(), all - passed, counted(*all, "run")),
+        };
+        return played.iter().map(line).collect();
+    }
+    if played.len() < 2 {
+        return String::new();
+    }
+    let names = |of: &[&(&str, (usize, usize))]| of.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let title = format!("{} of {} scenarios passed", passed.len(), played.len());
+    match (passed.is_empty(), failed.is_empty()) {
+        (true, _) => entry(&title),
+        (false, false) => entry(&format!("{title}; failed: {}", names(&failed))),
+        (false, true) => String::new(),
+    }
+}
+
 /// How many rules are kept, and which are not; nothing when too few runs were executed to say so.
-fn rules(stage: &Stage, verdict: &StageVerdict) -> String {
+fn rules(stage: &Stage, verdict: &StageVerdict, before: Option<usize>) -> String {
     let rules = verdict.rules(stage);
     let of = |kept| rules.iter().filter(|(_, k)| *k == kept).map(|(rule, _)| rule.id.as_str()).collect::<Vec<_>>();
     let (kept, broken, untried) = (of(RuleState::Kept), of(RuleState::Broken), of(RuleState::Untried));
+    let since = match before.filter(|_| untried.is_empty()) {
+        Some(before) if kept.len() > before => format!(", {} more than last time", kept.len() - before),
+        Some(before) if kept.len() < before => format!(", {} fewer than last time", before - kept.len()),
+        _ => String::new(),
+    };
     let mut text = match (kept.len(), broken.len()) {
         (0, 0) => return String::new(),
-        (0, _) if untried.is_empty() => return format!("  0 of {} rules kept\n", rules.len()),
+        (0, _) if untried.is_empty() => return entry(&format!("0 of {} rules kept{since}", rules.len())),
         // Only a part of the runs was selected.
         (0, _) => return entry(&format!("not kept: {}", broken.join(", "))),
         (all, 0) if untried.is_empty() => return format!("  all {all} rules kept\n"),
-        (count, _) => entry(&format!("{count} of {} rules kept: {}", rules.len(), kept.join(", "))),
+        (count, _) => entry(&format!("{count} of {} rules kept{since}: {}", rules.len(), kept.join(", "))),
     };
     for (what, ids) in [("not kept", broken), ("not fully tested", untried)] {
         if !ids.is_empty() {
@@ -242,6 +294,11 @@ fn not_built(stage: &str, party: Party, output: &str) -> String {
         Party::Reference | Party::Stage => format!("✗ the reference of {stage} does not build"),
     };
     format!("{}\n{}\n", output.trim_end(), title.red().bold())
+}
+
+/// All of so many runs, in words.
+pub fn all_runs(count: usize) -> String {
+    if count == 1 { "the run".to_owned() } else { format!("all {count} runs") }
 }
 
 /// Whose programs, in words.

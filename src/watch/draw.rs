@@ -9,8 +9,8 @@ use ratatui::widgets::{Paragraph, Scrollbar, ScrollbarOrientation, ScrollbarStat
 
 use super::text::lines;
 use super::{VerifyStatus, View, ViewPage};
-use crate::pattern::cut;
-use crate::report::{showable, trace, unicode, wrap};
+use crate::pattern::{counted, cut};
+use crate::report::{all_runs, showable, trace, unicode, wrap};
 use crate::trace::{Trace, TraceEventKind};
 
 /// From this width on, a page and a run are shown side by side.
@@ -73,9 +73,11 @@ fn heading(view: &View, width: u16) -> Line<'static> {
 fn status(status: &VerifyStatus) -> String {
     match status {
         VerifyStatus::Working(what) => format!("… {what}"),
-        VerifyStatus::Over { runs, failed: 0, seconds, .. } => format!("✓ all {runs} runs passed, in {seconds:.2} s"),
+        VerifyStatus::Over { runs, failed: 0, seconds, .. } => {
+            format!("✓ {} passed, in {seconds:.2} s", all_runs(*runs))
+        }
         VerifyStatus::Over { runs, failed, seconds, .. } => {
-            format!("✗ {failed} of {runs} runs failed, in {seconds:.2} s")
+            format!("✗ {failed} of {} failed, in {seconds:.2} s", counted(*runs, "run"))
         }
         VerifyStatus::NotBuilt(_) => "✗ does not build yet".to_owned(),
         VerifyStatus::Trouble(_) => "✗ can't be verified".to_owned(),

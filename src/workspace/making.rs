@@ -8,6 +8,7 @@ use super::{COURSE, DOT, Workspace, is_workspace, write_files};
 use crate::assets::{Catalog, File, Origin};
 use crate::error::{Error, Result};
 use crate::files::replace;
+use crate::pattern::escape;
 use crate::progress::WorkspaceState;
 
 /// A workspace that is being made; removed if it is dropped unfinished.
@@ -26,6 +27,7 @@ impl NewWorkspace {
             Error::io("make a workspace in", parent, &error).help("name a folder that exists and is yours to write")
         };
         let parent = parent.canonicalize().map_err(fail)?;
+        check_path(&parent)?;
         if let Some(around) = parent.ancestors().find(|dir| is_workspace(dir)) {
             return Err(Error::new(format!("{} is a workspace, and holds no other", around.display()))
                 .help("go to a folder outside of it"));
@@ -83,6 +85,19 @@ impl NewWorkspace {
         }
         Ok(Workspace { root, catalog, state })
     }
+}
+
+/// A folder in which build tools can work. They pass lists of folders on in the environment, with `:` between two.
+fn check_path(folder: &Path) -> Result<()> {
+    let why = match folder.to_str() {
+        None => "its path is not UTF-8, and build tools can't write it down",
+        Some(path) if cfg!(unix) && path.contains(':') => {
+            "a build tool takes the `:` in its path for the end of a path"
+        }
+        Some(_) => return Ok(()),
+    };
+    let shown = escape(folder.to_string_lossy().as_bytes());
+    Err(Error::new(format!("a workspace can't be in {shown}")).because(why).help("go to a folder with a plain name"))
 }
 
 impl Workspace {

@@ -8,9 +8,10 @@ use super::super::verify_worker::VerifyResult;
 use super::page_state::{LastVerify, PageState};
 use crate::course::Stage;
 use crate::error::Result;
+use crate::pattern::counted;
 use crate::progress::Standing;
 use crate::report::trace::{others, show};
-use crate::report::{plain, render_error};
+use crate::report::{all_runs, plain, render_error};
 use crate::serve::{
     FileEntry, FilesPart, HintsPart, HoleEntry, Holes, LessonPart, PageAddress, PagePart, ProgressPart, RunEntry,
     SolutionPart, StageEntry, StatusPart, Templates, VerdictPart, difference, lesson_html,
@@ -43,15 +44,10 @@ fn status(state: &PageState) -> StatusPart {
         LastVerify::NotBuilt(_) => ("failed", "✗", "does not build yet".to_owned(), String::new()),
         LastVerify::Trouble(error) => ("failed", "!", error.message.clone(), String::new()),
         LastVerify::Verdict(outcome) if outcome.failed == 0 => {
-            let say = if outcome.runs == 1 {
-                "the run passed".to_owned()
-            } else {
-                format!("all {} runs passed", outcome.runs)
-            };
-            ("passed", "✓", say, took(outcome))
+            ("passed", "✓", format!("{} passed", all_runs(outcome.runs)), took(outcome))
         }
         LastVerify::Verdict(outcome) => {
-            ("failed", "✗", format!("{} of {} runs failed", outcome.failed, outcome.runs), took(outcome))
+            ("failed", "✗", format!("{} of {} failed", outcome.failed, counted(outcome.runs, "run")), took(outcome))
         }
     };
     StatusPart { kind, mark, say, more, stage: state.stage.clone() }
@@ -66,6 +62,7 @@ fn progress(workspace: &Workspace, here: &str) -> ProgressPart {
     let stages = names.iter().map(|name| {
         let (state, mark) = match state.standing(name) {
             Standing::Verified => ("verified", "✓"),
+            Standing::FailsNow => ("fails now", "!"),
             Standing::Current => ("current", "→"),
             Standing::Skipped => ("skipped", "○"),
             Standing::Open => ("open", "·"),
@@ -74,7 +71,7 @@ fn progress(workspace: &Workspace, here: &str) -> ProgressPart {
         StageEntry { name: name.clone(), title, state, mark, here: name == here }
     });
     let others = following(workspace, here).is_some();
-    let verified = state.verified(here);
+    let verified = state.standing(here) == Standing::Verified;
     let all = names.iter().all(|name| state.verified(name));
     let ending = if all { workspace.catalog.course.ending.trim().to_owned() } else { String::new() };
     let said = if all && ending.is_empty() { "All stages are verified.".to_owned() } else { ending };

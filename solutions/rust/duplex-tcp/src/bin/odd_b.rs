@@ -5,7 +5,7 @@
 //!
 //! It dials, as `b` does. What it does then is typed: see the module `odd`. With
 //! `knock` it only looks whether somebody answers, and prints the first line that
-//! it hears, or `refused`.
+//! it hears, `hung up on` if there is none, or `refused`.
 
 use std::process::ExitCode;
 use std::{env, io};
@@ -22,7 +22,7 @@ async fn main() -> ExitCode {
     let result = match arguments.as_slice() {
         [address] => run(address).await,
         [address, knock] if knock == "knock" => {
-            println!("{}", first_line(address).await.unwrap_or("refused".into()));
+            println!("{}", first_line(address).await);
             Ok(())
         }
         _ => {
@@ -44,8 +44,16 @@ async fn run(address: &str) -> io::Result<()> {
     odd::obey(odd::socket()?.connect(address).await?).await
 }
 
-/// The first line of whoever answers.
-async fn first_line(address: &str) -> Option<String> {
-    let stream = TcpStream::connect(address).await.ok()?;
-    next_line(&mut BufReader::new(stream)).await.ok()?
+/// The first line of whoever answers. A connection that is reset at once was refused:
+/// that is what a proxy on the way makes of a refusal.
+async fn first_line(address: &str) -> String {
+    let refused = || "refused".to_owned();
+    let Ok(stream) = TcpStream::connect(address).await else {
+        return refused();
+    };
+    match next_line(&mut BufReader::new(stream)).await {
+        Ok(Some(line)) => line,
+        Ok(None) => "hung up on".to_owned(),
+        Err(_) => refused(),
+    }
 }

@@ -2,13 +2,18 @@
 //!
 //!     scribe FOLDER
 //!     scribe FOLDER read
+//!     scribe FOLDER since TIME
+//!     scribe FOLDER now
+//!     scribe FOLDER call ADDRESS
 //!
 //! The first one owns the feed in FOLDER as a writer does, prints its key, and gives
 //! it to whoever dials. What is typed becomes a block as it is: `block TEXT`, or
 //! `bytes HEX` for one that is no text. With `/connect ADDRESS` it dials.
 //!
 //! With `read` it prints what is in each block of the feed in FOLDER, and ends. For
-//! the time it says whether it is that of today.
+//! the time it says whether it is that of today. With `since` it prints the last
+//! message, and whether its time is TIME or later; with `now` it prints the time. With
+//! `call` it dials, and then says nothing until its input ends.
 
 use std::env;
 use std::process::ExitCode;
@@ -16,7 +21,7 @@ use std::time::{Duration, SystemTime};
 
 use feed::{Error, Feed};
 use futures::StreamExt;
-use replication::{Message, Side, meet, typed_lines};
+use replication::{Message, Side, meet, now, typed_lines};
 use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::main(flavor = "current_thread")]
@@ -25,8 +30,14 @@ async fn main() -> ExitCode {
     let result = match arguments.as_slice() {
         [folder] => write(folder).await,
         [folder, read] if read == "read" => print(folder).await,
+        [folder, since, time] if since == "since" => print_last(folder, time).await,
+        [_, call, address] if call == "call" => call_and_be_silent(address).await,
+        [_, word] if word == "now" => {
+            println!("{}", now());
+            Ok(())
+        }
         _ => {
-            eprintln!("usage: scribe FOLDER [read]");
+            eprintln!("usage: scribe FOLDER [read | since TIME | now | call ADDRESS]");
             return ExitCode::from(2);
         }
     };
@@ -86,6 +97,57 @@ async fn print(folder: &str) -> Result<(), Error> {
             Err(reason) => println!("no message: {reason}"),
         }
     }
+    Ok(())
+}
+
+/// Prints the last message of a feed, and whether it was said at this time or later.
+async fn print_last(folder: &str, time: &str) -> Result<(), Error> {
+    let feed = Feed::open(folder).await?;
+    let last = feed.len().saturating_sub(1);
+    let mut blocks = feed.read(last..feed.len());
+    while let Some(block) = blocks.next().await {
+        let message = serde_json::from_slice::<Message>(&block?)
+            .map_err(|reason| Error::Protocol(format!("no message: {reason}")))?;
+        let when = match (parse(&message.timestamp), parse(time)) {
+            (Some(said), Some(time)) if said >= time => "since then",
+            (Some(_), Some(_)) => "before then",
+            _ => "at no time in the format of RFC 3339",
+        };
+        println!("{when}: {}", message.text);
+    }
+    Ok(())
+}
+
+/// A time in whole milliseconds, as any of the usual formats has at least; with the offset of its place.
+fn parse(timestamp: &str) -> Option<i128> {
+    let (date_and_time, rest) = timestamp.split_at_checked(19)?;
+    let time = humantime::parse_rfc3339_weak(date_and_time).ok()?;
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+    let end = rest.find(['Z', 'z', '+', '-'])?;
+    let (fraction, offset) = rest.split_at(end);
+    let fraction: String = fraction
+        .chars()
+        .skip(1)
+        .chain("000".chars())
+        .take(3)
+        .collect();
+    let millis = i128::from(seconds) * 1000 + fraction.parse::<i128>().ok()?;
+    let minutes = match offset.split_at_checked(1)? {
+        (sign @ ("+" | "-"), place) => {
+            let (hours, minutes) = place.split_once(':')?;
+            let minutes = hours.parse::<i128>().ok()? * 60 + minutes.parse::<i128>().ok()?;
+            if sign == "+" { minutes } else { -minutes }
+        }
+        _ => 0,
+    };
+    Some(millis - minutes * 60_000)
+}
+
+/// Dials, and holds the connection without a word.
+async fn call_and_be_silent(address: &str) -> Result<(), Error> {
+    let _stream = TcpStream::connect(address).await?;
+    println!("connected");
+    while typed_lines().recv().await.is_some() {}
     Ok(())
 }
 

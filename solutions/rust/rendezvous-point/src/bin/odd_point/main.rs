@@ -4,8 +4,8 @@
 //!     odd_point many N POINT
 //!     odd_point stay NAME SECONDS POINT
 //!
-//! As a `point` it prints every request, and answers the first that is not answered yet
-//! when it is typed how:
+//! As a `point` it prints one request after the other: the next one when the one before
+//! is answered. It answers when it is typed how:
 //!
 //! * `grant SECONDS` or `refuse STATUS`, where somebody wants to register;
 //! * `tell COOKIE of N`, where somebody asks who is there: there are N, whom nobody
@@ -118,12 +118,29 @@ async fn listen_to(peer: PeerId, mut stream: Stream) -> io::Result<Asked> {
 /// Those who wait for an answer.
 #[derive(Default)]
 struct Point {
-    waiting: VecDeque<(Stream, String)>,
+    waiting: VecDeque<Waiting>,
     /// The keys of whom we told of last.
     last: Option<Keypair>,
 }
 
+/// A request that is not answered yet.
+struct Waiting {
+    stream: Stream,
+    /// The name that it is about.
+    name: String,
+    /// What is printed of it.
+    say: String,
+}
+
 impl Point {
+    /// Adds a request; one that is the only one is printed at once.
+    fn wait(&mut self, stream: Stream, name: String, say: String) {
+        if self.waiting.is_empty() {
+            println!("{say}");
+        }
+        self.waiting.push_back(Waiting { stream, name, say });
+    }
+
     fn on_request(
         &mut self,
         Asked {
@@ -142,8 +159,8 @@ impl Point {
                     Some(record) if record.peer_id() == peer => list(record.addresses()),
                     _ => "with a record that is not its own".into(),
                 };
-                println!("{peer} wants to register under {name} {time}, at {record}");
-                self.waiting.push_back((stream, name));
+                let say = format!("{peer} wants to register under {name} {time}, at {record}");
+                self.wait(stream, name, say);
             }
             Request::Unregister { name } => println!("{peer} wants to leave {name}"),
             Request::Discover {
@@ -160,16 +177,16 @@ impl Point {
                     Some(limit) => format!(", at most {limit}"),
                     None => String::new(),
                 };
-                println!("{peer} asks who is under {name}, {cookie}{limit}");
-                self.waiting.push_back((stream, name));
+                let say = format!("{peer} asks who is under {name}, {cookie}{limit}");
+                self.wait(stream, name, say);
             }
         }
     }
 
-    /// Answers the request that has waited longest.
+    /// Answers the request that has waited longest, and prints the one after it.
     fn on_typed(&mut self, line: &str) -> Result<(Stream, Answer), String> {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let Some((stream, name)) = self.waiting.pop_front() else {
+        let Some(Waiting { stream, name, .. }) = self.waiting.pop_front() else {
             return Err("nobody waits for an answer".into());
         };
         let answer = match words[..] {
@@ -193,6 +210,9 @@ impl Point {
             },
             _ => return Err(format!("{line}: not understood")),
         };
+        if let Some(next) = self.waiting.front() {
+            println!("{}", next.say);
+        }
         Ok((stream, answer))
     }
 }
