@@ -42,7 +42,7 @@ use self::livelock::LivelockMeter;
 use self::order::{EventOrder, Turn};
 use self::scratch::Scratch;
 use self::settle::Until;
-use self::watchdog::{Assessment, Watchdog};
+use self::watchdog::{Assessment, SOON, Watchdog};
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, SCRATCH, Scenario, Stage};
 use crate::evidence::{Direction, Evidence, Printed, RoleOutput, Typed};
 use crate::link::Link;
@@ -199,6 +199,8 @@ struct ActiveRun<'c, F> {
     livelock_meter: LivelockMeter,
     /// The order of events, where links are interleaved.
     order: Option<EventOrder>,
+    /// Waiting for rest ignores a peer that wakes by itself later than this.
+    horizon: Duration,
     /// How many events have been taken.
     taken: u64,
     /// Links increment it whenever something happens on them.
@@ -236,6 +238,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             watchdog: Watchdog::default(),
             livelock_meter: LivelockMeter::new(transcript.roles.len(), 0),
             order: plan.id.order().map(|number| EventOrder::new(number, plan.id.seed)),
+            horizon: SOON,
             taken: 0,
             ticks: Arc::default(),
             aftermath: false,
@@ -256,8 +259,8 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             }
             let Some((step, action)) = actions.peek() else { return self.settle().await };
             // Lines printed until then belong above this action.
-            if matches!(action, Action::UntilStill) {
-                self.until_still().await?;
+            if let Action::UntilStill(time) = action {
+                self.until_still(*time).await?;
             }
             if due == 0 {
                 due = self.block(step.phase);
@@ -283,7 +286,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         let steps = self.plan.scenario.transcript.steps.iter().skip_while(|step| step.phase < first);
         let acts = steps.skip_while(|step| matches!(step.kind, StepKind::Expect(..)));
         let block = acts
-            .take_while(|step| matches!(&step.kind, StepKind::Act(action) if !matches!(action, Action::UntilStill)));
+            .take_while(|step| matches!(&step.kind, StepKind::Act(action) if !matches!(action, Action::UntilStill(_))));
         block.count().max(1)
     }
 
@@ -380,7 +383,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
                 self.fault(*fault, *name);
                 Ok(())
             }
-            Action::UntilStill => Ok(()),
+            Action::UntilStill(_) => Ok(()),
         }
     }
 

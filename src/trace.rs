@@ -200,7 +200,7 @@ fn acts(evidence: &Evidence, scenario: &Scenario) -> Vec<TraceEvent> {
                 let link = name.map(|name| format!(" {}-{}", roles[name.dialer], roles[name.listener]));
                 TraceEventKind::Fault(format!("{}{}", fault_name(*fault, roles), link.unwrap_or_default()))
             }
-            Action::UntilStill => TraceEventKind::Fault("all peers are at rest".to_owned()),
+            Action::UntilStill(_) => TraceEventKind::Fault("all peers are at rest".to_owned()),
         };
         events.push(TraceEvent { at: *at, what, wrong: false });
     }

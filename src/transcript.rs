@@ -19,6 +19,7 @@ mod grammar;
 mod lives;
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::pattern::Pattern;
 
@@ -102,8 +103,9 @@ pub enum Action {
     Resume(RoleId),
     /// `! cut link …`, `! end link …`, `! stall link …`, `! heal link …`.
     Link(LinkFault, Option<LinkName>),
-    /// `! until still`: wait until every peer sleeps and nothing is on its way.
-    UntilStill,
+    /// `! until still [for Ns]`: wait until every peer sleeps, nothing is on its way, and no peer will wake by itself
+    /// soon, or within this time.
+    UntilStill(Option<Duration>),
 }
 
 /// A link by the roles at its ends: `b-a` is the one that `b` dials to reach `a`.

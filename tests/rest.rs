@@ -68,6 +68,14 @@ mod wakes {
         assert_eq!(verdict.run()["lanes"][1]["lines"], json!(["one", "two"]));
     }
 
+    /// It wakes after 1.5 s: nothing of it is seen before, unless the transcript waits for longer.
+    #[test]
+    fn who_sleeps_for_long_is_waited_for_where_that_is_said() {
+        passes("sleeps-for-long");
+        let (verdict, _) = fails("is-waited-for-longer", "extra-line");
+        assert!(took(&verdict) >= Duration::from_millis(1500), "it was not waited for");
+    }
+
     /// What is still to be typed is on its way, however often the pipe is empty when it is looked at.
     #[test]
     fn who_takes_in_a_long_line_is_waited_for() {

@@ -97,7 +97,8 @@ fn written(transcript: &Transcript) -> Vec<String> {
         }
         StepKind::Act(Action::Link(LinkFault::Stall, name)) => format!("! stall link{}", link(*name)),
         StepKind::Act(Action::Link(LinkFault::Heal, name)) => format!("! heal link{}", link(*name)),
-        StepKind::Act(Action::UntilStill) => "! until still".to_owned(),
+        StepKind::Act(Action::UntilStill(None)) => "! until still".to_owned(),
+        StepKind::Act(Action::UntilStill(Some(time))) => format!("! until still for {}s", time.as_secs()),
         StepKind::Expect(who, Expect::Line(text)) => format!("{} | {}", role(*who), pattern(text)),
         StepKind::Expect(who, Expect::Unordered(text)) => format!("{} ~ {}", role(*who), pattern(text)),
         StepKind::Expect(who, Expect::Optional(text)) => format!("{} ? {}", role(*who), pattern(text)),

@@ -84,7 +84,7 @@ impl<'c> ActiveRun<'c, Recorder<'c>> {
             Action::EndInput(role) | Action::Kill(role) | Action::Pause(role) | Action::Resume(role) => {
                 (*role, [].as_slice())
             }
-            Action::Link(..) | Action::UntilStill => return Ok(()),
+            Action::Link(..) | Action::UntilStill(_) => return Ok(()),
         };
         match (action, self.peers[role].is_some()) {
             (Action::Start(..), true) => return Err(RecordError::IsUp(role)),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::follower::Follower;
 use super::poll::Snapshot;
-use super::watchdog::Assessment;
+use super::watchdog::{Assessment, SOON};
 use super::{ActiveRun, ExecutedRun, POLL_PAUSE};
 use crate::evidence::Evidence;
 use crate::link::Link;
@@ -29,9 +29,10 @@ pub(super) enum Until {
 }
 
 impl<F: Follower> ActiveRun<'_, F> {
-    /// Waits until all peers are at rest and nothing is in flight. Where the system does not say, for as long as a
-    /// link holds bytes back there.
-    pub(super) async fn until_still(&mut self) -> Result<(), Failure> {
+    /// Waits until all peers are at rest, for this time if one is given, and nothing is in flight. Where the system
+    /// does not say, for as long as a link holds bytes back there.
+    pub(super) async fn until_still(&mut self, time: Option<Duration>) -> Result<(), Failure> {
+        self.horizon = time.unwrap_or(SOON);
         self.until(Until::Still, Self::is_still).await
     }
 

@@ -38,8 +38,8 @@ const NAPS: u32 = 3;
 /// A run fails as restless after this much time without an effect; only time that the peers could use counts.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// Waiting for rest ignores a peer that wakes by itself later than this.
-const SOON: Duration = Duration::from_millis(700);
+/// Waiting for rest ignores a peer that wakes by itself later than this, unless the transcript says otherwise.
+pub(super) const SOON: Duration = Duration::from_millis(700);
 
 /// The processor time of a peer that was told of an end of stream and then spends its time in the kernel, moves no
 /// byte and touches no new memory: it reads the end over and over.
@@ -333,7 +333,7 @@ impl<F: Follower> ActiveRun<'_, F> {
 
     /// The same for `! until still`.
     pub(super) fn is_still(&self) -> bool {
-        self.is_settled((SURE, NAPS), SOON)
+        self.is_settled((SURE, NAPS), self.horizon)
     }
 
     /// The same for a recording, which waits for every peer that wakes before the time limit.

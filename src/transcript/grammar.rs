@@ -1,12 +1,16 @@
 //! Parses the lines of a transcript into steps.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::{
     Action, After, Break, Expect, LinkFault, LinkName, Mention, RoleId, Step, StepKind, Transcript, TranscriptError,
     is_name,
 };
 use crate::pattern::Pattern;
+
+/// The longest time, in seconds, that peers can be asked to be at rest.
+const LONGEST_REST: u64 = 60;
 
 /// Parses all lines, each by itself.
 pub(super) fn read(lines: &[&str]) -> Result<Transcript, TranscriptError> {
@@ -58,15 +62,19 @@ impl<'t> Reader<'t> {
     }
 
     /// `! kill role`, `! pause role`, `! resume role`, `! cut link [b-a] [after N bytes from role]`,
-    /// `! end link` likewise, `! stall link`, `! heal link`, `! until still`
+    /// `! end link` likewise, `! stall link`, `! heal link`, `! until still [for Ns]`
     fn fault(&mut self, at: Cursor<'t>, rest: &'t str) -> Result<StepKind, TranscriptError> {
         const KNOWN: &str = "write `! kill ROLE`, `! pause ROLE`, `! resume ROLE`, `! cut link`, `! end link`, both \
-                             perhaps with `after N bytes from ROLE`, `! stall link`, `! heal link` or `! until still`; \
-                             with several links, name one: `link b-a`";
+                             perhaps with `after N bytes from ROLE`, `! stall link`, `! heal link` or `! until still`, \
+                             perhaps with `for 5s`; with several links, name one: `link b-a`";
         let words: Vec<&str> = rest.split_whitespace().collect();
         let unknown = || at.error("this fault is not known", KNOWN);
         let (verb, rest) = match words.as_slice() {
-            ["until", "still"] => return Ok(StepKind::Act(Action::UntilStill)),
+            ["until", "still"] => return Ok(StepKind::Act(Action::UntilStill(None))),
+            ["until", "still", "for", seconds] => {
+                let seconds = Self::seconds(at, seconds)?;
+                return Ok(StepKind::Act(Action::UntilStill(Some(seconds))));
+            }
             ["kill", role] => return Ok(StepKind::Act(Action::Kill(self.role(at, role)?))),
             ["pause", role] => return Ok(StepKind::Act(Action::Pause(self.role(at, role)?))),
             ["resume", role] => return Ok(StepKind::Act(Action::Resume(self.role(at, role)?))),
@@ -96,6 +104,16 @@ impl<'t> Reader<'t> {
             _ => return Err(unknown()),
         };
         Ok(StepKind::Act(Action::Link(fault, link)))
+    }
+
+    /// `5s`
+    fn seconds(at: Cursor<'t>, text: &'t str) -> Result<Duration, TranscriptError> {
+        let seconds = text.strip_suffix('s').and_then(|number| number.parse().ok());
+        let fits = seconds.filter(|seconds| (1..=LONGEST_REST).contains(seconds));
+        fits.map(Duration::from_secs).ok_or_else(|| {
+            let help = format!("write whole seconds from 1 to {LONGEST_REST}, as in `for 5s`");
+            at.error_on(text, "this is not a time", help)
+        })
     }
 
     fn link(&mut self, at: Cursor<'t>, name: &'t str) -> Result<LinkName, TranscriptError> {

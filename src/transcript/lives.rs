@@ -51,7 +51,7 @@ fn role_of(step: &Step) -> Option<RoleId> {
             | Action::Resume(role),
         )
         | StepKind::Expect(role, _) => Some(*role),
-        StepKind::Act(Action::Link(..) | Action::UntilStill) => None,
+        StepKind::Act(Action::Link(..) | Action::UntilStill(_)) => None,
     }
 }
 

@@ -237,7 +237,7 @@ fn together(stage: &Stage, scenario: &Scenario) -> Vec<bool> {
             let Some(next) = actions.get(index + 1).filter(|_| last > index && expects(last + 1, true)) else {
                 return false;
             };
-            !matches!(next, Action::UntilStill) && !waits_for_a_name(stage, scenario, next, index)
+            !matches!(next, Action::UntilStill(_)) && !waits_for_a_name(stage, scenario, next, index)
         })
         .collect()
 }

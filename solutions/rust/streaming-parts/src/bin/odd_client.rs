@@ -112,7 +112,9 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
                 let mut good = control.open_stream(server, PROTOCOL).await?;
                 send(&mut good, &framed(&format!("request {number}"))).await?;
                 println!("read {} parts", read_all(&mut good).await?);
-                stuck.push(control.open_stream(server, PROTOCOL).await?);
+                for _ in 0..20 {
+                    stuck.push(control.open_stream(server, PROTOCOL).await?);
+                }
             }
             println!("{} streams have said nothing", stuck.len());
         }
