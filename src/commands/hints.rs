@@ -10,6 +10,9 @@ use crate::progress::WorkspaceState;
 use crate::report::{print, width, wrap};
 use crate::workspace::Workspace;
 
+/// The reason of a run that has reached a hole of the template.
+const UNFINISHED: &str = "unfinished";
+
 /// A hint that was given.
 pub(super) struct Hint {
     title: String,
@@ -69,7 +72,11 @@ pub(super) fn one_more(workspace: &Workspace, stage: &Stage) -> Result<Hint> {
         let fresh = |index: &usize| !progress.hints.contains(index);
         let fits =
             |index: &usize| progress.last_failure.as_ref().is_some_and(|id| stage.hints[*index].helps.contains(id));
-        let chosen = all.clone().filter(fresh).find(fits).or_else(|| all.clone().find(fresh));
+        // Some hints are for whoever has not begun: where there is a program, the others come first.
+        let begun = progress.last_failure.as_deref().is_some_and(|id| id != UNFINISHED);
+        let later = |index: &usize| begun && stage.hints[*index].helps.iter().any(|id| id == UNFINISHED);
+        let others = || all.clone().filter(fresh);
+        let chosen = others().find(fits).or_else(|| others().find(|index| !later(index))).or_else(|| others().next());
         // The course may have fewer hints than before.
         let there = |index: &usize| all.contains(index);
         let again = all.clone().rev().find(fits).or_else(|| progress.hints.iter().copied().rfind(there));

@@ -99,7 +99,14 @@ impl Case<'_> {
             Failure::TimeLimit(seconds) => format!(" after {seconds} s"),
             _ => String::new(),
         };
-        facts.push(Fact::new("not-ended", format!("{who} has not ended{input}{how}.")));
+        let has_said_all = self.awaited_lines().iter().all(|line| line.role != role);
+        let keyboard = if has_said_all && !self.evidence.outputs[role].input_ended {
+            " Its typed input is still open: does something wait for the keyboard, such as a thread for which the \
+             program waits before it ends?"
+        } else {
+            ""
+        };
+        facts.push(Fact::new("not-ended", format!("{who} has not ended{input}{how}.{keyboard}")));
         // An encrypted connection carries many streams, whose ends can't be seen.
         let channels = self.evidence.channels();
         let mut from_others = channels.iter().filter(|channel| channel.to == role && !channel.is_sealed());

@@ -72,15 +72,17 @@ impl Case<'_> {
 
     fn on_stderr(&self, role: RoleId, stderr: &str, facts: &mut Vec<Fact>) {
         let printed: Vec<_> = self.evidence.outputs[role].lines.iter().filter_map(|line| line.text()).collect();
-        let misplaced = self.lines_of(role, |_| true).into_iter().map(|line| line.text).find(|expected| {
-            !expected.is_empty() && !printed.contains(&expected.as_str()) && stderr.lines().any(|line| line == expected)
+        let misplaced = self.lines_of(role, |_| true).into_iter().find_map(|expected| {
+            let is_it = |line: &str| !line.is_empty() && self.is_line(role, expected.pattern, line);
+            let missing = !expected.pattern.is_blanket() && !printed.iter().any(|line| is_it(line));
+            stderr.lines().find(|line| missing && is_it(line))
         });
         if let Some(line) = misplaced {
             let say = format!(
                 "{} wrote «{}» to standard error. Output for the user goes to standard output; standard error is for \
                  what went wrong.",
                 capitalize(&self.who(role)),
-                shown(&line)
+                shown(line)
             );
             facts.push(Fact { id: "on-stderr", say, place: None });
         }

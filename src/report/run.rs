@@ -7,7 +7,7 @@ use crate::course::Scenario;
 use crate::evidence::{Evidence, LinkEvidence, RoleOutput};
 use crate::explain::{stderr_lines, told};
 use crate::matcher::{Captures, Ending, accepts};
-use crate::pattern::{Pattern, around_difference, escape, shorten};
+use crate::pattern::{Pattern, around_difference, cut, escape, shorten};
 use crate::trace::happened;
 use crate::transcript::{Expect, RoleId, StepKind};
 use crate::verdict::{Failed, Failure, Run};
@@ -165,7 +165,7 @@ fn difference(wanted: &[ComparedLine], printed: &[ComparedLine], width: usize, v
         for change in op.iter_changes(wanted, printed) {
             let text = &change.value().0;
             lines.push(match change.tag() {
-                ChangeTag::Equal => (false, format!("      {}\n", shorten(text, room))),
+                ChangeTag::Equal => (false, as_expected(text, room)),
                 ChangeTag::Delete => {
                     deleted += 1;
                     let rows = rows(text, new.get(deleted - 1), room);
@@ -196,16 +196,36 @@ fn difference(wanted: &[ComparedLine], printed: &[ComparedLine], width: usize, v
     out
 }
 
+/// A line that was printed as expected: whole if it is not too long.
+fn as_expected(text: &str, room: usize) -> String {
+    if text.chars().nth(2 * room).is_some() {
+        return format!("      {}\n", shorten(text, room));
+    }
+    broken_at_words(text, room).iter().map(|row| format!("      {row}\n")).collect()
+}
+
 /// A line that differs, in rows, because the cause of an error often stands at its end. Of a longer line, the part
 /// around the first difference.
 fn rows(text: &str, other: Option<&ComparedLine>, room: usize) -> Vec<String> {
     let text = visible(text);
-    let chars: Vec<char> = text.chars().collect();
-    if chars.len() > MAX_ROWS * room {
+    if text.chars().nth(MAX_ROWS * room).is_some() {
         return vec![around_difference(&text, other.map_or("", |other| &other.0), room)];
     }
-    let rows: Vec<String> = chars.chunks(room.max(1)).map(|row| row.iter().collect()).collect();
-    if rows.is_empty() { vec![String::new()] } else { rows }
+    broken_at_words(&text, room)
+}
+
+/// Rows of at most `room` chars, at least one: each ends with a space, for which there is always room, if there is one
+/// in its second half. Together they are the text, char by char.
+fn broken_at_words(text: &str, room: usize) -> Vec<String> {
+    let (room, mut rest) = (room.max(1), text.chars().collect::<Vec<char>>());
+    let mut rows = Vec::new();
+    while rest.len() > room {
+        let space = rest[room / 2..=room].iter().rposition(|c| *c == ' ');
+        let following = rest.split_off(space.map_or(room, |at| room / 2 + at + 1));
+        rows.push(std::mem::replace(&mut rest, following).into_iter().collect());
+    }
+    rows.push(rest.into_iter().collect());
+    rows
 }
 
 /// Rows, with a mark in front of the first one.
@@ -250,7 +270,7 @@ fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -
             let arrow = format!("{} → {}", name(from), name(to));
             let what = happened(&event.what);
             let line = format!("{:7.3} s  {arrow}  {what}", event.at.as_secs_f64());
-            out.push_str(&format!("    {}\n", shorten(&line, width.saturating_sub(4)).dimmed()));
+            out.push_str(&format!("    {}\n", cut(&line, width.saturating_sub(4)).dimmed()));
         }
         if connection.events.len() > count {
             out.push_str(&format!("    {}\n", format!("… {} more", connection.events.len() - count).dimmed()));
@@ -272,7 +292,10 @@ mod tests {
     #[test]
     fn a_cause_at_the_end_is_shown() {
         let told = shown(&["connected"], &["cannot connect: one, two, three, refused"]);
-        assert_eq!(told, "    - connected\n    + cannot connect: one,\n       two, three, refused\n");
+        assert_eq!(told, "    - connected\n    + cannot connect: one, \n      two, three, refused\n");
+        // Nothing is lost where there is no space.
+        assert_eq!(broken_at_words("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(broken_at_words("", 3), [""]);
     }
 
     #[test]

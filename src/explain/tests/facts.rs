@@ -79,6 +79,8 @@ fn what_the_programs_say_themselves() {
     is(&talk(crash), "panicked", &["Your a crashed at src/lib.rs:7: index out of bounds"]);
     is(&talk("a ! Address already in use (os error 98)\na = exit 1"), "address-in-use", &["port 0"]);
     is(&talk("a ! hello there\nstuck"), "on-stderr", &["Your a wrote «hello there» to standard error"]);
+    let unknown = scene(TALK, "  []", "a ! listening on x\nstuck");
+    is(&unknown, "on-stderr", &["Your a wrote «listening on x» to standard error"]);
     // The reference does not panic for the learner.
     is(&talk(&format!("a by reference\n{crash}")), "wrong-ending", &["The reference's a ended with exit code 101"]);
     let memory =
@@ -411,7 +413,7 @@ fn an_end_is_missing() {
     is(&scene("$ a\na | one\na = running\n", "  []", "livelock"), "livelock", &["busy without end"]);
     let alone = scene("$ a\na | one\na = exit 0\n", "  []", "a | one\nstuck");
     is(&alone, "not-ended", &["Your a has not ended: it is waiting for something that will never happen"]);
-    is(&scene("$ a\na | one\na = exit 0\n", "  []", "a | one\nlimit 10"), "not-ended", &["after 10 s"]);
+    is(&scene("$ a\na | one\na = exit 0\n", "  []", "a | one\nlimit 10"), "not-ended", &["after 10 s. Its typed input is still open"]);
 }
 
 #[test]
