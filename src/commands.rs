@@ -2,6 +2,7 @@
 
 mod context;
 mod doctor;
+mod editor;
 mod hints;
 mod init;
 mod learn;

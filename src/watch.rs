@@ -12,7 +12,7 @@ use crate::trace::Trace;
 
 pub use draw::{draw, page_width};
 pub use keys::{KeyAction, ask, help};
-pub use screen::{Screen, keys, suspend};
+pub use screen::{KeyOrResize, Keys, Screen, suspend};
 
 /// What is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,9 @@ impl View {
     pub fn show_runs(&mut self, runs: Vec<Trace>) {
         let failed = |wanted: &dyn Fn(&Trace) -> bool| runs.iter().position(|run| !run.passed() && wanted(run));
         let again = self.studied.as_ref().and_then(|title| failed(&|run| run.title() == *title));
-        self.at = again.or_else(|| failed(&|_| true)).unwrap_or(0);
+        let first = failed(&|_| true);
+        self.only_failed &= first.is_some();
+        self.at = again.or(first).unwrap_or(0);
         self.runs = runs;
         self.run_top = None;
     }

@@ -137,7 +137,7 @@ fn nothing_is_spoiled(learner: &Learner) {
 fn some_runs_are_not_all(learner: &Learner) {
     learner.writes_the_solution();
     let said = learner.says("verify --scenario greeting --pairing you/reference --condition clear", 0);
-    assert!(said.contains("all 1 runs passed") && said.contains("only some runs were selected"), "{said}");
+    assert!(said.contains("the run passed") && said.contains("only some runs were selected"), "{said}");
     assert!(!learner.says("list", 0).contains("✓ verified"));
     assert!(learner.says("verify --scenario greetings", 2).contains("did you mean `greeting`?"));
     assert!(learner.says("verify --pairing you/refrence", 2).contains("did you mean `you/reference`"));

@@ -534,7 +534,7 @@ mod outcome {
         let learner = learner("scripts");
         let done = within(&learner, FEW, &["verify", "lacks", "--scenario", "needs-files"]);
         no_verdict(&done, "the run of lacks could not be executed");
-        assert!(done.text().contains("! lacks: 1 of 1 runs could not be executed: no verdict"), "{}", done.text());
+        assert!(done.text().contains("! lacks: 1 of 1 run could not be executed: no verdict"), "{}", done.text());
         assert!(!done.text().contains('✗') && !done.text().contains("hint"), "{}", done.text());
     }
 

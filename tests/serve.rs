@@ -134,7 +134,7 @@ fn the_page_goes_by_what_is_saved() {
     let learner = Learner::new("languages", "sh");
     let server = Server::start(&learner, &[]);
     let page = || server.get("");
-    server.shows("status", "1 of 1 runs failed");
+    server.shows("status", "1 of 1 run failed");
     let verdict = server.get("part/verdict");
     for expected in ["whispers", "Your crier does not shout.", "<svg", "◀ awaited", "one-by-one · you · clear"] {
         assert!(verdict.contains(expected), "{expected} is not in {verdict}");
@@ -173,7 +173,7 @@ fn the_page_goes_by_what_is_saved() {
     assert!(page().contains("Stage 1 of 2"));
     server.press("next/shout");
     assert!(page().contains("Stage 2 of 2"));
-    server.shows("status", "1 of 1 runs failed");
+    server.shows("status", "1 of 1 run failed");
     server.press("stage/shout");
     server.shows("status", "the run passed");
     let state = fs::read_to_string(learner.file(".workshop/state.json")).expect("a state");
@@ -199,7 +199,7 @@ fn what_peers_print_and_learners_write_is_text() {
     let evil = "printf '<script>alert(1)</script>\\033[31m&amp;\\n'; cat > /dev/null # TODO <img src=x>";
     write(&learner, "shout/crier.sh", evil);
     let server = Server::start(&learner, &[]);
-    server.shows("status", "1 of 1 runs failed");
+    server.shows("status", "1 of 1 run failed");
     let page = server.get("");
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[31m&amp;amp;"), "{page}");
     assert!(page.contains("# TODO &lt;img src=x&gt;"), "{page}");
@@ -468,7 +468,7 @@ fn only_this_machine_is_listened_to() {
     assert!(server.end(Signal::INT).success());
     let again = Server::start(&learner, &["--port", &port, "--poll"]);
     assert_eq!(again.port.to_string(), port);
-    again.shows("status", "1 of 1 runs failed");
+    again.shows("status", "1 of 1 run failed");
     write(&learner, "shout/crier.sh", RIGHT);
     again.shows("status", "the run passed");
 }
@@ -554,9 +554,9 @@ async fn a_stage_is_done_in_a_browser() {
     let server = Server::start(&learner, &[]);
     let page = &browser.client;
     page.goto(&server.address()).await.expect("it opens");
-    comes(page, &text("#status", "1 of 1 runs failed")).await;
+    comes(page, &text("#status", "1 of 1 run failed")).await;
     comes(page, &text("#verdict .reason", "Your crier does not shout.")).await;
-    comes(page, &text("#said", "1 of 1 runs failed")).await;
+    comes(page, &text("#said", "1 of 1 run failed")).await;
     comes(page, "document.title === '✗ shout'").await;
     for (css, part) in [
         ("#verdict .awaited", "HELLO"),
@@ -601,7 +601,7 @@ async fn a_stage_is_done_in_a_browser() {
     click(page, "#next").await;
     comes(page, "document.title.endsWith(' count')").await;
     comes(page, &text("#lesson", "Stage 2 of 2")).await;
-    comes(page, &text("#status", "1 of 1 runs failed")).await;
+    comes(page, &text("#status", "1 of 1 run failed")).await;
     comes(page, &text("#progress .verified", "shout")).await;
 
     // All that it asked for is from here, and it had nothing to complain about.

@@ -10,6 +10,7 @@ mod terminal;
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -320,7 +321,7 @@ fn what_can_not_be_built_is_told_and_fixed() {
     terminal.sees("✗ does not build yet");
     terminal.sees("error: this is no program");
     fs::write(&build, right).expect("it is saved");
-    terminal.sees("runs passed");
+    terminal.sees("the run passed");
     terminal.sees_no("this is no program");
     leave(terminal, &learner);
 }
@@ -388,6 +389,37 @@ fn the_shell_has_the_terminal_for_a_while() {
     assert_eq!(terminal.ends().code(), Some(0));
     assert!(terminal.text().contains("away 148") && terminal.text().contains("back 0"), "{}", terminal.text());
     learner.nothing_is_left();
+}
+
+/// An editor in the terminal: it says what it was given, and has the keyboard.
+const EDITOR: &str = "#!/bin/sh\necho \"editing $*\"\nread -r typed\necho \"$* $typed\" >>\"$EDITED\"\n";
+
+#[test]
+fn an_editor_has_the_terminal_for_a_while() {
+    let learner = learner();
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let (editor, edited) = (dir.path().join("an-editor"), dir.path().join("edited"));
+    fs::write(&editor, EDITOR)
+        .and_then(|()| fs::set_permissions(&editor, fs::Permissions::from_mode(0o755)))
+        .expect("written");
+    let [editor, edited_path] = [&editor, &edited].map(|path| path.to_str().expect("text"));
+    let command = learner.prepare(&[], &[("EDITOR", editor), ("EDITED", edited_path)]);
+    let mut terminal = Terminal::start(&command, 80, 24);
+    terminal.sees(FAILED);
+    terminal.press("e");
+    terminal.sees("editing ");
+    // These keys are the editor's: the first of them would leave the view.
+    terminal.press("qq\r");
+    terminal.sees(FAILED);
+    assert!(fs::read_to_string(&edited).expect("it was edited").ends_with("crier.py qq\n"));
+    leave(terminal, &learner);
+    // Without an editor it says what to do.
+    let command = learner.prepare(&[], &[("EDITOR", ""), ("VISUAL", "")]);
+    let mut terminal = Terminal::start(&command, 80, 24);
+    terminal.sees(FAILED);
+    terminal.press("e");
+    terminal.sees("no editor is named: set EDITOR");
+    leave(terminal, &learner);
 }
 
 /// Run by the next test, in a terminal.

@@ -1,9 +1,9 @@
 //! `workshop watch`: fills the full-screen view from keys and news.
 
 use colored::Colorize;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::context;
+use super::editor;
 use super::hints::{self, Hint};
 use super::learn;
 use super::verify_worker::{News, VerifyWorker};
@@ -13,7 +13,9 @@ use crate::pattern::visible;
 use crate::progress::WorkspaceState;
 use crate::report;
 use crate::runtime;
-use crate::watch::{KeyAction, Screen, VerifyStatus, View, ViewPage, ask, help, keys, page_width, suspend};
+use crate::watch::{
+    KeyAction, KeyOrResize, Keys, Screen, VerifyStatus, View, ViewPage, ask, help, page_width, suspend,
+};
 use crate::workspace::Workspace;
 
 /// Shows the current stage and verifies it at each save, until the learner leaves.
@@ -28,39 +30,70 @@ pub fn watch(chosen: &Chosen, args: &WatchArgs) -> Result<bool> {
         ));
     }
     learn::start_ahead(&workspace, args.no_prefetch);
-    let mut keys = keys()?;
-    while runtime::block_on(session(chosen, args, &mut stage, &mut keys))? == Exit::ForNow {
-        suspend();
+    let mut message = None;
+    loop {
+        match runtime::block_on(session(chosen, args, &mut stage, message.take()))? {
+            Exit::ForGood => return Ok(true),
+            Exit::ForNow => suspend(),
+            Exit::ToEdit(place) => message = edit(chosen, &stage, place.as_deref()).err().map(|error| one_line(&error)),
+        }
     }
-    Ok(true)
 }
 
-type Keys = UnboundedReceiver<Option<ratatui::crossterm::event::KeyEvent>>;
-
 /// How the learner left the view.
-#[derive(PartialEq)]
 enum Exit {
     ForGood,
     ForNow,
+    /// To edit the file at this place, if there is one to look at.
+    ToEdit(Option<String>),
+}
+
+/// Opens the editor at a place (`file:line`), or else at the first file of the stage that has a hole, or the first.
+fn edit(chosen: &Chosen, stage: &str, place: Option<&str>) -> Result<()> {
+    let place = place.and_then(|place| place.rsplit_once(':'));
+    if let Some((file, line)) = place {
+        return editor::open(file.as_ref(), line.parse().ok());
+    }
+    let workspace = context::open_quietly(chosen)?;
+    let files: Vec<_> = workspace.editable(stage)?.iter().map(|file| workspace.root.join(file)).collect();
+    let hole = workspace.track()?.hole.as_deref().and_then(|hole| regex_lite::Regex::new(hole).ok());
+    let first_hole = files.iter().find_map(|file| {
+        let text = std::fs::read_to_string(file).ok()?;
+        let line = text.lines().position(|line| hole.as_ref().is_some_and(|hole| hole.is_match(line)))?;
+        Some((file, Some(line + 1)))
+    });
+    let Some((file, line)) = first_hole.or_else(|| files.first().map(|file| (file, None))) else {
+        return Err(Error::new("this stage has no file to edit"));
+    };
+    editor::open(file, line)
+}
+
+/// An error as a message at the bottom of the view.
+fn one_line(error: &Error) -> String {
+    let help = error.help.as_ref().map(|help| format!(": {help}")).unwrap_or_default();
+    format!("{}{help}", error.message)
 }
 
 /// Shows the view until the learner leaves. The terminal is restored first, then what runs is ended.
-async fn session(chosen: &Chosen, args: &WatchArgs, stage: &mut String, keys: &mut Keys) -> Result<Exit> {
+async fn session(chosen: &Chosen, args: &WatchArgs, stage: &mut String, message: Option<String>) -> Result<Exit> {
     let (worker, mut receiver) = VerifyWorker::start(chosen, stage, args.poll)?;
     let mut controller = Controller::new(chosen, worker, stage)?;
+    controller.view.message = message;
     // Declared after the controller, and so dropped before it: to end what runs may take a moment.
     let mut screen = Screen::enter()?;
+    let mut keys = Keys::read();
     loop {
         controller.fill(page_width(screen.width()));
         screen.show(&mut controller.view)?;
         tokio::select! {
-            pressed = keys.recv() => match pressed {
+            pressed = keys.next() => match pressed {
                 // The terminal is gone.
                 None => return Ok(Exit::ForGood),
-                Some(None) => screen.clear()?,
-                Some(Some(key)) => match ask(key) {
+                Some(KeyOrResize::Resize) => screen.clear()?,
+                Some(KeyOrResize::Key(key)) => match ask(key) {
                     Some(KeyAction::Quit) => return Ok(Exit::ForGood),
                     Some(KeyAction::Suspend) => return Ok(Exit::ForNow),
+                    Some(KeyAction::Edit) => return Ok(Exit::ToEdit(controller.view.place.take())),
                     Some(asked) => {
                         controller.answer(asked);
                         stage.clone_from(&controller.stage);
@@ -178,8 +211,7 @@ impl<'c> Controller<'c> {
     fn answer(&mut self, asked: KeyAction) {
         self.view.message = None;
         if let Err(error) = self.act(asked) {
-            let help = error.help.map(|help| format!(": {help}")).unwrap_or_default();
-            self.view.message = Some(format!("{}{help}", error.message));
+            self.view.message = Some(one_line(&error));
         }
     }
 
@@ -230,7 +262,7 @@ impl<'c> Controller<'c> {
             KeyAction::Top => view.scroll(isize::MIN),
             KeyAction::Bottom => view.scroll(isize::MAX),
             // These leave the view.
-            KeyAction::Quit | KeyAction::Suspend => {}
+            KeyAction::Quit | KeyAction::Suspend | KeyAction::Edit => {}
         }
         Ok(())
     }

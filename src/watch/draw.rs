@@ -104,7 +104,7 @@ fn footing(view: &View, width: u16) -> String {
     } else {
         keys.push(("h", "hint"));
     }
-    keys.extend([("l", "lesson"), ("s", "stages"), ("r", "again"), ("?", "help"), ("q", "quit")]);
+    keys.extend([("l", "lesson"), ("s", "stages"), ("e", "edit"), ("r", "again"), ("?", "help"), ("q", "quit")]);
     // If there is no room for all keys, those in the middle are left out: help lists them.
     let long =
         |keys: &[(&str, &str)]| keys.iter().map(|(key, what)| key.chars().count() + what.len() + 3).sum::<usize>();

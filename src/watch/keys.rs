@@ -12,6 +12,8 @@ pub enum KeyAction {
     Quit,
     /// Suspend, for the shell's job control.
     Suspend,
+    /// Edit the file to look at.
+    Edit,
     /// Verify again.
     Again,
     /// Go to the next stage.
@@ -53,7 +55,7 @@ pub enum KeyAction {
 }
 
 /// The keys, and what they do.
-const HELP: [(&str, &str); 17] = [
+const HELP: [(&str, &str); 18] = [
     ("l", "the lesson"),
     ("h", "one more hint"),
     ("H", "the hints so far"),
@@ -62,6 +64,7 @@ const HELP: [(&str, &str); 17] = [
     ("s", "all stages; up, down and Enter choose one"),
     ("n", "the next stage, after passing this one"),
     ("N", "the next stage anyway"),
+    ("e", "your editor ($VISUAL, $EDITOR), at the place to look at"),
     ("r", "verify again; a save does so by itself"),
     ("Esc", "back to the run"),
     ("left right", "the previous run, the next run"),
@@ -97,6 +100,7 @@ pub fn ask(key: KeyEvent) -> Option<KeyAction> {
     }
     Some(match key.code {
         KeyCode::Char('q') => KeyAction::Quit,
+        KeyCode::Char('e') => KeyAction::Edit,
         KeyCode::Char('r') => KeyAction::Again,
         KeyCode::Char('n') => KeyAction::Next { skip: false },
         KeyCode::Char('N') => KeyAction::Next { skip: true },

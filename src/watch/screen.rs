@@ -4,14 +4,14 @@ use std::io::{Stdout, stdout};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::StreamExt;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
-use ratatui::crossterm::event::{self, Event, KeyEvent};
+use ratatui::crossterm::event::{Event, EventStream, KeyEvent};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::layout::{Position, Rect};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{View, draw};
 use crate::error::{Error, Result};
@@ -95,29 +95,33 @@ impl Drop for Screen {
     }
 }
 
-/// The pressed keys; `None` means that the terminal was resized. The channel closes with the terminal.
-///
-/// # Errors
-/// The thread that reads them can't be started.
-pub fn keys() -> Result<UnboundedReceiver<Option<KeyEvent>>> {
-    let (sender, keys) = unbounded_channel();
-    let read = move || {
-        while let Ok(event) = event::read() {
-            let pressed = match event {
-                Event::Key(key) => Some(key),
-                Event::Resize(..) => None,
-                _ => continue,
-            };
-            if sender.send(pressed).is_err() {
-                return;
+/// The keys that are pressed. Whatever is pressed after it is dropped is left to others, such as an editor.
+pub struct Keys(EventStream);
+
+impl Keys {
+    /// Begins to read.
+    pub fn read() -> Keys {
+        Keys(EventStream::new())
+    }
+
+    /// The next event; `None` when the terminal is gone.
+    pub async fn next(&mut self) -> Option<KeyOrResize> {
+        loop {
+            match self.0.next().await?.ok()? {
+                Event::Key(key) => return Some(KeyOrResize::Key(key)),
+                Event::Resize(..) => return Some(KeyOrResize::Resize),
+                _ => {}
             }
         }
-    };
-    std::thread::Builder::new()
-        .name("keys".to_owned())
-        .spawn(read)
-        .map_err(|error| Error::new("keys can't be read").because(error))?;
-    Ok(keys)
+    }
+}
+
+/// What can come from a terminal.
+pub enum KeyOrResize {
+    /// A key.
+    Key(KeyEvent),
+    /// The terminal has another size.
+    Resize,
 }
 
 /// Stops this process as Ctrl-Z does, until `fg`. The terminal must not be taken over.

@@ -413,7 +413,11 @@ fn an_end_is_missing() {
     is(&scene("$ a\na | one\na = running\n", "  []", "livelock"), "livelock", &["busy without end"]);
     let alone = scene("$ a\na | one\na = exit 0\n", "  []", "a | one\nstuck");
     is(&alone, "not-ended", &["Your a has not ended: it is waiting for something that will never happen"]);
-    is(&scene("$ a\na | one\na = exit 0\n", "  []", "a | one\nlimit 10"), "not-ended", &["after 10 s. Its typed input is still open"]);
+    is(
+        &scene("$ a\na | one\na = exit 0\n", "  []", "a | one\nlimit 10"),
+        "not-ended",
+        &["after 10 s. Its typed input is still open"],
+    );
 }
 
 #[test]
