@@ -105,6 +105,10 @@ enum RunEnd {
     Later,
 }
 
+/// How many runs at a time there are for each core. A run mostly waits for its programs to start, and to answer each
+/// other; with more runs than this, nothing is gained.
+const RUNS_PER_CORE: usize = 4;
+
 /// Which runs are pending, which are done, and how many may run at a time.
 struct Executor<'e> {
     stage: &'e Stage,
@@ -128,7 +132,7 @@ impl<'e> Executor<'e> {
                 .because("the limit of open files is so low that not even one run fits into it")
                 .help(Fault::Files.help()));
         }
-        let jobs = if selection.jobs > 0 { selection.jobs } else { cores() * 2 };
+        let jobs = if selection.jobs > 0 { selection.jobs } else { cores() * RUNS_PER_CORE };
         let (delayed, others) =
             (0..plans.len()).rev().partition(|index| plans[*index].id.condition == Condition::Delayed);
         let done = plans.iter().map(|_| None).collect();
