@@ -21,7 +21,7 @@ mod carrier;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -56,6 +56,10 @@ struct Shared {
     state: Mutex<LinkState>,
     /// Notified when something changes that a writer may wait for.
     changed: Notify,
+    /// Notified when directions that are full have to take in more; see [`DEAF_POLLS`].
+    relief: Notify,
+    /// At so many polls in a row, a peer whose link is full had not got what was written to it.
+    deaf: AtomicU32,
     condition: Condition,
     target: SocketAddr,
     sockets: Option<Arc<SocketTable>>,
@@ -217,6 +221,8 @@ impl Link {
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             changed: Notify::new(),
+            relief: Notify::new(),
+            deaf: AtomicU32::new(0),
             condition,
             target,
             sockets,
@@ -360,7 +366,13 @@ impl Shared {
         let Some(table) = &self.sockets else { return false };
         let dialer = Leg { sockets: legs.dialer, opened: true, full: legs.to_listener.full };
         let listener = Leg { sockets: legs.listener, opened: false, full: legs.to_dialer.full };
-        dialer.in_flight(table) || listener.in_flight(table)
+        let states = [dialer, listener].map(|leg| leg.state(table));
+        let deaf = states.iter().any(|state| state.is_deaf);
+        self.deaf.store(if deaf { self.deaf.load(Ordering::Relaxed) + 1 } else { 0 }, Ordering::Relaxed);
+        if self.deaf.load(Ordering::Relaxed) >= DEAF_POLLS {
+            self.relief.notify_waiters();
+        }
+        states.iter().any(|state| state.in_flight)
     }
 
     /// On an interleaved link, waits until this is released. From then on it is moving.
@@ -459,17 +471,31 @@ struct Leg {
     full: bool,
 }
 
+/// A link that is full leaves what a peer sends in the kernel. If that is more than the kernel has memory for, it drops
+/// what comes and shrinks the window to nothing, and then it does not even look at the acknowledgements of this peer:
+/// what the link writes to it gets stuck behind bytes that have long arrived. So once that was seen at so many polls in
+/// a row, the link takes in a little more, which makes room.
+const DEAF_POLLS: u32 = 3;
+
+/// What is between a link and a peer.
+struct LegState {
+    in_flight: bool,
+    /// The link is full, and the peer has not got what was written to it, though it reads.
+    is_deaf: bool,
+}
+
 impl Leg {
-    fn in_flight(&self, table: &SocketTable) -> bool {
+    fn state(&self, table: &SocketTable) -> LegState {
         let (ours, theirs) = self.sockets;
         let (theirs, ours) = (table.queues(theirs, ours), table.queues(ours, theirs));
         let (Some(theirs), Some(ours)) = (theirs, ours) else {
-            return ours.is_some_and(|ours| !self.full && ours.unread > 0);
+            let in_flight = ours.is_some_and(|ours| !self.full && ours.unread > 0);
+            return LegState { in_flight, is_deaf: false };
         };
         let to_us = ours.unread > 0 || written(theirs, self.opened) > ours.received;
         // If a peer does not read what has arrived, what follows is held up for good.
         let to_them = theirs.unread == 0 && written(ours, !self.opened) > theirs.received;
-        (to_us && !self.full) || to_them
+        LegState { in_flight: (to_us && !self.full) || to_them, is_deaf: self.full && to_them }
     }
 }
 

@@ -30,6 +30,9 @@ const MAX_PIECE: usize = 4096;
 /// The most undelivered bytes that a direction takes in, so that backpressure works through a link.
 const MAX_HELD: usize = 256 * 1024;
 
+/// A direction that is full takes in this much more at a time, where the kernel needs room.
+const RELIEF: usize = 64 * 1024;
+
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectionEnd {
@@ -149,7 +152,10 @@ impl Carrier<'_> {
         loop {
             while self.queue().held >= MAX_HELD {
                 self.shared.full(self.id, self.direction, true);
-                self.drained.notified().await;
+                tokio::select! {
+                    () = self.drained.notified() => {}
+                    () = self.shared.relief.notified() => self.take_in_more(&mut buffer),
+                }
             }
             self.shared.full(self.id, self.direction, false);
             let end = match read_some(self.from, &mut buffer).await {
@@ -178,6 +184,18 @@ impl Carrier<'_> {
             self.shared.wake(self.id, self.direction);
             self.filled.notify_one();
             return Ok(());
+        }
+    }
+
+    /// Takes in what lies in the kernel, up to a limit, although this direction is full.
+    fn take_in_more(&self, buffer: &mut [u8]) {
+        let mut room = RELIEF;
+        while let Some(count) = self.from.try_read(buffer).ok().filter(|count| *count > 0) {
+            self.came(&buffer[..count]);
+            room = room.saturating_sub(count);
+            if room == 0 {
+                return;
+            }
         }
     }
 
