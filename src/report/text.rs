@@ -158,6 +158,9 @@ fn not_kept(stage: &Stage, scenario: &Scenario, failed: &Failed) -> String {
     rules.map(line).collect()
 }
 
+/// At most so many failed scenarios are named.
+const MOST_NAMES: usize = 8;
+
 /// Which scenarios passed; with `verbose` a line for each, in their order, with its runs.
 fn scenarios(stage: &Stage, verdict: &StageVerdict, verbose: bool) -> String {
     let runs = |scenario: &Scenario| {
@@ -178,11 +181,15 @@ fn scenarios(stage: &Stage, verdict: &StageVerdict, verbose: bool) -> String {
     if played.len() < 2 {
         return String::new();
     }
-    let names = |of: &[&(&str, (usize, usize))]| of.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     let title = format!("{} of {} scenarios passed", passed.len(), played.len());
+    let names: Vec<&str> = failed.iter().map(|(name, _)| *name).take(MOST_NAMES).collect();
+    let others = match failed.len() - names.len() {
+        0 => String::new(),
+        count => format!(" and {count} more (--verbose lists all)"),
+    };
     match (passed.is_empty(), failed.is_empty()) {
         (true, _) => entry(&title),
-        (false, false) => entry(&format!("{title}; failed: {}", names(&failed))),
+        (false, false) => entry(&format!("{title}; failed: {}{others}", names.join(", "))),
         (false, true) => String::new(),
     }
 }

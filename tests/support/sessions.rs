@@ -12,6 +12,7 @@ pub fn settled(text: &str) -> String {
         // How many runs fail by a race is the weather; that they fail, and why, is not.
         (r"\d+ of (\d+) runs failed", "N of $1 runs failed"),
         (r"(?m)^  \d+ (more )?failed .*\n(    .*\n)*", ""),
+        (r"(?m)^  \d+ of (\d+) scenarios passed; .*\n(    .*\n)*", "  N of $1 scenarios passed\n"),
         (r" +TIME s", " TIME s"),
         (r"(?m)[ \t]+$", ""),
     ];
