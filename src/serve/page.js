@@ -27,6 +27,8 @@ function swap(part, html) {
   const open = [...place.querySelectorAll("details[open]")].map(titles);
   const scrolled = [...place.querySelectorAll("[data-scroll]")].map(each => [each.id, each.scrollTop, each.scrollLeft]);
   const focused = place.contains(document.activeElement) ? document.activeElement : null;
+  const hints = () => place.querySelectorAll(".hints > li").length;
+  const before = hints();
   place.innerHTML = html;
   place.querySelectorAll("details").forEach(details => { details.open = open.includes(titles(details)); });
   for (const [id, top, left] of scrolled) { document.getElementById(id)?.scrollTo(left, top); }
@@ -36,6 +38,8 @@ function swap(part, html) {
     same?.focus({preventScroll: true});
   }
   if (part === "status") { say(); }
+  // A new hint is below the verdict, perhaps out of sight.
+  if (part === "hints" && hints() > before) { place.querySelector(".hints > li:last-child").scrollIntoView({block: "nearest"}); }
 }
 
 // Screen readers announce the beginning and the result, not the counting.
