@@ -6,7 +6,7 @@ use super::super::hints::given;
 use super::super::learn::following;
 use super::super::verify_worker::VerifyResult;
 use super::page_state::{LastVerify, PageState};
-use crate::course::Stage;
+use crate::course::{Rule, Stage};
 use crate::error::Result;
 use crate::pattern::counted;
 use crate::progress::Standing;
@@ -97,13 +97,34 @@ fn verdict<'s>(state: &'s PageState, address: &PageAddress) -> Result<VerdictPar
             if outcome.left_out > 0 {
                 notes.push(format!("{} runs were skipped, because the failed ones took long.", outcome.left_out));
             }
+            let workspace = state.workspace()?;
+            notes.extend(rules_kept(&workspace, &state.stage)?);
             let place = outcome.place.clone().unwrap_or_default();
-            let looked_at = looked_at(&state.workspace()?.editable(&state.stage)?, &place);
+            let looked_at = looked_at(&workspace.editable(&state.stage)?, &place);
             let place_address =
                 looked_at.map(|(file, line)| format!("{}#line-{line}", address.with_file(file + 1).link()));
             let place_address = place_address.unwrap_or_default();
             let (count, failed) = (outcome.runs, outcome.failed);
             VerdictPart { old, notes, place, place_address, count, failed, ..runs(&outcome.last.runs, address) }
+        }
+    })
+}
+
+/// How many rules of the stage the last verify found kept, and which not; nothing where the stage names no rules.
+fn rules_kept(workspace: &Workspace, stage: &str) -> Result<Option<String>> {
+    let rules = workspace.catalog.stage(stage)?.rules;
+    let kept = workspace.state.stages.get(stage).map(|progress| progress.kept.as_slice()).unwrap_or_default();
+    let (kept, other): (Vec<_>, Vec<_>) = rules.iter().partition(|rule| kept.contains(&rule.id));
+    let what = |rule: &&Rule| match &rule.lesson {
+        Some(heading) => format!("{} (lesson: {heading})", rule.id),
+        None => rule.id.clone(),
+    };
+    Ok(match (kept.len(), other.len()) {
+        (0, 0) => None,
+        (all, 0) => Some(format!("All {all} rules are kept.")),
+        (count, _) => {
+            let not = other.iter().map(what).collect::<Vec<_>>().join(", ");
+            Some(format!("{count} of {} rules kept. Not kept, or not fully tested: {not}.", rules.len()))
         }
     })
 }
