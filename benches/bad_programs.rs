@@ -108,7 +108,8 @@ fn main() {
             stage["reason"]["id"].as_str().unwrap_or("")
         );
         assert_eq!(stage["passed"], changes.is_empty(), "{name}");
-        if seconds > LIMIT || runner > peers {
+        // Watching programs that sleep takes something, too.
+        if seconds > LIMIT || runner > peers.max(seconds * 200.0) {
             slow.push(name);
         }
     }
