@@ -223,6 +223,10 @@ impl Package {
     /// Where a program is: at its path, or below one more folder of the output. A learner's own settings, such as
     /// `build.target` of cargo, may put programs into a folder for each kind of machine.
     fn find(&self, path: &Path) -> Option<PathBuf> {
+        // Asked at each start of a peer: as a rule, no folder needs to be read.
+        if path.is_file() {
+            return Some(path.to_owned());
+        }
         self.places(path).into_iter().find(|path| path.is_file())
     }
 

@@ -368,8 +368,8 @@ struct Workbench<'c> {
 }
 
 impl Workbench<'_> {
-    /// Makes the package of the mistake with this number; says why its patch does not apply. It is not known yet
-    /// whether it builds: who verifies it sees that, and does not build it again.
+    /// Makes the package of the mistake with this number and builds it; says why its patch does not apply. Whether it
+    /// builds is found out by verifying it, which builds nothing again that is up to date.
     async fn make(&self, mistake: &Mistake, number: usize) -> Result<std::result::Result<Package, String>> {
         let text = self.catalog.stage_text(&self.stage.name, &mistake.patch)?;
         let files = match patch::apply(&text, &self.stage.name, &self.trees.solution) {

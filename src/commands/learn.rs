@@ -7,7 +7,7 @@ use colored::Colorize;
 
 use super::context;
 use crate::cli::{Chosen, NextArgs, SolutionArgs};
-use crate::course::Stage;
+use crate::course::{Rule, Stage};
 use crate::error::{Error, Result};
 use crate::pattern::visible;
 use crate::progress::{Standing, WorkspaceState};
@@ -188,9 +188,15 @@ pub(super) fn list_text(workspace: &Workspace, width: usize) -> Result<String> {
 
 /// How many rules of an unverified stage the last verify found kept.
 fn rules_kept(state: &WorkspaceState, stage: &Stage) -> Option<String> {
-    let progress = state.stages.get(&stage.name).filter(|_| state.standing(&stage.name) != Standing::Verified)?;
-    let kept = stage.rules.iter().filter(|rule| progress.kept.contains(&rule.id)).count();
-    (kept > 0).then(|| format!("{kept} of {} rules kept", stage.rules.len()))
+    let (kept, _) = kept_and_others(state, stage);
+    let tells = state.standing(&stage.name) != Standing::Verified && !kept.is_empty();
+    tells.then(|| format!("{} of {} rules kept", kept.len(), stage.rules.len()))
+}
+
+/// The rules that the last whole verify of a stage found kept, and the others.
+pub(super) fn kept_and_others<'s>(state: &WorkspaceState, stage: &'s Stage) -> (Vec<&'s Rule>, Vec<&'s Rule>) {
+    let kept = state.stages.get(&stage.name).map(|progress| progress.kept.as_slice()).unwrap_or_default();
+    stage.rules.iter().partition(|rule| kept.contains(&rule.id))
 }
 
 /// The lesson again.

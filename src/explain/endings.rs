@@ -139,8 +139,8 @@ impl Case<'_> {
             if owes && channel.is_open() && !channel.is_sealed() {
                 let say = format!(
                     "The input of {} has ended, but its sending half is still open: {} can't know that nothing more \
-                     will come. Is the sending half shut down when the input ends, or does the shutdown wait for something else, \
-                     such as a lock that the reader holds?",
+                     will come. Is the sending half shut down when the input ends, or does the shutdown wait for \
+                     something else, such as a lock that the reader holds?",
                     self.who(channel.from),
                     self.name(channel.to)
                 );

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::hints::given;
-use super::super::learn::following;
+use super::super::learn::{following, kept_and_others};
 use super::super::verify_worker::VerifyResult;
 use super::page_state::{LastVerify, PageState};
 use crate::course::{Rule, Stage};
@@ -112,9 +112,8 @@ fn verdict<'s>(state: &'s PageState, address: &PageAddress) -> Result<VerdictPar
 
 /// How many rules of the stage the last verify found kept, and which not; nothing where the stage names no rules.
 fn rules_kept(workspace: &Workspace, stage: &str) -> Result<Option<String>> {
-    let rules = workspace.catalog.stage(stage)?.rules;
-    let kept = workspace.state.stages.get(stage).map(|progress| progress.kept.as_slice()).unwrap_or_default();
-    let (kept, other): (Vec<_>, Vec<_>) = rules.iter().partition(|rule| kept.contains(&rule.id));
+    let stage = workspace.catalog.stage(stage)?;
+    let (kept, other) = kept_and_others(&workspace.state, &stage);
     let what = |rule: &&Rule| match &rule.lesson {
         Some(heading) => format!("{} (lesson: {heading})", rule.id),
         None => rule.id.clone(),
@@ -124,7 +123,7 @@ fn rules_kept(workspace: &Workspace, stage: &str) -> Result<Option<String>> {
         (all, 0) => Some(format!("All {all} rules are kept.")),
         (count, _) => {
             let not = other.iter().map(what).collect::<Vec<_>>().join(", ");
-            Some(format!("{count} of {} rules kept. Not kept, or not fully tested: {not}.", rules.len()))
+            Some(format!("{count} of {} rules kept. Not kept, or not fully tested: {not}.", stage.rules.len()))
         }
     })
 }
