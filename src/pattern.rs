@@ -18,7 +18,7 @@
 //!   dear all the same has a limit: the [`Budget`]. That is the submodule `search`.
 //!
 //! A printed line reaches a terminal only through [`escape`], and in full only when it is short:
-//! [`shorten`].
+//! [`excerpt`].
 
 mod checks;
 mod escape;
@@ -31,7 +31,7 @@ mod values;
 use std::fmt;
 use std::ops::Range;
 
-pub use escape::{around_difference, counted, cut, escape, shorten, visible};
+pub use escape::{around_difference, counted, cut, escape, excerpt, shorten, visible};
 pub use search::Budget;
 pub use types::{Type, WholeRegex};
 pub use values::{FoundValue, values};

@@ -524,8 +524,10 @@ impl LineSplitter {
             self.rest = Vec::new();
             return Vec::new();
         }
+        // What was kept has no newline: a long line that comes in small pieces is read once.
+        let last = bytes.iter().rposition(|byte| *byte == b'\n').map(|last| self.rest.len() + last);
         self.rest.extend_from_slice(bytes);
-        let Some(last) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
+        let Some(last) = last else { return Vec::new() };
         let rest = self.rest.split_off(last + 1);
         let whole = std::mem::replace(&mut self.rest, rest);
         let lines: Vec<Vec<u8>> = whole[..last].split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::course::{Party, Scenario};
 use crate::evidence::{Connection, Evidence, LinkEvidence, WireEventKind};
 use crate::matcher::Ending;
-use crate::pattern::{counted, escape, shorten};
+use crate::pattern::{counted, escape, excerpt};
 use crate::transcript::{Action, After, Break, Expect, LinkFault, RoleId, StepKind};
 use crate::verdict::{Explanation, Failed, Failure, Run};
 
@@ -176,7 +176,7 @@ impl Trace {
 }
 
 fn text(bytes: &[u8]) -> String {
-    shorten(&escape(bytes), MAX_TEXT)
+    excerpt(bytes, MAX_TEXT)
 }
 
 /// What the runner did.

@@ -6,7 +6,7 @@ use super::words::{capitalize, shown};
 use super::{Case, Fact};
 use crate::course::Party;
 use crate::fault::Fault;
-use crate::pattern::{escape, shorten};
+use crate::pattern::{escape, excerpt};
 use crate::transcript::RoleId;
 
 impl Case<'_> {
@@ -53,7 +53,7 @@ impl Case<'_> {
                     "{} crashed at {}: {}",
                     capitalize(&self.who(role)),
                     escape(place.as_bytes()),
-                    shorten(&escape(message.as_bytes()), 200)
+                    excerpt(message.as_bytes(), 200)
                 );
                 facts.push(Fact { id: "panicked", say, place: Some(place) });
             }

@@ -4,7 +4,7 @@ use super::Case;
 use crate::course::Party;
 use crate::evidence::RoleOutput;
 use crate::matcher::Ending;
-use crate::pattern::{around_difference, counted, escape, shorten};
+use crate::pattern::{around_difference, counted, escape, excerpt};
 use crate::transcript::RoleId;
 
 /// A text up to this length, in characters, is quoted whole.
@@ -61,9 +61,8 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 pub(super) fn shown_bytes(bytes: &[u8]) -> String {
-    let text = escape(bytes);
-    let room = if text.chars().nth(WHOLE).is_none() { WHOLE } else { PART };
-    shorten(&text, room)
+    let fits = bytes.len() <= 4 * WHOLE && escape(bytes).chars().nth(WHOLE).is_none();
+    excerpt(bytes, if fits { WHOLE } else { PART })
 }
 
 /// Two texts that differ; of long ones, the part around the first difference.

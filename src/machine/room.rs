@@ -52,7 +52,7 @@ impl Before {
         let mut said = Fault::SAID.into_iter().filter(|fault| !but_memory || *fault != Fault::Memory);
         let fault = said.find(|fault| fault.is_said(text) && self.lacks(*fault, folders))?;
         let line = text.lines().find(|line| fault.is_said(line)).unwrap_or_default().trim();
-        let line = crate::pattern::shorten(&crate::pattern::escape(line.as_bytes()), 200);
+        let line = crate::pattern::excerpt(line.as_bytes(), 200);
         Some(machine_failure(fault, format!("It printed «{line}», and that is true: {}.", self.what(fault))))
     }
 

@@ -72,12 +72,28 @@ fn is_invisible(c: char) -> bool {
 /// At most `width` chars of a text: of a longer one the start, the size of all of it and the end,
 /// as in `start… (65,536 bytes) …end`; only the start where there is no room for that.
 ///
-/// No char is split. An escape may be, so shorten what was printed before it is escaped.
+/// No char is split.
 pub fn shorten(text: &str, width: usize) -> String {
+    shorten_sized(text, text.len(), width)
+}
+
+/// Printed bytes, escaped and [shortened](shorten). Of many, only those are escaped that may be shown.
+pub fn excerpt(bytes: &[u8], width: usize) -> String {
+    // A char has at most four bytes, so this is more than `width` chars at each end.
+    let end = 4 * (width + 1);
+    let text = match bytes.len().checked_sub(end) {
+        Some(last) if last > end => escape(&bytes[..end]) + &escape(&bytes[last..]),
+        _ => escape(bytes),
+    };
+    shorten_sized(&text, bytes.len(), width)
+}
+
+/// Shortens what stands for so many bytes.
+fn shorten_sized(text: &str, size: usize, width: usize) -> String {
     if text.chars().nth(width).is_none() {
         return text.to_owned();
     }
-    let middle = format!("… ({} bytes) …", thousands(text.len()));
+    let middle = format!("… ({} bytes) …", thousands(size));
     match width.checked_sub(middle.chars().count()) {
         Some(kept @ 2..) => {
             let (start, end) = (byte(text, kept.div_ceil(2)), &text[byte_from_end(text, kept / 2)..]);

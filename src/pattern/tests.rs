@@ -708,6 +708,17 @@ proptest! {
     }
 
     #[test]
+    fn an_excerpt_is_what_shortening_all_of_it_gives(piece in bytes(), times in 1_usize..40, width in 0_usize..60) {
+        let bytes = piece.repeat(times);
+        let (all, short) = (escape(&bytes), excerpt(&bytes, width));
+        prop_assert_eq!(short.chars().count(), all.chars().count().min(width));
+        match short.split_once("… (").and_then(|(start, rest)| Some((start, rest.split_once(") …")?.1))) {
+            Some((start, end)) => prop_assert!(all.starts_with(start) && all.ends_with(end), "{short}"),
+            None => prop_assert_eq!(short, cut(&all, width)),
+        }
+    }
+
+    #[test]
     fn what_is_shortened_keeps_its_ends(text in ".{0,80}", width in 0_usize..60) {
         let short = shorten(&text, width);
         let len = text.chars().count();

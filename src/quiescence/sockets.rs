@@ -2,7 +2,7 @@
 
 use super::waits::file_of;
 use super::{BypassTraffic, KnownSocket, KnownSockets, LinkMembership, MembershipOf, OpenSocket, Queues};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, sockopt};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -94,12 +94,9 @@ impl DiagSocket {
             if known.0.contains_key(&socket.inode) {
                 continue;
             }
-            let file = file_of(socket.pid, socket.fd);
-            let domain = file.and_then(|file| rustix::net::sockopt::socket_domain(file).ok());
-            if domain.is_none_or(|domain| [AddressFamily::INET, AddressFamily::INET6].contains(&domain)) {
-                unknown.insert(socket.inode);
-            } else {
-                known.0.insert(socket.inode, KnownSocket::Other);
+            match file_of(socket.pid, socket.fd).and_then(|file| of_file(&file, socket.inode)) {
+                Some(kind) => drop(known.0.insert(socket.inode, kind)),
+                None => drop(unknown.insert(socket.inode)),
             }
         }
         let mut connecting = false;
@@ -160,6 +157,22 @@ impl DiagSocket {
             }
         }
     }
+}
+
+/// What a socket is. `None` if the socket itself does not say: it is not connected yet, or not any more. Neither does
+/// a file that has taken its place.
+fn of_file(file: &OwnedFd, inode: u32) -> Option<KnownSocket> {
+    if rustix::fs::fstat(file).ok()?.st_ino != u64::from(inode) {
+        return None;
+    }
+    let domain = sockopt::socket_domain(file).ok()?;
+    let is_tcp = [AddressFamily::INET, AddressFamily::INET6].contains(&domain)
+        && sockopt::socket_type(file).ok()? == SocketType::STREAM;
+    if !is_tcp || sockopt::socket_acceptconn(file).ok()? {
+        return Some(KnownSocket::Other);
+    }
+    let (local, remote) = (rustix::net::getsockname(file).ok()?, rustix::net::getpeername(file).ok()?);
+    Some(KnownSocket::Connected(local.try_into().ok()?, remote?.try_into().ok()?))
 }
 
 /// The request for all sockets of a family.
