@@ -1,6 +1,7 @@
 //! Files that are replaced completely or not at all, and locks between processes.
 
 mod lock;
+mod owner;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -9,6 +10,8 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 pub use lock::Lock;
+use owner::give_away;
+pub use owner::give_away_folder;
 
 /// Replaces a file atomically: after a kill or a power failure at any moment, the old file or the new one is there.
 ///
@@ -49,6 +52,28 @@ pub fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<()> {
     replaced.map(drop).map_err(|error| Error::io("write", path, &error))
 }
 
+/// Makes a folder and those above it, unless they are there.
+///
+/// # Errors
+/// It can't be made.
+pub fn make_folder(path: &Path) -> Result<()> {
+    make_missing(path).map_err(|error| Error::io("make", path, &error))
+}
+
+fn make_missing(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    make_missing(parent(path))?;
+    match fs::create_dir(path) {
+        Ok(()) => give_away_folder(path, parent(path)),
+        // Another process was faster.
+        Err(_) if path.is_dir() => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
 /// Removes a file, if it is there.
 ///
 /// # Errors
@@ -67,6 +92,7 @@ fn written(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<tempfile::
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(temporary)?;
+    give_away(file.as_file(), parent(path));
     if let Ok(old) = fs::metadata(path) {
         file.as_file().set_permissions(old.permissions())?;
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::files::replace_unsynced;
+use crate::files::{make_folder, replace_unsynced};
 use crate::trace::Trace;
 
 /// The version of the format. A file of another version is ignored; the next verify replaces it.
@@ -38,7 +38,7 @@ impl Last {
     /// It can't be written.
     pub fn save(&self, dot: &Path) -> Result<()> {
         let folder = dot.join("last");
-        fs::create_dir_all(&folder).map_err(|error| Error::io("make", &folder, &error))?;
+        make_folder(&folder)?;
         let text =
             serde_json::to_vec(self).map_err(|error| Error::new("the runs can't be written as JSON").because(error))?;
         replace_unsynced(&folder.join(format!("{}.json", self.stage)), &text)

@@ -28,7 +28,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::assets::{Catalog, File, Origin};
 use crate::course::{Party, Track};
 use crate::error::{Error, Result};
-use crate::files::{remove_file, replace_unsynced};
+use crate::files::{make_folder, remove_file, replace_unsynced};
 use crate::progress::WorkspaceState;
 
 pub use making::{NewWorkspace, is_free};
@@ -225,7 +225,7 @@ impl Workspace {
     fn new_backup(&self, what: &str) -> Result<PathBuf> {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let backups = self.dot().join("backups");
-        fs::create_dir_all(&backups).map_err(|error| Error::io("make", &backups, &error))?;
+        make_folder(&backups)?;
         (0..1000)
             .map(|n| backups.join(format!("{what}-{seconds}-{n}")))
             .find(|path| !path.exists())
@@ -285,8 +285,8 @@ pub fn write_files(dir: &Path, files: &[File]) -> Result<()> {
             continue;
         }
         let parent = path.parent().unwrap_or(dir);
-        fs::create_dir_all(parent).map_err(|error| Error::io("make", parent, &error))?;
-        fs::write(&path, bytes).map_err(|error| Error::io("write", &path, &error))?;
+        make_folder(parent)?;
+        replace_unsynced(&path, bytes)?;
     }
     Ok(())
 }

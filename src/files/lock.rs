@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use super::owner::give_away;
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 
@@ -57,6 +58,7 @@ impl Lock {
         let path = dir.join(name);
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(|error| Error::io("lock", &path, &error))?;
+        give_away(&file, dir);
         Ok((path, file))
     }
 }

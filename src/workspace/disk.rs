@@ -6,13 +6,13 @@ use std::path::Path;
 
 use super::merge::LearnerFile;
 use crate::error::{Error, Result};
-use crate::files::replace_through;
+use crate::files::{make_folder, replace_through};
 
 /// Replaces a file of the learner's. It is written in `dot` first, so that no half-written file lies among the
 /// learner's.
 pub(super) fn put(dot: &Path, place: &Path, bytes: &[u8]) -> Result<()> {
     let dir = place.parent().unwrap_or(dot);
-    fs::create_dir_all(dir).map_err(|error| Error::io("write", place, &error))?;
+    make_folder(dir)?;
     replace_through(dot, place, bytes)
 }
 

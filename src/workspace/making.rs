@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{COURSE, DOT, Workspace, is_workspace, write_files};
 use crate::assets::{Catalog, File, Origin};
 use crate::error::{Error, Result};
-use crate::files::replace;
+use crate::files::{give_away_folder, make_folder, replace};
 use crate::pattern::escape;
 use crate::progress::WorkspaceState;
 
@@ -33,8 +33,9 @@ impl NewWorkspace {
                 .help("go to a folder outside of it"));
         }
         let dir = tempfile::Builder::new().prefix(".making-").tempdir_in(&parent).map_err(fail)?;
+        give_away_folder(dir.path(), &parent);
         let dot = dir.path().join(DOT);
-        fs::create_dir(&dot).map_err(|error| Error::io("make", &dot, &error))?;
+        make_folder(&dot)?;
         Ok(NewWorkspace { dir, parent })
     }
 
@@ -141,7 +142,7 @@ impl Workspace {
     /// course has.
     fn write_dot(&self, given: &[File], all: bool) -> Result<()> {
         let dot = self.dot();
-        fs::create_dir_all(&dot).map_err(|error| Error::io("make", &dot, &error))?;
+        make_folder(&dot)?;
         replace(&dot.join(".gitignore"), b"*\n")?;
         if !self.base().is_dir() {
             write_files(&self.base(), given)?;
