@@ -12,7 +12,7 @@ use crate::yaml::Source;
 
 /// What all scenarios of a stage are given together; those of one are given no more than
 /// [`MAX_GIVEN`] a name.
-const MAX_GIVEN_IN_ALL: usize = 4 << 20;
+const MAX_GIVEN_IN_ALL: usize = 8 << 20;
 
 impl Stage {
     /// Reads a `stage.yaml`; `name` is the stage's name, `file` where the text came from.

@@ -22,6 +22,7 @@ use hypercore_protocol::schema::{Data, NoData, Range, Request, Synchronize};
 use hypercore_protocol::{Channel, Event, Message, Protocol};
 use hypercore_schema::{RequestBlock, RequestUpgrade};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::unconstrained;
 
 use crate::line::{Ended, Line};
 use crate::{Error, Feed};
@@ -109,7 +110,7 @@ impl Feed {
             }
             if opened && other {
                 // The other side shall see ours, too, before we hang up.
-                while let Some(Some(Ok(_))) = protocol.next().now_or_never() {}
+                while let Some(Some(Ok(_))) = unconstrained(protocol.next()).now_or_never() {}
                 return Err(Error::OtherFeed);
             }
         };
@@ -131,15 +132,19 @@ impl Feed {
 }
 
 /// The next event, or the end of the line.
+///
+/// A stream of tokio says that it is not ready when its task has done enough for now.
+/// At the end of a line that would be taken for "nothing more is there", so here it
+/// has to tell the truth.
 async fn next_event(protocol: &mut Protocol, ended: &Ended) -> Result<Event, Error> {
-    poll_fn(|cx| match protocol.poll_next_unpin(cx) {
+    let next = poll_fn(|cx| match protocol.poll_next_unpin(cx) {
         Poll::Ready(Some(Ok(event))) => Poll::Ready(Ok(event)),
         Poll::Ready(Some(Err(reason))) => Poll::Ready(Err(Error::Protocol(reason.to_string()))),
         Poll::Ready(None) => Poll::Ready(Err(Error::HungUp)),
         Poll::Pending if ended.get().is_some() => Poll::Ready(Err(Error::HungUp)),
         Poll::Pending => Poll::Pending,
-    })
-    .await
+    });
+    unconstrained(next).await
 }
 
 impl Connection {

@@ -1,13 +1,18 @@
 //! Feeds that are written, copied and read, over a duplex stream in memory.
 
 use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use feed::{Error, Feed, Key};
 use futures::{StreamExt, TryStreamExt};
 use tempfile::{TempDir, tempdir};
-use tokio::io::DuplexStream;
-use tokio::task::{JoinHandle, LocalSet};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
 /// A writer's feed with these blocks, and its folder.
 async fn written(blocks: &[&str]) -> (TempDir, Feed) {
@@ -43,7 +48,11 @@ async fn first(feed: &Feed, count: u64) -> Vec<String> {
         .collect()
 }
 
-async fn replicate(feed: Feed, stream: DuplexStream, initiator: bool) -> Result<(), Error> {
+async fn replicate(
+    feed: Feed,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    initiator: bool,
+) -> Result<(), Error> {
     feed.connect(stream, initiator).await?.replicate().await
 }
 
@@ -52,11 +61,8 @@ type Sides = (JoinHandle<Result<(), Error>>, JoinHandle<Result<(), Error>>);
 /// Connects two feeds; the first has dialed.
 fn connect(a: &Feed, b: &Feed) -> Sides {
     let (left, right) = tokio::io::duplex(1 << 16);
-    let left = tokio::task::spawn_local(replicate(a.clone(), left, true));
-    (
-        left,
-        tokio::task::spawn_local(replicate(b.clone(), right, false)),
-    )
+    let left = spawn_local(replicate(a.clone(), left, true));
+    (left, spawn_local(replicate(b.clone(), right, false)))
 }
 
 /// Runs a test; one that hangs fails.
@@ -232,6 +238,61 @@ async fn a_wrong_key_is_told() {
         assert!(matches!(sides.1.await.unwrap(), Err(Error::OtherFeed)));
     })
     .await;
+}
+
+/// A stream that takes small steps is soon told by tokio to let others have a turn.
+/// That is no end.
+#[tokio::test]
+async fn a_wrong_key_is_told_byte_by_byte() {
+    within_a_minute(async {
+        let (_folder, feed) = written(&["one"]).await;
+        let (_other_folder, other) = written(&["two"]).await;
+        let (_copied, copy) = copy_of(&other).await;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let dialed = TcpStream::connect(listener.local_addr().unwrap());
+        let (dialed, accepted) = tokio::try_join!(dialed, listener.accept()).unwrap();
+        let dialed = replicate(copy, Steps(dialed), true);
+        let accepted = replicate(feed, Steps(accepted.0), false);
+        for side in [spawn_local(dialed), spawn_local(accepted)] {
+            assert!(matches!(side.await.unwrap(), Err(Error::OtherFeed)));
+        }
+    })
+    .await;
+}
+
+/// It reads one byte at a time, and writes at most three.
+struct Steps(TcpStream);
+
+impl AsyncRead for Steps {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut byte = [0];
+        let mut one = ReadBuf::new(&mut byte);
+        ready!(Pin::new(&mut self.0).poll_read(cx, &mut one))?;
+        buffer.put_slice(one.filled());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Steps {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, &bytes[..bytes.len().min(3)])
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
 }
 
 #[tokio::test]

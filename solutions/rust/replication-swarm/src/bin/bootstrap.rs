@@ -4,8 +4,9 @@
 //!
 //! It is always up, so that the others have somebody to ask. It keeps the records
 //! that they store, and prints all that it learns from them: a topic, and who is
-//! where. In a DHT of strangers that is what everybody learns. When `asked KEY` is
-//! typed, it says whether anybody has looked for peers under that key.
+//! where. In a DHT of strangers that is what everybody learns. It also prints when a
+//! peer looks under a topic under which none is announced. When `asked KEY` is typed, it
+//! says whether anybody has looked for peers under that key.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -119,9 +120,7 @@ fn route(peer: PeerId, info: &identify::Info, kad: &mut kad::Behaviour<Asked>) {
 /// Keeps the announcement of a peer, for those who will ask.
 fn keep(record: ProviderRecord, store: &mut Asked) {
     let peer = record.provider;
-    let key = record.key.to_vec();
-    let topic = key.strip_prefix(&BLAKE2B_256).map(<[u8; 32]>::try_from);
-    let Some(Ok(topic)) = topic else {
+    let Some(topic) = topic(&record.key) else {
         println!("{peer} is not announced: its key is no topic");
         return;
     };
@@ -130,9 +129,15 @@ fn keep(record: ProviderRecord, store: &mut Asked) {
         [first, ..] => format!("at {first}"),
     };
     match store.add_provider(record) {
-        Ok(()) => println!("{peer} is announced under {} {whereabouts}", Key(topic)),
+        Ok(()) => println!("{peer} is announced under {topic} {whereabouts}"),
         Err(reason) => println!("{peer} is not announced: {reason}"),
     }
+}
+
+/// The topic that a key of the DHT was made of.
+fn topic(key: &RecordKey) -> Option<Key> {
+    let topic = key.as_ref().strip_prefix(&BLAKE2B_256)?;
+    topic.try_into().ok().map(Key)
 }
 
 /// A store in memory, which remembers the keys that it was asked for.
@@ -190,7 +195,12 @@ impl RecordStore for Asked {
 
     fn providers(&self, key: &RecordKey) -> Vec<ProviderRecord> {
         self.keys.borrow_mut().insert(key.clone());
-        self.store.providers(key)
+        let providers = self.store.providers(key);
+        // Our peers announce themselves before they look, so they find at least that.
+        if let (true, Some(topic)) = (providers.is_empty(), topic(key)) {
+            println!("somebody looks under {topic}, where nobody is announced");
+        }
+        providers
     }
 
     fn provided(&self) -> Self::ProvidedIter<'_> {

@@ -5,7 +5,8 @@
 //! It announces itself under TOPIC, calls those whom it finds there, or PEER alone, and
 //! opens STREAMS streams to each. It takes the calls of others. If STREAMS is 0 it does
 //! not look for anybody; if it is `tease` it hangs up as soon as a stream is open; if it
-//! is `mute` it opens a stream and says nothing on it. When `drop N` is typed it drops
+//! is `mute` it opens a stream and says nothing on it, until `talk` is typed: the streams
+//! that it opens from then on are as they should be. When `drop N` is typed it drops
 //! the Nth stream that it has opened; at `find` it looks and calls again. KEY is what it
 //! takes for the public key of the feed. Given the topic for that, it is an
 //! eavesdropper: it knows what every node of the DHT knows, and tries to read along.
@@ -94,7 +95,7 @@ async fn run(
     key: Key,
     topic: Key,
     node: &Multiaddr,
-    plan: Plan,
+    mut plan: Plan,
 ) -> Result<(), String> {
     let feed = open(folder, key)
         .await
@@ -131,6 +132,7 @@ async fn run(
             },
             line = typed.recv() => match line {
                 Some(Ok(line)) if line == "find" => dht.find(topic),
+                Some(Ok(line)) if line == "talk" => plan.how = How::Calls { streams: 1 },
                 Some(Ok(line)) => drop_stream(&opened, &line)?,
                 Some(Err(_)) | None => break,
             },

@@ -58,8 +58,8 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
             println!("sent 11 parts in one write");
         }
         "pieces" => {
-            // 300 is more than one byte of a varint can say.
-            let mut rest = framed(&long_part(300));
+            // 297 is more than one byte of a varint can say.
+            let mut rest = framed(&"größer,".repeat(33));
             println!("will send {} bytes", rest.len());
             while !rest.is_empty() {
                 let count = typed_number().await?.min(rest.len());

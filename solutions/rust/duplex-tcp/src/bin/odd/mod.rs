@@ -7,7 +7,7 @@
 //! * `say TEXT`: sends the text and a newline.
 //! * `bytes HEX`: sends these bytes, which need not be text.
 //! * `much N`: sends so many times `ü`, of two bytes, and no newline.
-//! * `line N`: the same with a newline, in one write.
+//! * `line N TEXT`: the same as a line, with the text as the next line, if there is one, in one write.
 //! * `read`: reads one line, and prints it; `nothing more` when there is none.
 //! * `read all`: reads up to the end, and prints how many bytes there were.
 //! * `close`: has said everything; so it does at the end of its input.
@@ -45,9 +45,13 @@ pub async fn obey(stream: TcpStream) -> io::Result<()> {
                 let count = count.parse().map_err(io::Error::other)?;
                 send(&mut writer, "ü".repeat(count).as_bytes()).await;
             }
-            ("line", count) => {
-                let count = count.parse().map_err(io::Error::other)?;
-                send(&mut writer, format!("{}\n", "ü".repeat(count)).as_bytes()).await;
+            ("line", order) => {
+                let (count, text) = order.split_once(' ').unwrap_or((order, ""));
+                let mut lines = "ü".repeat(count.parse().map_err(io::Error::other)?) + "\n";
+                if !text.is_empty() {
+                    lines += &format!("{text}\n");
+                }
+                send(&mut writer, lines.as_bytes()).await;
             }
             ("read", "all") => {
                 let count = tokio::io::copy_buf(&mut reader, &mut tokio::io::sink()).await?;
