@@ -45,6 +45,7 @@ impl Case<'_> {
                 && channel.fin_delivered()
                 && !channel.is_broken()
                 && self.yours(channel.from)
+                && !self.was_killed(channel.from)
                 && !self.evidence.outputs[channel.from].input_ended
         })?;
         Some(format!(
@@ -59,7 +60,12 @@ impl Case<'_> {
         if self.was_cut() {
             return "The connection was lost, which is not a normal end: report it, and exit with another code.";
         }
-        match (self.evidence.outputs[role].input_ended, self.told_of_end(role)) {
+        let ends = (self.evidence.outputs[role].input_ended, self.told_of_end(role));
+        let roles = 0..self.evidence.outputs.len();
+        if ends == (false, true) && roles.into_iter().any(|other| self.was_killed(other)) {
+            return "A peer is gone, but its own typed input has not ended: more may follow, and others may come.";
+        }
+        match ends {
             (false, true) => {
                 "The other side has finished, but its own typed input has not ended: more may follow. The \
                  conversation is over when both have ended."

@@ -52,7 +52,12 @@ fn says(case: &Case<'_>, own: &StageExplanation, facts: &[Fact]) -> Option<Strin
         (seen.roles.is_empty() || output.is_some_and(|output| seen.roles.contains(&output.role)))
             && (seen.by.is_empty() || output.is_some_and(|output| seen.by.contains(&output.party)))
     });
-    meant.find_map(|subject| LineSearch { case, subject, read: Cell::new(0) }.says(own))
+    // An explanation of the refused line asks what *else* was printed.
+    let apart = match *case.failure {
+        Failure::Line(role, index) if seen.line.is_some() => Some((role, index)),
+        _ => None,
+    };
+    meant.find_map(|subject| LineSearch { case, subject, apart, read: Cell::new(0) }.says(own))
 }
 
 /// What the names in braces stand for.
@@ -94,6 +99,8 @@ struct LineSearch<'c> {
     case: &'c Case<'c>,
     /// The role that the failure is about.
     subject: Option<RoleId>,
+    /// The refused line, if it is looked at by itself: a role, and the line's index.
+    apart: Option<(RoleId, usize)>,
     /// How many lines were matched so far.
     read: Cell<usize>,
 }
@@ -181,9 +188,13 @@ impl<'c> LineSearch<'c> {
                 Box::new(lines.into_iter().map(awaited))
             }
             LineSource::Printed => {
+                let apart = self.apart;
                 let outputs = case.evidence.outputs.iter().enumerate();
-                let lines = outputs.flat_map(|(role, output)| output.lines.iter().map(move |line| (role, line)));
-                Box::new(lines.filter_map(move |(role, line)| Some(seen(role, line.text()?))))
+                let lines = outputs.flat_map(|(role, output)| {
+                    output.lines.iter().enumerate().map(move |(index, line)| ((role, index), line))
+                });
+                let others = lines.filter(move |(place, _)| Some(*place) != apart);
+                Box::new(others.filter_map(move |((role, _), line)| Some(seen(role, line.text()?))))
             }
             LineSource::Typed => Box::new(case.evidence.typed.iter().map(move |typed| seen(typed.role, &typed.text))),
         }

@@ -38,6 +38,9 @@ impl Case<'_> {
         let next = self.evidence.outputs[role].lines.get(index + 1).and_then(|next| next.text());
         let expected: Vec<String> = self.lines_of(role, |_| true).into_iter().map(|line| line.text).collect();
         let whole: Vec<&str> = expected.iter().map(String::as_str).chain(typed).collect();
+        // What is missing in the middle was not dropped by the reader if it never left the sender.
+        let is_start = |whole: &&&str| text.len() >= BUFFER && whole.len() > text.len() && !is_beginning(text, whole);
+        facts.extend(whole.iter().filter(is_start).find_map(|whole| self.cut_by_sender(role, whole)));
         for (at, line) in whole.iter().enumerate() {
             facts.extend(self.piece(refused, line, next));
             facts.extend(whole.get(at + 1).and_then(|follower| self.joined(refused, line, follower)));

@@ -4,6 +4,7 @@ use super::expected::Expected;
 use super::wire::{Channel, is_end};
 use super::words::{shown, shown_both, shown_bytes};
 use super::{Case, Fact};
+use crate::pattern::{Known, Type};
 use crate::transcript::RoleId;
 use crate::verdict::Failure;
 
@@ -121,8 +122,16 @@ impl<'c> Case<'c> {
             let (said, expected) = shown_both(text, &awaited.quoted);
             let how = if again { " a second time," } else { "" };
             let from = self.sent_so(role, text).map(|sender| format!(" {} sent it so.", self.subject(sender)));
-            let say =
-                format!("{who} printed «{said}»{how} where «{expected}» was expected.{}", from.unwrap_or_default());
+            // «cannot connect: …» was expected, and it looks as if that had come.
+            let has_words = || awaited.pattern.captures(text, &|_| Known::Type(&Type::Text)).is_some();
+            let but = match awaited.quoted.contains('…') && has_words() {
+                true => ", with another value for the «…»",
+                false => "",
+            };
+            let say = format!(
+                "{who} printed «{said}»{how} where «{expected}» was expected{but}.{}",
+                from.unwrap_or_default()
+            );
             facts.push(Fact::new("wrong-line", say));
         }
         let said = shown(text);

@@ -145,6 +145,12 @@ impl Case<'_> {
             })
     }
 
+    /// The scenario has killed this role.
+    pub(super) fn was_killed(&self, role: RoleId) -> bool {
+        let mut actions = self.scenario.transcript.actions().filter(|(step, _)| step.phase < self.phase);
+        actions.any(|(_, action)| matches!(action, Action::Kill(killed) if *killed == role))
+    }
+
     /// Was this role told, since it was started, that nothing more will come?
     pub(super) fn told(&self, role: RoleId) -> bool {
         self.was_cut() || self.told_of_end(role)

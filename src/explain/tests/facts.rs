@@ -151,7 +151,9 @@ fn what_is_no_near_miss() {
     let value = scene("$ a\na | key {key:hex}\na | again {key}\na = exit 0\n", "  []", "a | key 00ff\na | again 00fe");
     is(&value, "wrong-line", &["«again 00fe» where «again 00ff»"]);
     let unknown = scene("$ a\na | at {at:int} in {text:text}\na = exit 0\n", "  []", "a | at noon in a house");
-    is(&unknown, "wrong-line", &[]);
+    is(&unknown, "wrong-line", &["«at … in …» was expected, with another value for the «…»"]);
+    let words = scene("$ a\na | at {at:int}\na = exit 0\n", "  []", "a | on time");
+    is(&words, "wrong-line", &["«at …» was expected."]);
 }
 
 #[test]
@@ -244,6 +246,10 @@ fn a_long_line_is_cut() {
         &["the first 512 bytes of a line of 1000 and dropped the other 488"],
     );
     is(&play(&format!("b > a 513 bytes\na | {cut}")), "sent-in-part", &["Your b sent 513 of the 1001 bytes"]);
+    // What is missing in the middle never left the sender.
+    let gap = format!("{}{}", &cut, "framing ".repeat(10));
+    is(&play(&format!("b > a 593 bytes\na | {gap}")), "sent-in-part", &["Your b sent 593 of the 1001 bytes"]);
+    not(&play(&format!("b > a 1001 bytes\na | {gap}")), "sent-in-part");
     // Only spaces at its end are missing, and no buffer is too small.
     let spaced = "    let: {long: {repeat: \"words and \", bytes: 300}}\n";
     let trimmed = "words and ".repeat(30).trim_end().to_owned();
@@ -431,6 +437,10 @@ fn an_end_comes_too_early() {
     is(&talk(left), "exited-early", &["your b closed its sending half although its input had not ended"]);
     let finished = "b by reference\nb > a fin\na = exit 0";
     is(&talk(finished), "exited-early", &["The other side has finished, but its own typed input has not ended"]);
+    // Who was killed has not hung up too early.
+    let killed = "$ a\na | on {addr:word}\n$ b\nb | met\n! kill b\na | b is gone\na | another is here\na = running\n";
+    let left = scene(killed, "  []", "a | on x\nb > a open\nb | met\nb > a fin\na | b is gone\na = exit 0");
+    is(&left, "exited-early", &["A peer is gone, but its own typed input has not ended"]);
     is(&talk("link cut\na = exit 0"), "exited-early", &["although more was expected", "The connection was lost"]);
     is(&talk("a = exit 3"), "wrong-ending", &["Your a ended with exit code 3"]);
     is(&talk(&format!("{SAID}a = exit 3")), "wrong-ending", &["Exit code 0 was expected"]);

@@ -124,6 +124,9 @@ fn lines_were_printed_and_typed() {
         ("when: [], seen: {printed: {role: alice, line: \"connected to 7\"}}", WRONG, false),
         ("when: [], seen: {printed: [\"connected to {port}\", \"> hi\"]}", WRONG, false),
         ("when: [], seen: {printed: [\"> hi\", \"connected to {port}\"]}", WRONG, false),
+        // The refused line is looked at by itself, so it is none of the others.
+        ("when: [], seen: {line: \"> {x:text}\", printed: \"> {x}\"}", WRONG, false),
+        ("when: [], seen: {line: \"> {x:text}\", printed: \"connected to 7\"}", WRONG, true),
         ("when: [], seen: {not-printed: \"> hi\"}", WRONG, true),
         ("when: [], seen: {not-printed: [\"> hi\", \"connected to 7\"]}", WRONG, false),
         ("when: [], seen: {not-printed: {role: bob, line: \"listening on 7\"}}", WRONG, true),
