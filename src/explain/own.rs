@@ -20,12 +20,12 @@ const MAX_READ: usize = 100_000;
 /// The first of the stage's explanations that applies: its id and its text.
 pub(super) fn first(case: &Case<'_>, facts: &[Fact]) -> Option<(String, String)> {
     let has = |id: &str| facts.iter().any(|fact| fact.id == id);
-    let (unfinished, miswritten) = (has("unfinished"), MISWRITTEN.into_iter().any(has));
+    let miswritten = MISWRITTEN.into_iter().any(has);
     let asks = |own: &&StageExplanation| {
         let names = |id: &str| own.when.iter().any(|named| named == id);
-        // A hole that was reached explains everything after it. And a fact about how the line is written says more
-        // than an explanation that has not looked at the line.
-        (!unfinished || names("unfinished"))
+        // A hole that was reached, and bytes that never left the sender, explain everything after them. And a fact
+        // about how the line is written says more than an explanation that has not looked at the line.
+        ["unfinished", "sent-in-part"].into_iter().all(|decisive| !has(decisive) || names(decisive))
             && (!miswritten || own.seen.line.is_some() || MISWRITTEN.into_iter().any(names))
     };
     let found = case.stage.explanations.iter().filter(asks).find_map(|own| Some((own, says(case, own, facts)?)));
