@@ -64,7 +64,7 @@ pub enum Command {
     /// Show the solution of a stage that you have passed
     Solution(SolutionArgs),
     /// Compare your files with the solution of a stage that you have passed
-    Diff(SolutionArgs),
+    Diff(DiffArgs),
     /// Put a stage's files back to their first state; yours are kept as a backup
     Reset(StageArgs),
     /// Bring the course's changes into the workspace, and keep what you wrote
@@ -146,6 +146,17 @@ pub struct SolutionArgs {
     /// Even if you have not passed the stage
     #[arg(long)]
     pub spoil: bool,
+}
+
+/// `workshop diff`
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// Which solution
+    #[command(flatten)]
+    pub solution: SolutionArgs,
+    /// Compare comments and empty lines, too
+    #[arg(long)]
+    pub comments: bool,
 }
 
 /// `workshop verify`

@@ -149,6 +149,11 @@ pub struct Track {
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"todo!\\("))]
     pub hole: Option<String>,
+    /// A regular expression for the lines of a learner's files that are only a comment: where a file is compared with
+    /// the solution, they are left out.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"^\\s*//"))]
+    pub comment: Option<String>,
     /// The command that lists mutants of a package, run in the folder of all packages, for
     /// `workshop author mutants`: a JSON array of objects with `name` (`FILE:LINE:COLUMN: what is changed`) and
     /// `diff` (a unified diff; paths below the folder of all packages), as `cargo mutants --list --json` prints it.
@@ -187,6 +192,8 @@ pub struct Stage {
     pub title: String,
     /// What it is about, in a sentence.
     pub about: String,
+    /// What a learner who has passed it can do now; may be empty.
+    pub learned: String,
     /// The programs of the stage.
     pub roles: Vec<Role>,
     /// What the stage demands of the learner's programs.
@@ -443,6 +450,7 @@ impl Track {
             ("crash", &self.crash),
             ("unfinished", &self.unfinished),
             ("hole", &self.hole),
+            ("comment", &self.comment),
             ("error", &self.error),
             ("warning", &self.warning),
         ] {

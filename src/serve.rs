@@ -131,6 +131,8 @@ pub struct VerdictPart<'v> {
     pub trouble: String,
     /// Remarks about all runs together.
     pub notes: Vec<String>,
+    /// What a learner can do who has passed, if all runs of the stage did.
+    pub learned: String,
     /// Where to look first.
     pub place: String,
     /// Its address in the page, if it is one of the files to edit.
@@ -216,6 +218,8 @@ pub struct SolutionPart {
     pub open: bool,
     /// The files that differ from it.
     pub files: Vec<Difference>,
+    /// Comments and empty lines are not compared.
+    pub code_only: bool,
 }
 
 /// [`PagePart::Lesson`].

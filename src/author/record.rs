@@ -69,7 +69,7 @@ pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
         return Ok(true);
     }
     let new = splice(&file, &old, &stage, &changes)?;
-    report::print(&report::diff(&shown(&file), &old, "as recorded", &new));
+    report::print(&report::diff(&shown(&file), &old, "as recorded", &new, None));
     block_on(recording.verify(&new, &changes, &solution))?;
     decide(args, Path::new(&file), &old, &new)
 }

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use colored::Colorize;
+use regex_lite::Regex;
 
 use super::context;
-use crate::cli::{Chosen, NextArgs, SolutionArgs};
+use crate::cli::{Chosen, DiffArgs, NextArgs, SolutionArgs};
 use crate::course::{Rule, Stage};
 use crate::error::{Error, Result};
 use crate::pattern::visible;
@@ -231,25 +232,37 @@ pub(super) fn solution_text(workspace: &Workspace, stage: &str) -> Result<String
 }
 
 /// The learner's files against the solution's.
-pub fn diff(chosen: &Chosen, args: &SolutionArgs) -> Result<bool> {
+pub fn diff(chosen: &Chosen, args: &DiffArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
-    print(&diff_text(&workspace, &spoilable(&workspace, args)?)?);
+    print(&diff_text(&workspace, &spoilable(&workspace, &args.solution)?, args.comments)?);
     Ok(true)
 }
 
 /// The same as text.
-pub(super) fn diff_text(workspace: &Workspace, stage: &str) -> Result<String> {
-    let mut out = String::new();
+pub(super) fn diff_text(workspace: &Workspace, stage: &str, comments: bool) -> Result<String> {
+    let comment = if comments { None } else { comment(workspace)? };
+    let (mut out, mut is_same) = (String::new(), true);
     for (file, theirs) in workspace.solution(stage)? {
         let path = workspace.root.join(&file);
         let mine = fs::read(&path).map_err(|error| Error::io("read", &path, &error))?;
         let [yours, solution] = ["yours   ", "solution"].map(|whose| format!("{whose} {}", file.display()));
-        out.push_str(&report::diff(&yours, &String::from_utf8_lossy(&mine), &solution, &theirs));
+        let mine = String::from_utf8_lossy(&mine);
+        is_same &= mine == theirs;
+        out.push_str(&report::diff(&yours, &mine, &solution, &theirs, comment.as_ref()));
     }
-    if out.is_empty() {
-        out.push_str("Your files are the same as the solution's.\n");
-    }
+    let left_out = "`workshop diff --comments` compares comments and empty lines, too";
+    out.push_str(&match (out.is_empty(), is_same) {
+        (true, true) => "Your files are the same as the solution's.\n".to_owned(),
+        (true, false) => format!("Your code is the same as the solution's. {left_out}.\n"),
+        (false, _) if comment.is_some() => format!("{}\n", left_out.dimmed()),
+        (false, _) => String::new(),
+    });
     Ok(out)
+}
+
+/// What the lines of a learner's files look like that are only a comment, if the course says so.
+pub(super) fn comment(workspace: &Workspace) -> Result<Option<Regex>> {
+    Ok(workspace.track()?.comment.as_deref().and_then(|pattern| Regex::new(pattern).ok()))
 }
 
 /// Restores the template, and keeps a backup.

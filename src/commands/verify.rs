@@ -169,7 +169,8 @@ fn verify_one(
         let next = match (verdict.passed(), args.solution, whole) {
             (true, true, _) => String::new(),
             (true, false, true) => {
-                "  `workshop next` moves on; `workshop diff` compares yours with the solution\n".to_owned()
+                let learned = report::wrap(&stage.learned, report::width(), "  ");
+                format!("{learned}  `workshop next` moves on; `workshop diff` compares yours with the solution\n")
             }
             (true, false, false) => {
                 "  only some runs were selected: `workshop verify` executes all and records the result\n".to_owned()

@@ -161,7 +161,7 @@ impl<'c> Controller<'c> {
                 let given = hints::given(&workspace, &workspace.catalog.stage(&self.stage)?);
                 hints::page(self.hint.as_ref(), &given, width)
             }
-            ViewPage::Diff => learn::diff_text(&workspace, &self.stage)?,
+            ViewPage::Diff => learn::diff_text(&workspace, &self.stage, false)?,
             ViewPage::Solution => learn::solution_text(&workspace, &self.stage)?,
             ViewPage::Stages => learn::list_text(&workspace, width)?,
             ViewPage::Ending => learn::ending_text(&workspace, width),

@@ -22,6 +22,10 @@ pub(super) struct StageFile {
     pub(super) title: String,
     /// What the stage is about, in a sentence.
     pub(super) about: String,
+    /// What a learner who has passed the stage can do now, and why that matters, in two or three sentences. It is
+    /// shown when a verify of the whole stage passes.
+    #[serde(default)]
+    pub(super) learned: String,
     /// The programs of the stage; at least one is the learner's.
     #[cfg_attr(test, schemars(length(min = 1)))]
     pub(super) roles: Vec<RoleFile>,

@@ -95,6 +95,8 @@ pub struct StageWords {
     title: Option<String>,
     /// The stage's `about`.
     about: Option<String>,
+    /// The stage's `learned`.
+    learned: Option<String>,
     /// For roles by their names: their `about`.
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("propertyNames" = {"pattern": NAME})))]
@@ -156,6 +158,7 @@ impl StageWords {
         let mut missing = Missing::default();
         missing.replace("title", &mut stage.title, self.title);
         missing.replace("about", &mut stage.about, self.about);
+        missing.replace("learned", &mut stage.learned, self.learned);
         for role in &mut stage.roles {
             missing.replace(&format!("role {}", role.name), &mut role.about, self.roles.remove(&role.name));
         }

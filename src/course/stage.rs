@@ -71,6 +71,7 @@ impl Stage {
             was: raw.was,
             title: raw.title,
             about: raw.about,
+            learned: raw.learned,
             roles,
             rules,
             scenarios,

@@ -2,9 +2,9 @@
 
 use regex_lite::Regex;
 use serde::Serialize;
-use similar::{ChangeTag, TextDiff};
 
 use crate::pattern::visible;
+use crate::report::{HunkLine, Side, hunks};
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -73,19 +73,18 @@ pub struct Change {
     pub text: String,
 }
 
-/// How a file differs from the solution's; `None` when it does not.
-pub fn difference(name: &str, mine: &str, theirs: &str) -> Option<Difference> {
-    let diff = TextDiff::from_lines(mine, theirs);
+/// How a file differs from the solution's; `None` when it does not. See [`hunks`].
+pub fn difference(name: &str, mine: &str, theirs: &str, comment: Option<&Regex>) -> Option<Difference> {
     let mut lines = Vec::new();
-    for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
-        lines.push(Change { kind: "place", mark: "", text: hunk.header().to_string().trim_end().to_owned() });
-        lines.extend(hunk.iter_changes().map(|change| {
-            let (kind, mark) = match change.tag() {
-                ChangeTag::Delete => ("mine", "-"),
-                ChangeTag::Insert => ("theirs", "+"),
-                ChangeTag::Equal => ("both", " "),
+    for hunk in hunks(mine, theirs, comment) {
+        lines.push(Change { kind: "place", mark: "", text: hunk.place });
+        lines.extend(hunk.lines.into_iter().map(|HunkLine { side, text }| {
+            let kind = match side {
+                Side::Old => "mine",
+                Side::New => "theirs",
+                Side::Both => "both",
             };
-            Change { kind, mark, text: visible(change.to_string_lossy().trim_end_matches('\n')) }
+            Change { kind, mark: side.mark(), text: visible(&text) }
         }));
     }
     (!lines.is_empty()).then(|| Difference { name: name.to_owned(), lines })
@@ -109,8 +108,8 @@ mod tests {
 
     #[test]
     fn a_difference_has_its_surroundings() {
-        assert_eq!(difference("a", "1\n2\n", "1\n2\n"), None);
-        let found = difference("a", "1\n2\n", "1\n3\n").expect("they differ");
+        assert_eq!(difference("a", "1\n2\n", "1\n2\n", None), None);
+        let found = difference("a", "1\n2\n", "1\n3\n", None).expect("they differ");
         let lines: Vec<String> = found.lines.iter().map(|line| format!("{}{}", line.mark, line.text)).collect();
         assert_eq!(lines, ["@@ -1,2 +1,2 @@", " 1", "-2", "+3"]);
     }

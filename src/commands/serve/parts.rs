@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::hints::given;
-use super::super::learn::{following, kept_and_others};
+use super::super::learn::{comment, following, kept_and_others};
 use super::super::verify_worker::VerifyResult;
 use super::page_state::{LastVerify, PageState};
 use crate::course::{Rule, Stage};
@@ -95,7 +95,8 @@ fn verdict<'s>(state: &'s PageState, address: &PageAddress) -> Result<VerdictPar
         LastVerify::Verdict(outcome) => {
             let mut notes = others(&outcome.last.runs);
             if outcome.left_out > 0 {
-                notes.push(format!("{} runs were skipped, because the failed ones took long.", outcome.left_out));
+                let skipped = counted(outcome.left_out, "more run");
+                notes.push(format!("Skipped: {skipped}, because the failed ones took long."));
             }
             let workspace = state.workspace()?;
             notes.extend(rules_kept(&workspace, &state.stage)?);
@@ -105,7 +106,9 @@ fn verdict<'s>(state: &'s PageState, address: &PageAddress) -> Result<VerdictPar
                 looked_at.map(|(file, line)| format!("{}#line-{line}", address.with_file(file + 1).link()));
             let place_address = place_address.unwrap_or_default();
             let (count, failed) = (outcome.runs, outcome.failed);
-            VerdictPart { old, notes, place, place_address, count, failed, ..runs(&outcome.last.runs, address) }
+            let learned = if failed == 0 { workspace.catalog.stage(&state.stage)?.learned } else { String::new() };
+            let shown = runs(&outcome.last.runs, address);
+            VerdictPart { old, notes, learned, place, place_address, count, failed, ..shown }
         }
     })
 }
@@ -199,10 +202,12 @@ fn solution(workspace: &Workspace, stage: &str) -> Result<SolutionPart> {
     if !workspace.state.verified(stage) {
         return Ok(SolutionPart::default());
     }
+    let comment = comment(workspace)?;
     let files = workspace.solution(stage)?.into_iter().filter_map(|(path, theirs)| {
-        difference(&path.display().to_string(), &workspace.text(&path).unwrap_or_default(), &theirs)
+        let mine = workspace.text(&path).unwrap_or_default();
+        difference(&path.display().to_string(), &mine, &theirs, comment.as_ref())
     });
-    Ok(SolutionPart { open: true, files: files.collect() })
+    Ok(SolutionPart { open: true, files: files.collect(), code_only: comment.is_some() })
 }
 
 fn lesson(workspace: &Workspace, stage: &str) -> Result<LessonPart> {
