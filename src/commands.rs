@@ -1,5 +1,6 @@
 //! What each command does, assembled from the other modules.
 
+mod completion;
 mod context;
 mod doctor;
 mod editor;
@@ -15,12 +16,14 @@ mod verify;
 mod verify_worker;
 mod watch;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 use crate::assets::{Catalog, Origin};
 use crate::cli::{AuthorCommand, Cli, Command, SchemaOf, WatchArgs};
 use crate::course::schema;
 use crate::error::Result;
+
+pub use completion::answer as answer_shell;
 
 /// Executes the command. `Ok(false)` is a verdict against the learner's program.
 ///
@@ -70,8 +73,7 @@ pub fn run(cli: Cli) -> Result<bool> {
         }
         Command::Author(AuthorCommand::Record(args)) => crate::author::record(course, &args),
         Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "workshop", &mut script);
+            let script = completion::script(&shell.to_string())?;
             crate::report::print(&String::from_utf8_lossy(&script));
             Ok(true)
         }

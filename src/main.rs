@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    workshop::commands::answer_shell();
     workshop::report::choose_colour();
     let done = workshop::commands::run(workshop::cli::Cli::parse());
     match done.and_then(|good| workshop::report::printed().map(|()| good)) {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 /// What a verify of the first stage says.
-const ALL_PASSED: &str = "all 175 runs passed";
+const ALL_PASSED: &str = "all 177 runs passed";
 
 struct Learner {
     dir: tempfile::TempDir,
@@ -99,7 +99,7 @@ fn from_the_first_lesson_to_a_verified_stage() {
 fn the_solution_does_not_stand_in_for_the_learner(learner: &Learner) {
     assert!(learner.says("verify --solution", 0).contains(ALL_PASSED));
     let template = learner.says("verify", 1);
-    assert!(template.contains("not written yet") && template.contains("175 of 175 runs failed"), "{template}");
+    assert!(template.contains("not written yet") && template.contains("177 of 177 runs failed"), "{template}");
     assert!(learner.says("verify --solution", 0).contains(ALL_PASSED));
 }
 
@@ -264,4 +264,28 @@ fn completions_are_scripts() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(learner.says(&format!("completions {shell}"), 0).contains("workshop"));
     }
+}
+
+/// A shell is offered what the course has, and of it what fits the stage.
+#[test]
+fn completions_know_the_course() {
+    let learner = Learner::new();
+    let offered = |typed: &str| -> Vec<String> {
+        let words: Vec<&str> = typed.split(' ').collect();
+        let mut command = learner.command(learner.dir.path(), "");
+        command.arg("--").args(&words).env("WORKSHOP_COMPLETE", "bash").env("_CLAP_IFS", "\n");
+        command.env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string()).env("_CLAP_COMPLETE_COMP_TYPE", "9");
+        let output = command.output().expect("it runs");
+        String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
+    };
+    assert_eq!(offered("workshop verify ch"), ["chat"]);
+    assert_eq!(offered("workshop verify chat --scenario visitor"), ["visitor", "visitor-gone"]);
+    assert!(offered("workshop verify --pairing ").contains(&"you/reference".to_owned()));
+    assert!(offered("workshop author check --mistake limit-of").contains(&"limit-of-64k".to_owned()));
+    assert!(offered("workshop next --track ").contains(&"rust".to_owned()));
+    // In a workspace the current stage counts.
+    learner.says("next", 0);
+    let roles = |typed| offered(typed).into_iter().filter(|word| !word.starts_with('-')).collect::<Vec<_>>();
+    assert_eq!(roles("workshop run "), ["a", "b"]);
+    assert_eq!(roles("workshop run --stage chat "), ["alice", "bob"]);
 }
