@@ -7,7 +7,7 @@ mod editor;
 mod hints;
 mod init;
 mod learn;
-
+mod pager;
 mod prefetch;
 mod serve;
 mod trace;

@@ -53,6 +53,20 @@ pub fn block_on_unasked<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     result
 }
 
+/// Does something during which Ctrl-C does not end this process, as it is meant for another one.
+pub fn unharmed<T>(work: impl FnOnce() -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    // What is listened for does not end the process, also when nobody reacts.
+    let _listening = runtime.as_ref().ok().map(|runtime| {
+        let _inside = runtime.enter();
+        #[cfg(unix)]
+        return tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
+        #[cfg(windows)]
+        return tokio::signal::windows::ctrl_c();
+    });
+    work()
+}
+
 #[cfg(unix)]
 async fn interrupted() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};

@@ -211,6 +211,26 @@ fn a_list_without_unicode() {
     assert!(terminal.text().contains("→ current"), "{}", terminal.text());
 }
 
+/// A lesson that does not fit goes through the pager, and what is to be done is said after it.
+#[test]
+fn a_long_text_goes_through_the_pager() {
+    let learner = learner();
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let pager = dir.path().join("pager");
+    let read = dir.path().join("read");
+    fs::write(&pager, format!("cat >{0}\necho \"$LESS\" >>{0}\n", read.display())).expect("written");
+    let pager = format!("sh {}", pager.display());
+    let command = learner.prepare(&["lesson"], &[("PAGER", &pager)]);
+    let mut high = Terminal::start(&command, 80, 24);
+    assert_eq!(high.ends().code(), Some(0));
+    assert!(high.text().contains("workshop hint") && !read.exists(), "{}", high.text());
+    let mut low = Terminal::start(&command, 80, 5);
+    assert_eq!(low.ends().code(), Some(0));
+    assert!(low.text().contains("workshop hint"), "{}", low.text());
+    let read = fs::read_to_string(read).expect("the pager was started");
+    assert!(read.contains("Stage 1 of 2") && read.ends_with("\nFRX\n"), "{read}");
+}
+
 /// A program that never ends is at work; the save of a right one is not kept waiting by it.
 #[test]
 fn a_save_calls_off_what_is_at_work() {

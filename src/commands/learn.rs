@@ -7,6 +7,7 @@ use colored::Colorize;
 use regex_lite::Regex;
 
 use super::context;
+use super::pager::page;
 use crate::cli::{Chosen, DiffArgs, NextArgs, SolutionArgs};
 use crate::course::{Rule, Stage};
 use crate::error::{Error, Result};
@@ -120,7 +121,9 @@ fn show(workspace: &Workspace, stage: &str) -> Result<bool> {
     let lesson = visible(&workspace.catalog.lesson(&stage.name)?);
     // In a pipe or without colour, Markdown stays as it is: it is readable as text.
     let lesson = if report::colour() { report::laid_out(&lesson, width()) } else { lesson };
-    print(&format!("\n{}\n{lesson}\n{}", title.cyan().bold(), task(workspace, &stage)?));
+    let task = task(workspace, &stage)?;
+    page(&format!("\n{}\n{lesson}", title.cyan().bold()));
+    print(&format!("\n{task}"));
     Ok(true)
 }
 
@@ -219,7 +222,7 @@ fn spoilable(workspace: &Workspace, args: &SolutionArgs) -> Result<String> {
 /// The solution's files.
 pub fn solution(chosen: &Chosen, args: &SolutionArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
-    print(&solution_text(&workspace, &spoilable(&workspace, args)?)?);
+    page(&solution_text(&workspace, &spoilable(&workspace, args)?)?);
     Ok(true)
 }
 
@@ -234,7 +237,7 @@ pub(super) fn solution_text(workspace: &Workspace, stage: &str) -> Result<String
 /// The learner's files against the solution's.
 pub fn diff(chosen: &Chosen, args: &DiffArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
-    print(&diff_text(&workspace, &spoilable(&workspace, &args.solution)?, args.comments)?);
+    page(&diff_text(&workspace, &spoilable(&workspace, &args.solution)?, args.comments)?);
     Ok(true)
 }
 
