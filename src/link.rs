@@ -75,6 +75,8 @@ struct LinkState {
     stalled: bool,
     /// How connections are broken off now, new ones included.
     broken: Option<Break>,
+    /// How often they were: a connection that was being made then does not come about.
+    breaks: u64,
     /// Break off when this many bytes in all have been delivered: (in which direction, how many, how).
     break_at: Option<(Direction, u64, Break)>,
     /// Incremented by each release of a coalesced link.
@@ -136,12 +138,14 @@ struct Legs {
     to_listener: CarrierState,
     to_dialer: CarrierState,
     open: bool,
+    /// The runner has broken this connection.
+    broken: Option<Break>,
 }
 
 impl Legs {
     fn new(dialer: (SocketAddr, SocketAddr), listener: (SocketAddr, SocketAddr), open: bool) -> Legs {
         let idle = CarrierState { doing: WriterState::Nothing, full: false };
-        Legs { dialer, listener, to_listener: idle, to_dialer: idle, open }
+        Legs { dialer, listener, to_listener: idle, to_dialer: idle, open, broken: None }
     }
 
     fn carrier(&mut self, direction: Direction) -> &mut CarrierState {
@@ -210,6 +214,7 @@ impl Link {
             legs: Vec::new(),
             stalled: false,
             broken: None,
+            breaks: 0,
             break_at: None,
             released: 0,
             held: BTreeSet::new(),
@@ -244,7 +249,12 @@ impl Link {
     pub fn fault(&self, fault: LinkFault) {
         let mut state = self.shared.lock();
         match fault {
-            LinkFault::Break(how, None) => state.broken = Some(how),
+            LinkFault::Break(how, None) => {
+                state.broken = Some(how);
+                state.breaks += 1;
+                // They stay broken, also when the link heals before they have noticed.
+                state.legs.iter_mut().for_each(|legs| legs.broken = Some(how));
+            }
             LinkFault::Break(how, Some(After { bytes, from })) => {
                 let direction = if from == self.name.dialer { Direction::ToListener } else { Direction::ToDialer };
                 let so_far: u64 = state.evidence.connections.iter_mut().map(|c| c.flow(direction).delivered).sum();
@@ -373,6 +383,12 @@ impl Shared {
             self.relief.notify_waiters();
         }
         states.iter().any(|state| state.in_flight)
+    }
+
+    /// How a connection was broken off, if it was.
+    fn broken(&self, id: usize) -> Option<Break> {
+        let state = self.lock();
+        state.legs[id].broken.or(state.broken)
     }
 
     /// On an interleaved link, waits until this is released. From then on it is moving.
@@ -536,8 +552,15 @@ async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, w
         state.dialers.len() - 1
     };
     shared.hold(Held::Dialer(number)).await;
-    let refused = shared.lock().broken.is_some() || !welcome;
-    let reached = if refused { Err(io::ErrorKind::ConnectionRefused.into()) } else { dial(shared.target).await };
+    let (broken, breaks) = {
+        let state = shared.lock();
+        (state.broken.is_some(), state.breaks)
+    };
+    let refused = || Err(io::ErrorKind::ConnectionRefused.into());
+    let mut reached = if broken || !welcome { refused() } else { dial(shared.target).await };
+    if shared.lock().breaks != breaks {
+        reached = refused();
+    }
     let now = shared.now();
     if let Err(error) = &reached {
         // If the runner has no socket left, that is a shortage and no refusal.
@@ -578,7 +601,10 @@ async fn connect((dialer, from): (TcpStream, SocketAddr), shared: Arc<Shared>, w
     if let ConnectionEnd::Broken(how) = how {
         let now = shared.now();
         let mut state = shared.lock();
-        state.broken = Some(how);
+        // What was broken at a byte breaks the link from then on.
+        if state.legs[id].broken.is_none() {
+            state.broken = Some(how);
+        }
         let connection = &mut state.evidence.connections[id];
         connection.broken = Some((how, now));
         connection.note(
@@ -633,3 +659,6 @@ fn addresses(stream: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {
 fn abort(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
+
+#[cfg(test)]
+mod tests;

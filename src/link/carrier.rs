@@ -77,7 +77,7 @@ pub(super) async fn carry(id: usize, dialer: &TcpStream, listener: &TcpStream, s
             let changed = shared.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if let Some(how) = shared.lock().broken {
+            if let Some(how) = shared.broken(id) {
                 return how;
             }
             changed.await;

@@ -5,8 +5,9 @@
 //! It is always up, so that the others have somebody to ask. It keeps the records
 //! that they store, and prints all that it learns from them: a topic, and who is
 //! where. In a DHT of strangers that is what everybody learns. It also prints when a
-//! peer looks under a topic under which none is announced. When `asked KEY` is typed, it
-//! says whether anybody has looked for peers under that key.
+//! peer looks under a topic under which none is announced, and when it speaks no ping.
+//! When `asked KEY` is typed, it says whether anybody has looked for peers under that
+//! key.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -56,7 +57,12 @@ async fn run() -> Result<(), String> {
                 peer_id,
                 info,
                 ..
-            })) => route(peer_id, &info, &mut swarm.behaviour_mut().kad),
+            })) => {
+                if !info.protocols.contains(&ping::PROTOCOL_NAME) {
+                    println!("{peer_id} does not speak ping");
+                }
+                route(peer_id, &info, &mut swarm.behaviour_mut().kad);
+            }
             SwarmEvent::Behaviour(BehaviourEvent::Kad(kad::Event::InboundRequest {
                 request:
                     InboundRequest::AddProvider {

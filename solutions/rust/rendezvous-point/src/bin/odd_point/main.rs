@@ -218,17 +218,16 @@ impl Point {
 }
 
 /// A record that is signed with these keys; says whose it is. Its two addresses are
-/// numbered from `first`.
+/// numbered from `first`, and not everybody has the transport of the second.
 fn record(keys: &Keypair, first: u8) -> Result<Vec<u8>, String> {
     // A part of the id makes the addresses such as nobody can know, either.
     let byte = keys.public().to_peer_id().to_bytes()[20];
-    let addresses = [first, first + 1]
-        .map(|last| {
-            format!("/ip4/10.{byte}.0.{last}/tcp/4001")
-                .parse::<Multiaddr>()
-                .expect("an address")
-        })
-        .to_vec();
+    let addresses = [
+        format!("/ip4/10.{byte}.0.{first}/tcp/4001"),
+        format!("/ip4/10.{byte}.0.{}/udp/4001/quic-v1", first + 1),
+    ]
+    .map(|address| address.parse::<Multiaddr>().expect("an address"))
+    .to_vec();
     println!(
         "tells of {} at {}",
         keys.public().to_peer_id(),
