@@ -287,9 +287,13 @@ fn what_was_run(verdict: &StageVerdict) -> String {
     };
     let repeats = verdict.runs.iter().map(|run| run.id.repeat).max().unwrap_or(0) + 1;
     let times = if repeats > 1 { format!(", {repeats} times each") } else { String::new() };
+    let scenarios = distinct(&|run| run.id.scenario.clone());
+    let scenarios = match scenarios.len() {
+        0..=MOST_NAMES => format!("scenarios {}", scenarios.join(", ")),
+        count => format!("{count} scenarios (--verbose lists them)"),
+    };
     format!(
-        "scenarios {}; pairings {}; links {}{times}",
-        distinct(&|run| run.id.scenario.clone()).join(", "),
+        "{scenarios}; pairings {}; links {}{times}",
         distinct(&|run| run.id.pairing.to_string()).join(", "),
         distinct(&|run| run.id.condition.name().to_owned()).join(", "),
     )
