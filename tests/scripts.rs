@@ -720,6 +720,7 @@ mod kept {
 /// What is built ahead gives way to whoever wants to build, and is gone on with afterwards.
 mod ahead {
     use super::*;
+    use std::process::{Command, Stdio};
 
     /// How often the build of the stage `slow`, which is never done, was begun.
     fn begun(learner: &Learner) -> usize {
@@ -752,6 +753,38 @@ mod ahead {
         assert_eq!(begun(&learner), 1);
         first.signal(Signal::TERM);
         let _ = first.end();
+        learner.nothing_is_left();
+    }
+
+    /// A terminal whose shell starts a command in a process group of its own, as `workshop next` starts the building.
+    /// It is closed at the end of the input.
+    const TERMINAL: &str = "
+import os, pty, signal, subprocess, sys
+child, terminal = pty.fork()
+if child == 0:
+    subprocess.Popen(sys.argv[1:], preexec_fn=os.setpgrp)
+    signal.pause()
+sys.stdin.readline()
+os.close(terminal)
+";
+
+    #[test]
+    fn it_ends_with_its_terminal() {
+        let learner = Learner::new("ahead", "sh");
+        let prefetch = learner.prepare(&["prefetch"], &[]);
+        let mut terminal = Command::new("python3");
+        terminal.args(["-c", TERMINAL]).arg(prefetch.get_program()).args(prefetch.get_args()).stdin(Stdio::piped());
+        terminal.current_dir(prefetch.get_current_dir().expect("a folder"));
+        for (name, value) in prefetch.get_envs() {
+            match value {
+                Some(value) => terminal.env(name, value),
+                None => terminal.env_remove(name),
+            };
+        }
+        let mut terminal = terminal.spawn().expect("these tests need python3");
+        until("the build ahead is at work", || if begun(&learner) == 1 { Ok(()) } else { Err(String::new()) });
+        drop(terminal.stdin.take());
+        assert!(terminal.wait().expect("it is ours").success());
         learner.nothing_is_left();
     }
 }

@@ -31,13 +31,13 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
             ));
         }
         WorkspaceState::update(&workspace.dot(), |state| state.stage(&current).shown = true)?;
-        start_ahead(&workspace, args.no_prefetch);
-        return show(&workspace, &current);
+        let ahead = start_ahead(&workspace, args.no_prefetch);
+        return show(&workspace, &current).inspect(|_| say_ahead(ahead));
     }
     let following = move_on(&workspace, &current)?;
-    start_ahead(&workspace, args.no_prefetch);
+    let ahead = start_ahead(&workspace, args.no_prefetch);
     match following {
-        Some(next) => show(&workspace, &next),
+        Some(next) => show(&workspace, &next).inspect(|_| say_ahead(ahead)),
         None => {
             print(&ending_text(&workspace, width()));
             Ok(true)
@@ -105,12 +105,23 @@ pub(super) fn take_up(workspace: &Workspace, stage: &str) -> Result<()> {
     .map(drop)
 }
 
-/// Starts building dependencies in the background, unless that is not wanted.
-pub(super) fn start_ahead(workspace: &Workspace, not_wanted: bool) {
+/// Says what goes on in the background, and until when.
+fn say_ahead(ahead: bool) {
+    if ahead {
+        let say = "What the stages need is being built in the background, until this terminal is closed; `workshop next \
+            --no-prefetch` builds nothing ahead.";
+        print(&wrap(say, width(), "").dimmed().to_string());
+    }
+}
+
+/// Starts building dependencies in the background, unless that is not wanted; says whether it was.
+pub(super) fn start_ahead(workspace: &Workspace, not_wanted: bool) -> bool {
     // A build runs programs of the course: only after the learner has agreed.
-    if !not_wanted && workspace.state.accepts(&workspace.catalog.course.commands()) {
+    let is_wanted = !not_wanted && workspace.state.accepts(&workspace.catalog.course.commands());
+    if is_wanted {
         super::prefetch::start(workspace);
     }
+    is_wanted
 }
 
 /// The lesson, the files to edit, the command to try.

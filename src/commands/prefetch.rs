@@ -6,6 +6,8 @@
 //! `want.lock`: held by a command that wants to build, from before it rings the bell until it is done, and by the
 //! prefetch while it gets ready to hear the bell. So a command that holds `want.lock` finds the prefetch either
 //! building and listening for the bell, or waiting for the lock.
+//!
+//! It ends with the terminal in which it was started.
 
 use std::fs;
 use std::path::Path;
@@ -50,7 +52,10 @@ pub fn prefetch(chosen: &Chosen) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
     let Some(_one_at_a_time) = Lock::try_take(&workspace.dot(), PREFETCH)? else { return Ok(true) };
     #[cfg(unix)]
-    let _ = rustix::process::nice(19);
+    {
+        let _ = rustix::process::nice(19);
+        end_with_the_terminal();
+    }
     let mut good = true;
     for stage in &workspace.catalog.course.stages {
         good &= loop {
@@ -61,6 +66,25 @@ pub fn prefetch(chosen: &Chosen) -> Result<bool> {
     }
     let _ = fs::remove_file(workspace.dot().join(STATUS));
     Ok(good)
+}
+
+/// Ends this process as a terminal ends one that runs in it, when the terminal is closed: it is not in the process group
+/// to which the system would say so.
+#[cfg(unix)]
+fn end_with_the_terminal() {
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    let Ok(terminal) = fs::File::open("/dev/tty") else { return };
+    std::thread::spawn(move || {
+        // Nothing is asked for but what is always told: that the terminal is gone.
+        let mut watched = [PollFd::new(&terminal, PollFlags::empty())];
+        while let Err(error) = poll(&mut watched, None) {
+            if error != rustix::io::Errno::INTR {
+                return;
+            }
+        }
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP);
+    });
 }
 
 /// What is being built ahead, if anything is.
