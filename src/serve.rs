@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::report::trace::{self, RunView};
 
 pub use address::PageAddress;
-pub use code::{CodeLine, Difference, Hole, Holes, difference};
+pub use code::{CodeLine, Difference, Hole, Holes, around, difference};
 pub use lesson::html as lesson_html;
 
 /// The style sheet of the page.
@@ -137,6 +137,8 @@ pub struct VerdictPart<'v> {
     pub place: String,
     /// Its address in the page, if it is one of the files to edit.
     pub place_address: String,
+    /// The lines there.
+    pub code: Vec<CodeLine>,
     /// The run that is shown.
     pub run: Option<RunView<'v>>,
     /// The runs to choose from.

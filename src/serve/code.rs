@@ -15,6 +15,8 @@ pub struct CodeLine {
     pub text: String,
     /// It is a hole of the template.
     pub hole: bool,
+    /// It is the line that a reason is about.
+    pub meant: bool,
 }
 
 /// A hole of the template.
@@ -39,7 +41,9 @@ impl Holes {
     pub fn lines(&self, text: &str) -> Vec<CodeLine> {
         let lines = visible(text);
         let numbered = lines.lines().zip(1..);
-        numbered.map(|(line, number)| CodeLine { number, text: line.to_owned(), hole: self.is_hole(line) }).collect()
+        numbered
+            .map(|(line, number)| CodeLine { number, text: line.to_owned(), hole: self.is_hole(line), meant: false })
+            .collect()
     }
 
     /// The holes of a file.
@@ -51,6 +55,20 @@ impl Holes {
     fn is_hole(&self, line: &str) -> bool {
         self.0.as_ref().is_some_and(|hole| hole.is_match(line))
     }
+}
+
+/// Lines shown on each side of the one that is meant.
+const AROUND: usize = 4;
+
+/// A line of a file, marked, with those around it; nothing if the file has no such line.
+pub fn around(text: &str, number: usize) -> Vec<CodeLine> {
+    let mut lines = Holes(None).lines(text);
+    if !(1..=lines.len()).contains(&number) {
+        return Vec::new();
+    }
+    lines[number - 1].meant = true;
+    let end = lines.len().min(number + AROUND);
+    lines.drain(number.saturating_sub(AROUND + 1)..end).collect()
 }
 
 /// How a file differs from the solution's.
@@ -92,7 +110,7 @@ pub fn difference(name: &str, mine: &str, theirs: &str, comment: Option<&Regex>)
 
 #[cfg(test)]
 mod tests {
-    use super::{Holes, difference};
+    use super::{Holes, around, difference};
 
     #[test]
     fn holes_are_what_the_course_says() {
@@ -104,6 +122,16 @@ mod tests {
         assert_eq!(lines.iter().map(|line| line.hole).collect::<Vec<_>>(), [false, true, false, false]);
         assert_eq!(lines[3].text, "let a = 1;\\x1b[2J");
         assert!(Holes::new(None).of(text).is_empty());
+    }
+
+    #[test]
+    fn a_line_has_its_neighbours() {
+        let text: String = (1..=20).map(|number| format!("line {number}\n")).collect();
+        let numbers = |number| around(&text, number).iter().map(|line| line.number).collect::<Vec<_>>();
+        assert_eq!(numbers(10), (6..=14).collect::<Vec<_>>());
+        assert_eq!((numbers(1), numbers(19)), ((1..=5).collect(), (15..=20).collect()));
+        assert!(numbers(0).is_empty() && numbers(21).is_empty());
+        assert_eq!(around(&text, 10).iter().find(|line| line.meant).map(|line| line.text.as_str()), Some("line 10"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::report::trace::{others, show};
 use crate::report::{all_runs, plain, render_error};
 use crate::serve::{
     FileEntry, FilesPart, HintsPart, HoleEntry, Holes, LessonPart, PageAddress, PagePart, ProgressPart, RunEntry,
-    SolutionPart, StageEntry, StatusPart, Templates, VerdictPart, difference, lesson_html,
+    SolutionPart, StageEntry, StatusPart, Templates, VerdictPart, around, difference, lesson_html,
 };
 use crate::trace::Trace;
 use crate::workspace::Workspace;
@@ -101,14 +101,18 @@ fn verdict<'s>(state: &'s PageState, address: &PageAddress) -> Result<VerdictPar
             let workspace = state.workspace()?;
             notes.extend(rules_kept(&workspace, &state.stage)?);
             let place = outcome.place.clone().unwrap_or_default();
-            let looked_at = looked_at(&workspace.editable(&state.stage)?, &place);
+            let paths = workspace.editable(&state.stage)?;
+            let looked_at = looked_at(&paths, &place);
+            let code = looked_at
+                .and_then(|(file, line)| Some(around(&workspace.text(&paths[file]).ok()?, line.parse().ok()?)));
+            let code = code.unwrap_or_default();
             let place_address =
                 looked_at.map(|(file, line)| format!("{}#line-{line}", address.with_file(file + 1).link()));
             let place_address = place_address.unwrap_or_default();
             let (count, failed) = (outcome.runs, outcome.failed);
             let learned = if failed == 0 { workspace.catalog.stage(&state.stage)?.learned } else { String::new() };
             let shown = runs(&outcome.last.runs, address);
-            VerdictPart { old, notes, learned, place, place_address, count, failed, ..shown }
+            VerdictPart { old, notes, learned, place, place_address, code, count, failed, ..shown }
         }
     })
 }
