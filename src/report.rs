@@ -27,7 +27,7 @@ use crate::error::Error;
 use crate::event::Reporter;
 
 pub use ascii::{showable, unicode};
-pub use diff::{HunkLine, Side, diff, hunks};
+pub use diff::{Hunk, HunkLine, Side, diff, hunks};
 pub use json::{EventLine, JsonLine, JsonReporter, OverLine, RuleLine, json_line, millis};
 pub use junit::JunitReporter;
 pub use markdown::{laid_out, leads_to_the_web, parser};
