@@ -158,8 +158,8 @@ impl SocketTable {
         self.0.listens(address)
     }
 
-    /// The traffic on those of these sockets that belong to no link. `None` if unknown. Reads the table of all
-    /// sockets if one of these is not known yet.
+    /// The traffic on those of these sockets that belong to no link. `None` if unknown. A socket that is not known yet
+    /// is asked itself what it is; one that does not say is looked for in the table of all sockets.
     #[must_use]
     pub fn bypass_traffic(
         &self,
@@ -223,8 +223,7 @@ pub struct OpenSocket {
     pub fd: i32,
 }
 
-/// What earlier polls have found out about sockets. A connection never changes, and to find one by its inode takes a
-/// walk through the table of all sockets.
+/// What earlier polls have found out about sockets. A connection never changes.
 #[derive(Debug, Default)]
 pub struct KnownSockets(HashMap<u32, KnownSocket>);
 
