@@ -119,6 +119,8 @@ fn moment(event: &TraceEvent) -> String {
         TraceEventKind::Typed(column, text) => beside(*column, &format!("< {text}")),
         TraceEventKind::EndOfInput(column) => beside(*column, "< ^D"),
         TraceEventKind::Printed(column, text) if event.wrong => beside(*column, &format!("✗ {text}")),
+        // Nothing beside a dot would look like nothing.
+        TraceEventKind::Printed(column, text) if text.is_empty() => beside(*column, "(an empty line)"),
         TraceEventKind::Printed(column, text) => beside(*column, text),
         TraceEventKind::Missing(column, text) => beside(*column, &format!("- {text}")),
         TraceEventKind::Fault(what) => format!("<text x=\"{}\" y=\"4\">! {}</text>", TIME + 10, escape(what)),
