@@ -762,6 +762,7 @@ mod ahead {
 import os, pty, signal, subprocess, sys
 child, terminal = pty.fork()
 if child == 0:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     subprocess.Popen(sys.argv[1:], preexec_fn=os.setpgrp)
     signal.pause()
 sys.stdin.readline()
