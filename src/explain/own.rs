@@ -21,11 +21,13 @@ const MAX_READ: usize = 100_000;
 pub(super) fn first(case: &Case<'_>, facts: &[Fact]) -> Option<(String, String)> {
     let has = |id: &str| facts.iter().any(|fact| fact.id == id);
     let miswritten = MISWRITTEN.into_iter().any(has);
+    let unsent = has("sent-in-part") && !case.refuses_a_beginning();
+    let decisive = [("unfinished", has("unfinished")), ("sent-in-part", unsent)];
     let asks = |own: &&StageExplanation| {
         let names = |id: &str| own.when.iter().any(|named| named == id);
         // A hole that was reached, and bytes that never left the sender, explain everything after them. And a fact
         // about how the line is written says more than an explanation that has not looked at the line.
-        ["unfinished", "sent-in-part"].into_iter().all(|decisive| !has(decisive) || names(decisive))
+        decisive.into_iter().all(|(id, is_found)| !is_found || names(id))
             && (!miswritten || own.seen.line.is_some() || MISWRITTEN.into_iter().any(names))
     };
     let found = case.stage.explanations.iter().filter(asks).find_map(|own| Some((own, says(case, own, facts)?)));

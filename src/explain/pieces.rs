@@ -6,6 +6,7 @@ use super::words::{bytes, shown};
 use super::{Case, Fact};
 use crate::course::Condition;
 use crate::transcript::RoleId;
+use crate::verdict::Failure;
 
 /// A piece shorter than this is what had arrived; a longer one is what fits into a buffer.
 const BUFFER: usize = 256;
@@ -39,12 +40,25 @@ impl Case<'_> {
         let expected: Vec<String> = self.lines_of(role, |_| true).into_iter().map(|line| line.text).collect();
         let whole: Vec<&str> = expected.iter().map(String::as_str).chain(typed).collect();
         // What is missing in the middle was not dropped by the reader if it never left the sender.
-        let is_start = |whole: &&&str| text.len() >= BUFFER && whole.len() > text.len() && !is_beginning(text, whole);
-        facts.extend(whole.iter().filter(is_start).find_map(|whole| self.cut_by_sender(role, whole)));
+        // With the end of the line its newline has come: the sender is done with it.
+        let has_ends = |whole: &&&str| {
+            let end = text.len().saturating_sub(16);
+            text.len() >= BUFFER && whole.len() > text.len() && text.get(end..).is_some_and(|end| whole.ends_with(end))
+        };
+        facts.extend(whole.iter().filter(has_ends).find_map(|whole| self.cut_by_sender(role, whole)));
         for (at, line) in whole.iter().enumerate() {
             facts.extend(self.piece(refused, line, next));
             facts.extend(whole.get(at + 1).and_then(|follower| self.joined(refused, line, follower)));
         }
+    }
+
+    /// Is the refused line the beginning of a longer one? Then the sender may not have been done when it was refused.
+    pub(super) fn refuses_a_beginning(&self) -> bool {
+        let Failure::Line(role, index) = *self.failure else { return false };
+        let Some(text) = self.evidence.outputs[role].lines[index].text() else { return false };
+        let typed = self.evidence.typed.iter().map(|typed| typed.text.clone());
+        let expected = self.lines_of(role, |_| true).into_iter().map(|line| line.text);
+        typed.chain(expected).any(|whole| is_beginning(text, &whole))
     }
 
     /// The line came that way over a link: it is a whole line of the wire, and no piece that a read returned.

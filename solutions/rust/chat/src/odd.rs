@@ -19,7 +19,6 @@
 //! * `done`: prints `done`, as all that was typed before has been done.
 //! * `asked`: waits until the other side asks whether it was heard out, and prints
 //!   `asked`. The answer comes at the end of the input.
-//! * `heard`: answers that question, and keeps its stream open.
 //! * `hush`: drops that question without an answer, as a library does when its
 //!   program is busy.
 //! * `ask`: asks the other side whether the chat is over for it, too.
@@ -171,12 +170,6 @@ impl Odd<'_> {
                 Err(why) => println!("lost {}: {why}", self.peer),
             },
             "done" => println!("done"),
-            "heard" => {
-                if let Some(question) = &mut self.question {
-                    question.write_all(b"heard\n").await?;
-                    question.flush().await?;
-                }
-            }
             "hush" => self.question = None,
             "ask" => {
                 let question = self.control.open_stream(self.peer, HEARD).await;
