@@ -11,6 +11,9 @@ use crate::verdict::Failure;
 /// A piece shorter than this is what had arrived; a longer one is what fits into a buffer.
 const BUFFER: usize = 256;
 
+/// Two lines that have so many bytes in common at their ends are taken to have the same end.
+const LINE_END: usize = 16;
+
 impl Case<'_> {
     /// Is the refused line a piece of an expected one, or several?
     pub(super) fn pieces(&self, refused: &RefusedLine<'_>, facts: &mut Vec<Fact>) {
@@ -37,12 +40,11 @@ impl Case<'_> {
             facts.push(Fact::new("half-line", say));
         }
         let next = self.evidence.outputs[role].lines.get(index + 1).and_then(|next| next.text());
-        let expected: Vec<String> = self.lines_of(role, |_| true).into_iter().map(|line| line.text).collect();
-        let whole: Vec<&str> = expected.iter().map(String::as_str).chain(typed).collect();
+        let whole = self.whole_lines(role);
         // What is missing in the middle was not dropped by the reader if it never left the sender.
         // With the end of the line its newline has come: the sender is done with it.
-        let has_ends = |whole: &&&str| {
-            let end = text.len().saturating_sub(16);
+        let has_ends = |whole: &&String| {
+            let end = text.len().saturating_sub(LINE_END);
             text.len() >= BUFFER && whole.len() > text.len() && text.get(end..).is_some_and(|end| whole.ends_with(end))
         };
         facts.extend(whole.iter().filter(has_ends).find_map(|whole| self.cut_by_sender(role, whole)));
@@ -56,9 +58,14 @@ impl Case<'_> {
     pub(super) fn refuses_a_beginning(&self) -> bool {
         let Failure::Line(role, index) = *self.failure else { return false };
         let Some(text) = self.evidence.outputs[role].lines[index].text() else { return false };
-        let typed = self.evidence.typed.iter().map(|typed| typed.text.clone());
+        self.whole_lines(role).iter().any(|whole| is_beginning(text, whole))
+    }
+
+    /// The lines that a role could have printed: those that are expected of it, and those typed into others.
+    fn whole_lines(&self, role: RoleId) -> Vec<String> {
         let expected = self.lines_of(role, |_| true).into_iter().map(|line| line.text);
-        typed.chain(expected).any(|whole| is_beginning(text, &whole))
+        let typed = self.evidence.typed.iter().filter(|typed| typed.role != role).map(|typed| typed.text.clone());
+        expected.chain(typed).collect()
     }
 
     /// The line came that way over a link: it is a whole line of the wire, and no piece that a read returned.
