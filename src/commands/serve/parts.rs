@@ -9,7 +9,7 @@ use super::page_state::{LastVerify, PageState};
 use crate::course::{Rule, Stage};
 use crate::error::Result;
 use crate::pattern::counted;
-use crate::progress::Standing;
+use crate::progress::{Standing, WorkspaceState};
 use crate::report::trace::{others, show};
 use crate::report::{all_runs, plain, render_error};
 use crate::serve::{
@@ -99,7 +99,8 @@ fn verdict<'s>(state: &'s PageState, address: &PageAddress) -> Result<VerdictPar
                 notes.push(format!("Skipped: {skipped}, because the failed ones took long."));
             }
             let workspace = state.workspace()?;
-            notes.extend(rules_kept(&workspace, &state.stage)?);
+            let stage = workspace.catalog.stage(&state.stage)?;
+            notes.extend(rules_kept(&workspace.state, &stage));
             let place = outcome.place.clone().unwrap_or_default();
             let paths = workspace.editable(&state.stage)?;
             let looked_at = looked_at(&paths, &place);
@@ -110,7 +111,7 @@ fn verdict<'s>(state: &'s PageState, address: &PageAddress) -> Result<VerdictPar
                 looked_at.map(|(file, line)| format!("{}#line-{line}", address.with_file(file + 1).link()));
             let place_address = place_address.unwrap_or_default();
             let (count, failed) = (outcome.runs, outcome.failed);
-            let learned = if failed == 0 { workspace.catalog.stage(&state.stage)?.learned } else { String::new() };
+            let learned = if failed == 0 { stage.learned } else { String::new() };
             let shown = runs(&outcome.last.runs, address);
             VerdictPart { old, notes, learned, place, place_address, code, count, failed, ..shown }
         }
@@ -118,21 +119,20 @@ fn verdict<'s>(state: &'s PageState, address: &PageAddress) -> Result<VerdictPar
 }
 
 /// How many rules of the stage the last verify found kept, and which not; nothing where the stage names no rules.
-fn rules_kept(workspace: &Workspace, stage: &str) -> Result<Option<String>> {
-    let stage = workspace.catalog.stage(stage)?;
-    let (kept, other) = kept_and_others(&workspace.state, &stage);
+fn rules_kept(state: &WorkspaceState, stage: &Stage) -> Option<String> {
+    let (kept, other) = kept_and_others(state, stage);
     let what = |rule: &&Rule| match &rule.lesson {
         Some(heading) => format!("{} (lesson: {heading})", rule.id),
         None => rule.id.clone(),
     };
-    Ok(match (kept.len(), other.len()) {
+    match (kept.len(), other.len()) {
         (0, 0) => None,
         (all, 0) => Some(format!("All {all} rules are kept.")),
         (count, _) => {
             let not = other.iter().map(what).collect::<Vec<_>>().join(", ");
             Some(format!("{count} of {} rules kept. Not kept, or not fully tested: {not}.", stage.rules.len()))
         }
-    })
+    }
 }
 
 /// Which of these files a place (`path:line`) is in, and the line.
