@@ -1,10 +1,11 @@
-//! The commands for authors: make stages, check them, record their transcripts.
+//! The commands for authors: make stages and templates, check them, record their transcripts.
 
 mod build_folder;
 mod changes;
 mod check;
 mod course_list;
 mod findings;
+mod holes;
 mod languages;
 mod locate;
 mod messages;
@@ -13,12 +14,13 @@ pub mod new;
 pub mod new_course;
 mod patch;
 mod record;
-
 pub mod starter;
 mod strictness;
 mod tables;
+mod template;
 
 pub use check::check;
 pub use locate::course;
 pub use mutants::mutants;
 pub use record::record;
+pub use template::template;

@@ -314,6 +314,8 @@ pub enum AuthorCommand {
     Schema(SchemaArgs),
     /// Run the solution, and write what it prints into the transcripts of a stage
     Record(RecordArgs),
+    /// Make templates: the solutions with holes in them
+    Template(TemplateArgs),
 }
 
 /// `workshop author new`
@@ -392,6 +394,22 @@ pub struct RecordArgs {
     /// The track whose solution is run; the course's first one when left out
     #[arg(long, value_name = "NAME")]
     pub track: Option<String>,
+}
+
+/// `workshop author template`
+#[derive(Debug, Args)]
+pub struct TemplateArgs {
+    /// The stages; all of the course when left out
+    pub stages: Vec<String>,
+    /// Take the templates as they are, and save how they differ from the solutions as their holes
+    #[arg(long)]
+    pub save_holes: bool,
+    /// Write without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Write nothing; exit with code 1 if something would change
+    #[arg(long, conflicts_with = "yes")]
+    pub check: bool,
 }
 
 /// `workshop author check`

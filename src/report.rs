@@ -23,7 +23,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use ratatui::crossterm::terminal;
 use textwrap::WordSplitter;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::event::Reporter;
 
 pub use ascii::{showable, unicode};
@@ -138,6 +138,22 @@ pub fn ask(question: &str) -> bool {
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
     read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+/// Asks whether to write what was shown.
+///
+/// # Errors
+/// There is no terminal to ask on; `otherwise` says what can be done without one, beside `--yes`.
+pub fn write_it(otherwise: &str) -> Result<bool> {
+    if !can_ask() {
+        return Err(Error::new("nothing is written: there is no terminal to ask on")
+            .help(format!("`--yes` writes without asking; {otherwise}")));
+    }
+    let yes = ask("write it?");
+    if !yes {
+        print("nothing is written\n");
+    }
+    Ok(yes)
 }
 
 /// Prints a message that is not part of the result to standard error.

@@ -15,8 +15,10 @@ pub struct Changes {
     pub folders: Vec<String>,
     /// Files in them.
     pub files: Vec<File>,
-    /// Files that change, or are new in an existing folder; written in this order.
+    /// Files that change, or are new; written in this order.
     pub replaced: Vec<File>,
+    /// Files that go.
+    pub removed: Vec<String>,
 }
 
 impl Changes {
@@ -46,6 +48,9 @@ impl Changes {
         for (file, bytes) in &self.replaced {
             undo.replace(&root.join(file), bytes)?;
         }
+        for file in &self.removed {
+            undo.remove(&root.join(file))?;
+        }
         undo.made.clear();
         undo.replaced.clear();
         Ok(())
@@ -61,8 +66,8 @@ struct Undo {
 impl Undo {
     /// Makes a folder and its parents.
     fn make(&mut self, folder: &Path) -> Result<()> {
-        let top = folder.ancestors().take_while(|folder| !folder.exists()).last().unwrap_or(folder);
-        self.made.push(top.to_owned());
+        let top = folder.ancestors().take_while(|folder| !folder.exists()).last();
+        self.made.extend(top.map(Path::to_owned));
         fs::create_dir_all(folder).map_err(|error| Error::io("make", folder, &error))
     }
 
@@ -72,8 +77,18 @@ impl Undo {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(Error::io("read", file, &error)),
         };
+        if let Some(folder) = file.parent().filter(|folder| !folder.is_dir()) {
+            self.make(folder)?;
+        }
         replace(file, bytes)?;
         self.replaced.push((file.to_owned(), old));
+        Ok(())
+    }
+
+    fn remove(&mut self, file: &Path) -> Result<()> {
+        let old = fs::read(file).map_err(|error| Error::io("read", file, &error))?;
+        fs::remove_file(file).map_err(|error| Error::io("remove", file, &error))?;
+        self.replaced.push((file.to_owned(), Some(old)));
         Ok(())
     }
 }
@@ -112,6 +127,7 @@ mod tests {
             files: vec![file("there/new/a", "a"), file("deep/er/b", "b")],
             // No file can be put where a folder is.
             replaced: vec![file("list", "one\ntwo\n"), file("lock", "x"), file("in-the-way", "x")],
+            removed: Vec::new(),
         };
         changes.make(root).expect_err("a folder is in the way");
         let mut left: Vec<_> = fs::read_dir(root).expect("readable").flatten().map(|entry| entry.file_name()).collect();
@@ -119,6 +135,15 @@ mod tests {
         assert_eq!(left, ["in-the-way", "list", "there"]);
         assert_eq!(fs::read_dir(root.join("there")).expect("readable").count(), 0);
         assert_eq!(fs::read_to_string(root.join("list")).expect("readable"), "one\n");
+    }
+
+    #[test]
+    fn what_was_removed_comes_back_when_the_next_one_can_not_be() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        fs::write(dir.path().join("old"), "old").expect("written");
+        let changes = Changes { removed: vec!["old".to_owned(), "nothing".to_owned()], ..Changes::default() };
+        changes.make(dir.path()).expect_err("there is no second one");
+        assert_eq!(fs::read_to_string(dir.path().join("old")).expect("readable"), "old");
     }
 
     #[test]

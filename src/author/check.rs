@@ -1,6 +1,6 @@
 //! Is a stage fair and strict? The requirements for every stage, the built-in ones included.
 //!
-//! 1. The template builds without warnings and fails, with an explanation.
+//! 1. The template is the solution with its holes, if they are kept. It builds without warnings and fails, with an explanation.
 //! 2. The solution passes every run, many times over, also while the machine is busy.
 //! 3. Every known mistake is a patch that applies, builds and is rejected, and the explanation
 //!    shown is the one that it names.
@@ -17,6 +17,7 @@ use super::build_folder::{BuildFolder, ProgressLine, Trees, package, verify_pack
 use super::findings::{CheckItem, Finding};
 use super::strictness::Caught;
 use super::tables::Tables;
+use super::template::stale;
 use super::{languages, patch};
 use crate::assets::{Catalog, File};
 use crate::build::{BuildOutcome, Built, Package};
@@ -51,8 +52,17 @@ pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
             let start = Instant::now();
             let dir = scratch.path().join(name);
             let progress_line = ProgressLine::default();
-            let mut stage_check =
-                StageCheck { catalog, stage, track, trees, dir, args, progress_line, tables: &mut tables };
+            let mut stage_check = StageCheck {
+                catalog,
+                stage,
+                track_name: name,
+                track,
+                trees,
+                dir,
+                args,
+                progress_line,
+                tables: &mut tables,
+            };
             stage_check.tables.begin(&stage.name, Some(name), &stage_check.checks());
             let checked = block_on(stage_check.check());
             stage_check.progress_line.spinner.done();
@@ -110,6 +120,7 @@ impl Drop for Busy {
 struct StageCheck<'c> {
     catalog: &'c Catalog,
     stage: &'c Stage,
+    track_name: &'c str,
     track: &'c Track,
     trees: &'c Trees,
     dir: PathBuf,
@@ -253,6 +264,9 @@ impl<'c> StageCheck<'c> {
 
     /// 1: the template builds without warnings, and fails with an explanation.
     async fn template(&mut self, reference: &Package) -> Result<Finding> {
+        if let Some(why) = stale(self.catalog, &self.stage.name, self.track_name, self.track)? {
+            return Ok(Finding::bad(CheckItem::Template, why));
+        }
         let package = self.package(Party::You, "template", &self.trees.template)?;
         // Built in any case: an earlier build has printed its warnings already.
         package.forget();

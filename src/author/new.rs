@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use super::changes::Changes;
 use super::locate::own_course;
 use super::starter::{StageNames, Starter};
-use super::{course_list, messages, patch};
+use super::{course_list, holes, messages, patch};
 use crate::assets::{COURSE_FILE, Catalog, File, Origin, is_passed_over};
 use crate::cli::NewArgs;
 use crate::course::{Stage, is_file_name, schema};
@@ -45,7 +45,7 @@ pub fn stage(course: Option<&Path>, args: &NewArgs) -> Result<bool> {
     Ok(true)
 }
 
-fn root(catalog: &Catalog) -> Result<PathBuf> {
+pub(super) fn root(catalog: &Catalog) -> Result<PathBuf> {
     match &catalog.origin {
         Origin::Folder(root) => Ok(root.clone()),
         Origin::BuiltIn => Err(Error::new("the built-in course can't be changed")),
@@ -78,17 +78,13 @@ pub(super) fn plan(catalog: &Catalog, stage: &str, roles: &[String], tracks: &[&
     name_schema(&mut own, &catalog.text()?);
     let read = read_stage(&names, &own, &starters[0])?;
     let mut changes = Changes { folders: vec![format!("exercises/{stage}")], ..Changes::default() };
-    for (track, starter) in tracks.iter().zip(&starters) {
-        let track = catalog.track(track)?;
-        for (part, folder) in [("template", &track.templates), ("solution", &track.solutions)] {
-            let package = below(stage, starter.part(part, &names)?);
-            if package.is_empty() {
-                return Err(Error::new(format!("the course has no files in {}/{part}", starter.folder))
-                    .help("put the package of a new stage there; docs/course.md shows how"));
-            }
-            if part == "solution" {
-                check_mistakes(&read, &own, &package, starter)?;
-            }
+    for (name, starter) in tracks.iter().zip(&starters) {
+        let track = catalog.track(name)?;
+        let [template, solution] = [part(starter, "template", &names)?, part(starter, "solution", &names)?];
+        check_mistakes(&read, &own, &below(stage, solution.clone()), starter)?;
+        own.push((holes::file_of(name), holes_between(&solution, &template, starter)?));
+        for (package, folder) in [(template, &track.templates), (solution, &track.solutions)] {
+            let package = below(stage, package);
             changes.folders.push(format!("{folder}/{stage}"));
             changes.replaced.extend(below(folder, beside(catalog, folder, &package, starter, &names)?));
             changes.files.extend(below(folder, package));
@@ -99,6 +95,26 @@ pub(super) fn plan(catalog: &Catalog, stage: &str, roles: &[String], tracks: &[&
         changes.check(root)?;
     }
     Ok(changes)
+}
+
+/// The package that a starter makes for a new stage; paths are below it.
+fn part(starter: &Starter, part: &str, names: &StageNames) -> Result<Vec<File>> {
+    let files = starter.part(part, names)?;
+    if files.is_empty() {
+        return Err(Error::new(format!("the course has no files in {}/{part}", starter.folder))
+            .help("put the package of a new stage there; docs/course.md shows how"));
+    }
+    Ok(files)
+}
+
+/// How the template of a new stage differs from its solution.
+fn holes_between(solution: &[File], template: &[File], starter: &Starter) -> Result<Vec<u8>> {
+    let holes = holes::between(solution, template);
+    holes.map(String::into_bytes).map_err(|why| {
+        Error::new(format!("the template and the solution in {} differ in more than text", starter.folder))
+            .because(why)
+            .help("put the same file into both")
+    })
 }
 
 fn check_roles(roles: &[String]) -> Result<()> {
@@ -116,7 +132,8 @@ fn check_roles(roles: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn below(folder: &str, files: Vec<File>) -> Vec<File> {
+/// The files with their paths below a folder.
+pub(super) fn below(folder: &str, files: Vec<File>) -> Vec<File> {
     files.into_iter().map(|(path, bytes)| (format!("{folder}/{path}"), bytes)).collect()
 }
 

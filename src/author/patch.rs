@@ -1,6 +1,6 @@
 //! Applies a mistake, a patch on the solution: exactly, or not at all.
 
-use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
+use diffy::patch_set::{FileOperation, FilePatch, ParseOptions, PatchSet};
 
 use crate::assets::File;
 
@@ -22,14 +22,29 @@ pub fn apply(text: &str, stage: &str, solution: &[File]) -> Result<Vec<File>, St
             .iter_mut()
             .find(|(name, _)| *name == path)
             .ok_or_else(|| format!("the solution has no file {modified}"))?;
-        let before = String::from_utf8_lossy(&file.1).into_owned();
-        let hunks = patch.patch().as_text().ok_or("a mistake is a patch of text")?;
-        file.1 = diffy::apply(&before, hunks)
-            .map_err(|error| does_not_apply(modified, &error.to_string(), hunks))?
-            .into_bytes();
+        file.1 = change(modified, &file.1, &patch)?;
         any = true;
     }
     if any { Ok(files) } else { Err("the patch is empty".to_owned()) }
+}
+
+/// A file with its part of a patch applied.
+///
+/// # Errors
+/// Why it does not apply.
+pub(super) fn change(file: &str, before: &[u8], patch: &FilePatch<'_, str>) -> Result<Vec<u8>, String> {
+    let hunks = patch.patch().as_text().ok_or("this is not a patch of text")?;
+    diffy::apply(text_of(file, before)?, hunks)
+        .map(String::into_bytes)
+        .map_err(|error| does_not_apply(file, &error.to_string(), hunks))
+}
+
+/// The content of a file that can be patched.
+///
+/// # Errors
+/// It is not text.
+pub(super) fn text_of<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, String> {
+    std::str::from_utf8(bytes).map_err(|_| format!("{file} is not text"))
 }
 
 /// The error for a hunk that does not apply, with the hunk and what to do.

@@ -90,15 +90,8 @@ fn decide(args: &RecordArgs, file: &Path, old: &str, new: &str) -> Result<bool> 
     if args.check {
         return Ok(false);
     }
-    if !args.yes {
-        if !report::can_ask() {
-            return Err(Error::new("nothing is written: there is no terminal to ask on")
-                .help("`--yes` writes without asking; `--check` only says whether something would change"));
-        }
-        if !report::ask("write it?") {
-            report::print("nothing is written\n");
-            return Ok(true);
-        }
+    if !args.yes && !report::write_it("`--check` only says whether something would change")? {
+        return Ok(true);
     }
     // A link inside of the course stays a link.
     let file = file.canonicalize().map_err(|error| Error::io("find", file, &error))?;
