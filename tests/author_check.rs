@@ -9,7 +9,7 @@ mod python;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use author::Author;
 use serde_json::Value;
@@ -94,6 +94,26 @@ fn shared_packages_are_the_same_on_both_sides() {
     assert!(words.contains("✗ names the shared package `help` differs"), "{words}");
     author.write("solutions/sh/help/help.sh", "true\n");
     author.words(&["shout"], 0);
+}
+
+#[test]
+fn a_template_is_its_solution_with_its_holes() {
+    let author = Author::new("check");
+    author.words(&["shout"], 0);
+    let of_template = Command::new(env!("CARGO_BIN_EXE_workshop"))
+        .args(["--course", "course", "author", "template", "--save-holes", "--yes"])
+        .current_dir(author.dir.path())
+        .status();
+    assert!(of_template.expect("it starts").success());
+    author.words(&["shout"], 0);
+    author.edit("solutions/sh/shout/crier.sh", "read -r line;", "IFS= read -r line;");
+    let words = author.words(&["shout"], 1);
+    assert!(words.contains("✗ template does not apply to crier.sh"), "{words}");
+    assert!(words.contains("`workshop author template shout`"), "{words}");
+    author.edit("solutions/sh/shout/crier.sh", "IFS= read -r line;", "read -r line;");
+    author.edit("templates/sh/shout/crier.sh", "TODO: louder", "TODO: shout");
+    let words = author.words(&["shout"], 1);
+    assert!(words.contains("✗ template it is not the solution with its holes"), "{words}");
 }
 
 #[test]
