@@ -8,6 +8,7 @@ mod address;
 mod code;
 pub mod http;
 mod lesson;
+mod picture;
 
 use serde::Serialize;
 use upon::Engine;

@@ -1,18 +1,38 @@
 //! A lesson as HTML.
 //!
 //! A course can come from anywhere, so its lessons are text and nothing else: HTML in them is shown as text, a
-//! picture becomes its description, and a link leads to the web or nowhere.
+//! picture becomes its description, and a link leads to the web or nowhere. What is drawn with characters, in a block of
+//! code named `picture`, is drawn with lines.
 
-use pulldown_cmark::{CowStr, Event, HeadingLevel, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Tag, TagEnd};
 
+use super::picture;
 use crate::report::trace::escape;
 use crate::report::{leads_to_the_web, parser};
+
+/// The name of a block of code that is a picture.
+const PICTURE: &str = "picture";
 
 /// Markdown as HTML; its headings are one level below those of the page.
 pub fn html(markdown: &str) -> String {
     let mut links = Vec::new();
+    let mut drawing: Option<String> = None;
+    let mut events = Vec::new();
+    for event in parser(markdown) {
+        match (event, &mut drawing) {
+            (Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(name))), _) if &*name == PICTURE => {
+                drawing = Some(String::new());
+            }
+            (Event::Text(text), Some(drawn)) => drawn.push_str(&text),
+            (Event::End(TagEnd::CodeBlock), Some(drawn)) => {
+                events.push(Event::Html(picture::svg(drawn).into()));
+                drawing = None;
+            }
+            (event, _) => events.extend(tame(event, &mut links)),
+        }
+    }
     let mut out = String::new();
-    pulldown_cmark::html::push_html(&mut out, parser(markdown).filter_map(|event| tame(event, &mut links)));
+    pulldown_cmark::html::push_html(&mut out, events.into_iter());
     out
 }
 
@@ -64,6 +84,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_drawn_with_characters_is_a_picture() {
+        let shown = html("before\n\n```picture\na --> b\n```\n\nafter <b>\n\n    c --> d\n");
+        assert!(shown.contains("<svg"), "{shown}");
+        assert!(!shown.contains("a --&gt; b") && shown.contains("c --&gt; d"), "{shown}");
+        assert!(shown.contains("after &lt;b&gt;"), "{shown}");
+    }
+
+    #[test]
     fn html_in_a_lesson_is_text() {
         for evil in [
             "<script>alert(1)</script>",
@@ -72,6 +100,7 @@ mod tests {
             "<!-- comment -->",
             "a `<script>` b",
             "```<script>\ncode\n```",
+            "```picture\n<script> <!-- --> <div>\n```",
             "# <script>alert(1)</script>",
             "| <script> |\n| --- |\n| <script> |",
         ] {
