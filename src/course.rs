@@ -134,6 +134,11 @@ pub struct Track {
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"^warning"))]
     pub warning: Option<String>,
+    /// A regular expression with the groups `done` and `total`, and `what` if the tool says it: how far
+    /// a build is, in a line that the build command prints.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"(?<done>[0-9]+)/(?<total>[0-9]+): (?<what>.*)"))]
+    pub progress: Option<String>,
     /// A regular expression with the groups `file` and `line`: where a program says, on standard
     /// error, that it crashed.
     #[serde(default)]
@@ -453,6 +458,7 @@ impl Track {
             ("comment", &self.comment),
             ("error", &self.error),
             ("warning", &self.warning),
+            ("progress", &self.progress),
         ] {
             pattern.as_deref().map_or(Ok(()), |regex| check_regex(regex, &format!("{path}.{key}"), source))?;
         }

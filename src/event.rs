@@ -40,6 +40,17 @@ pub enum Event<'e> {
     },
     /// A line that the build tool printed.
     BuildLine(&'e str),
+    /// How far a build is, from such a line.
+    BuildProgress {
+        /// Whose package.
+        party: Party,
+        /// How many parts are built.
+        done: usize,
+        /// Of how many.
+        total: usize,
+        /// What is being built; empty if the tool does not say.
+        what: &'e str,
+    },
     /// A package is built.
     Built {
         /// The stage.

@@ -34,7 +34,7 @@ pub use markdown::{laid_out, leads_to_the_web, parser};
 pub use paths::{link, relative};
 pub use plain::plain;
 pub use spinner::Spinner;
-pub use text::{TextReporter, all_runs, progress_line, whose};
+pub use text::{TextReporter, all_runs, build_progress, progress_line, whose};
 
 /// How a verdict is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -3,6 +3,8 @@
 mod executor;
 mod throttle;
 
+use regex_lite::Regex;
+
 use crate::build::{BuildOutcome, Built, Package};
 use crate::course::{Condition, Pairing, Party, Scenario, Stage, Track};
 use crate::error::{Error, Result, suggest};
@@ -85,7 +87,12 @@ pub async fn verify(
 pub async fn build(track: &Track, package: &Package, reporter: &mut dyn Reporter) -> Result<bool> {
     let (stage, party) = (package.stage.as_str(), package.party);
     reporter.tell(&Event::Building { stage, party });
-    match package.build(track, &mut |line| reporter.tell(&Event::BuildLine(line))).await? {
+    let progress = track.progress.as_deref().and_then(|pattern| Regex::new(pattern).ok());
+    let mut told = |line: &str| match progress.as_ref().and_then(|regex| regex.captures(line)) {
+        Some(groups) => reporter.tell(&build_progress(party, &groups)),
+        None => reporter.tell(&Event::BuildLine(line)),
+    };
+    match package.build(track, &mut told).await? {
         BuildOutcome::Fresh => reporter.tell(&Event::Built { stage, party, took: None }),
         BuildOutcome::Built { took, .. } => reporter.tell(&Event::Built { stage, party, took: Some(took) }),
         BuildOutcome::Failed(output) => {
@@ -94,6 +101,13 @@ pub async fn build(track: &Track, package: &Package, reporter: &mut dyn Reporter
         }
     }
     Ok(true)
+}
+
+/// How far a build is, from the groups of a track's `progress`.
+fn build_progress<'l>(party: Party, groups: &regex_lite::Captures<'l>) -> Event<'l> {
+    let number = |name| groups.name(name).and_then(|group| group.as_str().parse().ok()).unwrap_or(0);
+    let what = groups.name("what").map_or("", |group| group.as_str());
+    Event::BuildProgress { party, done: number("done"), total: number("total"), what }
 }
 
 /// The runs, from simple to hard: scenarios, conditions and pairings are in the author's order.
@@ -157,4 +171,29 @@ fn nothing_selected(stage: &Stage, selection: &Selection) -> Error {
 /// The seed of one run: the same for the same run, whatever else is selected.
 fn seed_of(seed: u64, id: &RunId) -> u64 {
     stable_hash(&(seed, &id.scenario, &id.pairing, id.condition, id.which, id.repeat)) >> (u64::BITS - SEED_BITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use regex_lite::Regex;
+
+    use super::build_progress;
+    use crate::assets::{Catalog, Origin};
+    use crate::course::Party;
+    use crate::event::Event;
+
+    #[test]
+    fn how_far_cargo_is_can_be_read() {
+        let catalog = Catalog::open(Origin::BuiltIn).expect("the built-in course");
+        let pattern = catalog.track("rust").expect("a track").progress.clone().expect("it says how");
+        let regex = Regex::new(&pattern).expect("a pattern");
+        let line = "\u{1b}[1m\u{1b}[96m    Building\u{1b}[0m [==>        ] 3/22: libc(build.rs), proc-ma…";
+        let groups = regex.captures(line).expect("it fits");
+        assert!(matches!(
+            build_progress(Party::You, &groups),
+            Event::BuildProgress { done: 3, total: 22, what: "libc(build.rs), proc-ma…", .. }
+        ));
+        assert!(regex.captures("   Compiling libc v0.2.177").is_none());
+        assert!(regex.captures("    Blocking waiting for file lock on build directory").is_none());
+    }
 }

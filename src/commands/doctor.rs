@@ -19,7 +19,7 @@ use crate::fault::Fault;
 use crate::machine::{ports, proc_is_ours};
 use crate::pattern::escape;
 use crate::quiescence::SocketTable;
-use crate::report::{Spinner, plain, print, progress_line, render_error, width, wrap};
+use crate::report::{Spinner, build_progress, plain, print, progress_line, render_error, width, wrap};
 use crate::runtime::block_on;
 use crate::verify::{Selection, new_seed};
 use crate::workspace::Workspace;
@@ -223,6 +223,9 @@ impl Reporter for BuildOutput {
         match event {
             Event::Building { stage, .. } => self.spinner.say(format!("building {stage}")),
             Event::BuildLine(line) => self.spinner.say(progress_line(line)),
+            Event::BuildProgress { done, total, what, .. } => {
+                self.spinner.say(format!("building {}", build_progress(*done, *total, what)));
+            }
             Event::NotBuilt { output, .. } => (*output).clone_into(&mut self.output),
             _ => {}
         }

@@ -18,6 +18,7 @@ use crate::cli::Chosen;
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::files::Lock;
+use crate::report::build_progress;
 use crate::runtime;
 use crate::workspace::Workspace;
 
@@ -144,9 +145,12 @@ struct StatusFile<'p> {
 
 impl Reporter for StatusFile<'_> {
     fn tell(&mut self, event: &Event<'_>) {
-        if let Event::BuildLine(line) = event {
-            let _ = fs::write(self.path, format!("{}: {}", self.stage, line.trim()));
-        }
+        let said = match event {
+            Event::BuildLine(line) => line.trim().to_owned(),
+            Event::BuildProgress { done, total, what, .. } => build_progress(*done, *total, what),
+            _ => return,
+        };
+        let _ = fs::write(self.path, format!("{}: {said}", self.stage));
     }
 }
 

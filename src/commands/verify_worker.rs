@@ -258,6 +258,11 @@ impl Reporter for NewsReporter<'_> {
             Event::Waiting(Some(why)) => News::Doing(format!("waiting: {why}")),
             Event::Building { party, .. } => News::Doing(format!("building {}", report::whose(*party))),
             Event::BuildLine(line) => News::Doing(report::progress_line(line)),
+            Event::BuildProgress { party, done, total, what } => News::Doing(format!(
+                "building {}: {}",
+                report::whose(*party),
+                report::build_progress(*done, *total, what)
+            )),
             Event::Verifying { runs, .. } => News::Doing(format!("{runs} runs")),
             Event::NotBuilt { output, .. } => {
                 self.not_built = (*output).to_owned();

@@ -56,6 +56,7 @@ fn lines<'e>(event: &'e Event<'e>) -> Vec<EventLine<'e>> {
         | Event::Waiting(_)
         | Event::Building { .. }
         | Event::BuildLine(_)
+        | Event::BuildProgress { .. }
         | Event::RunOver { .. } => Vec::new(),
     }
 }

@@ -18,6 +18,8 @@ pub struct TextReporter {
     seed: u64,
     /// Which of several stages it is, as a prefix.
     turn: String,
+    /// The stage, and whose programs are being built.
+    building: String,
     /// The stage whose runs are executed.
     stage: String,
     /// How many of its rules were kept last time.
@@ -27,8 +29,9 @@ pub struct TextReporter {
 impl TextReporter {
     /// `verbose` shows every failed run in full.
     pub fn new(verbose: bool) -> Self {
-        let (turn, stage) = (String::new(), String::new());
-        TextReporter { verbose, spinner: Spinner::default(), seed: 0, turn, stage, kept_before: None }
+        let spinner = Spinner::default();
+        let [turn, building, stage] = [const { String::new() }; 3];
+        TextReporter { verbose, spinner, seed: 0, turn, building, stage, kept_before: None }
     }
 }
 
@@ -40,7 +43,13 @@ impl Reporter for TextReporter {
             Event::Waiting(Some(why)) => self.spinner.say((*why).to_owned()),
             Event::Waiting(None) => self.spinner.done(),
             Event::Building { stage, party } => {
-                self.spinner.say(format!("{}{stage}: building {}", self.turn, whose(*party)));
+                self.building = format!("{}{stage}: building {}", self.turn, whose(*party));
+                self.spinner.say(self.building.clone());
+            }
+            Event::BuildProgress { done, total, what, .. } => {
+                if self.spinner.turns() {
+                    self.spinner.say(format!("{} {}", self.building, build_progress(*done, *total, what)));
+                }
             }
             Event::BuildLine(line) => {
                 if !line.trim().is_empty() && self.spinner.turns() {
@@ -320,7 +329,28 @@ pub fn whose(party: Party) -> &'static str {
     }
 }
 
+/// How far a build is: a bar, the numbers, and what is being built.
+pub fn build_progress(done: usize, total: usize, what: &str) -> String {
+    const WIDTH: usize = 16;
+    let full = (WIDTH * done / total.max(1)).min(WIDTH);
+    let bar = format!("{}{}", "█".repeat(full), "·".repeat(WIDTH - full));
+    let what = progress_line(what);
+    if what.is_empty() { format!("{bar} {done} of {total}") } else { format!("{bar} {done} of {total}: {what}") }
+}
+
 /// A line of a build tool as a progress message, without its colours.
 pub fn progress_line(line: &str) -> String {
     plain(line).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::build_progress;
+
+    #[test]
+    fn a_build_is_a_bar_with_numbers() {
+        assert_eq!(build_progress(1, 4, "libp2p"), "████············ 1 of 4: libp2p");
+        assert_eq!(build_progress(4, 4, ""), "████████████████ 4 of 4");
+        assert_eq!(build_progress(7, 0, "\u{1b}[1ma\u{1b}[0m "), "████████████████ 7 of 0: a");
+    }
 }

@@ -1,35 +1,36 @@
-//! What the peers of the stage have in common, which do what they are told.
+//! The code that the scripted peers of this stage share, and the lines that control
+//! them.
 //!
-//! They do not even read by themselves: what the other side says waits in the
-//! stream, as it does in front of a slow reader.
+//! The peers do not even read on their own: what the other side sends waits in the
+//! stream, as it does when a reader is slow.
 //!
-//! * `begin TEXT`: sends the text, and no newline.
+//! * `begin TEXT`: sends the text without a newline.
 //! * `say TEXT`: sends the text and a newline.
 //! * `bytes TEXT`: sends the text as it is, with `\r`, `\n` and `\xHH` for bytes that
-//!   nobody can type.
-//! * `fill N`: sends N bytes, and no newline.
+//!   can't be typed.
+//! * `fill N`: sends N bytes without a newline.
 //! * `line N`: sends N bytes and a newline, in one write.
-//! * `secret`: sends a line that nobody can know beforehand, and prints it.
-//! * `close`: closes the half of the stream; there is no more to say.
-//! * `read`: reads one line, and prints it; at the end of the stream, it asks
-//!   whether the end was meant, and prints what `alice` and `bob` print.
+//! * `secret`: sends a line that can't be known beforehand, and prints it.
+//! * `close`: closes our half of the stream: there is no more to say.
+//! * `read`: reads one line, and prints it. At the end of the stream, it checks
+//!   whether the end was intended, and prints what `alice` and `bob` print.
 //! * `count`: reads one line, and prints how many bytes it has.
-//! * `until TEXT`: reads lines up to this one, and prints how many came before.
-//! * `glimpse`: reads one byte of a line, and prints it; the rest is for `read`.
-//! * `done`: prints `done`, as all that was typed before has been done.
+//! * `until TEXT`: reads lines up to this one, and prints how many came before it.
+//! * `glimpse`: reads one byte of a line, and prints it. The next `read` gets the rest.
+//! * `done`: prints `done`, to show that all earlier lines have been executed.
 //! * `asked`: waits until the other side asks whether it was heard out, and prints
-//!   `asked`. The answer comes at the end of the input.
-//! * `hush`: drops that question without an answer, as a library does when its
+//!   `asked`. The peer answers at the end of its input.
+//! * `hush`: drops that question without an answer, as the library does when its
 //!   program is busy.
 //! * `ask`: asks the other side whether the chat is over for it, too.
-//! * `peek`: prints what has been answered by now: `no answer yet`, or the answer.
+//! * `peek`: prints the answer, or `no answer yet`.
 //! * `answer`: waits for the answer, and prints it.
 //!
-//! At the end of its input it has said everything, and stays until the other side
-//! has, too.
+//! At the end of its input, a peer has said everything. It stays until the other side
+//! has said everything, too.
 //!
-//! With the argument `plain`, it is a peer of the first protocol only: it refuses
-//! the question, and knows pings.
+//! With the argument `plain`, a peer speaks only the first protocol: it refuses the
+//! question, and accepts pings.
 
 use std::error::Error;
 use std::io;
@@ -42,7 +43,7 @@ use libp2p::swarm::SwarmEvent;
 use libp2p::{PeerId, Stream, ping};
 use libp2p_stream::{Control, IncomingStreams};
 
-/// Does what is typed on the stream that `begin` returns, while the swarm is driven.
+/// Drives the swarm, and executes what is typed on the stream that `begin` returns.
 pub async fn play(
     node: Node,
     plain: bool,
@@ -60,7 +61,7 @@ pub async fn play(
         mut typed,
         ..
     } = node;
-    // A protocol is refused when nobody takes its streams.
+    // libp2p refuses a protocol whose `IncomingStreams` was dropped.
     let questions = (!plain).then_some(questions);
     let mut pings = plain
         .then(|| control.accept(ping::PROTOCOL_NAME))
@@ -74,7 +75,7 @@ pub async fn play(
             };
             if let SwarmEvent::ConnectionClosed { cause, .. } = event {
                 let why = cause.map_or("closed by us".to_owned(), |cause| cause.to_string());
-                let _ = gone.set(why); // There is one connection only.
+                let _ = gone.set(why); // There is only one connection.
             }
         }
     };
@@ -108,15 +109,15 @@ struct Odd<'a> {
     reader: BufReader<ReadHalf<Stream>>,
     writer: WriteHalf<Stream>,
     questions: Option<IncomingStreams>,
-    /// The question that was not answered yet.
+    /// The other side's question, if it is not yet answered.
     question: Option<Stream>,
-    /// What we have asked ourselves.
+    /// Our own question.
     ours: Option<BufReader<Stream>>,
     gone: &'a Gone,
 }
 
 impl Odd<'_> {
-    /// Does what is typed, until there is no more.
+    /// Executes what is typed, until the input ends.
     async fn obey_all(&mut self, mut typed: Typed) -> io::Result<()> {
         while let Some(order) = typed.recv().await {
             let order = order?;
@@ -191,7 +192,7 @@ impl Odd<'_> {
         self.writer.write_all(format!("{line}\n").as_bytes()).await
     }
 
-    /// Reads one line, or the end, and prints it.
+    /// Reads one line or the end of the stream, and prints it.
     async fn read(&mut self) -> io::Result<()> {
         match next_line(&mut self.reader).await? {
             Some(line) => println!("{line}"),
@@ -203,10 +204,10 @@ impl Odd<'_> {
         Ok(())
     }
 
-    /// Waits for the question whether the other side was heard out.
+    /// Waits until the other side asks whether it was heard out.
     async fn asked(&mut self) -> Result<(), String> {
         tokio::select! {
-            biased; // A question that has come counts, also when the connection is gone since.
+            biased; // A question that has arrived counts, even if the connection is now gone.
             Some(Some((_, question))) =
                 OptionFuture::from(self.questions.as_mut().map(StreamExt::next)) =>
             {
@@ -217,7 +218,7 @@ impl Odd<'_> {
         }
     }
 
-    /// What the other side has answered to our question.
+    /// Waits for the other side's answer to our question.
     async fn answered(&mut self) -> String {
         match &mut self.ours {
             None => "nothing was asked".to_owned(),
@@ -231,7 +232,7 @@ impl Odd<'_> {
 
     /// Stays until the other side has said everything, and has hung up.
     ///
-    /// Whoever does not want to hear more may hang up earlier.
+    /// A side that does not want to hear more may hang up earlier.
     async fn leave(mut self) {
         let _ = self.writer.close().await;
         let _ = self.reader.read_to_end(&mut Vec::new()).await;
@@ -243,7 +244,7 @@ impl Odd<'_> {
     }
 }
 
-/// The bytes that a text with `\r`, `\n` and `\xHH` stands for.
+/// Converts a text to bytes, and replaces `\r`, `\n` and `\xHH`.
 fn unescape(text: &str) -> Vec<u8> {
     let mut parts = text.split('\\');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();

@@ -1,5 +1,5 @@
-//! A connection: two sides with the same feed, each of which may have what the
-//! other has not.
+//! A connection: two sides with the same feed, each of which may have blocks that
+//! the other lacks.
 //!
 //! ```text
 //!    Synchronize  my feed has 3 blocks, and I know of 1 of yours
@@ -8,7 +8,7 @@
 //!    Request      give me block 2, and its proof      Data  here it is
 //! ```
 //!
-//! Both sides say and ask the same things; there is no server among them.
+//! Both sides send the same kinds of messages; neither of them is a server.
 
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -27,48 +27,48 @@ use tokio::task::unconstrained;
 use crate::line::{Ended, Line};
 use crate::{Error, Feed};
 
-/// So many blocks are asked for at a time, so that nobody waits for each answer.
+/// How many requests for blocks may be open at once: we need not wait for each answer.
 const WINDOW: usize = 32;
 
-/// So many messages are dealt with before the line is looked at again.
+/// How many messages are handled before the line is polled again.
 const ROUND: usize = 100;
 
-/// The id of the request for an upgrade; that for block `n` is `n + BLOCKS`.
+/// The id of a request for an upgrade. The id of a request for block `n` is `n + BLOCKS`.
 const UPGRADE: u64 = 1;
 const BLOCKS: u64 = 2;
 
-/// The bytes of a signature of Ed25519.
+/// The length of an Ed25519 signature, in bytes.
 const SIGNATURE: usize = 64;
 
-/// A connection to somebody who knows the key of our feed, too.
+/// A connection to a peer that also knows the key of our feed.
 pub struct Connection {
     feed: Feed,
     protocol: Protocol,
     channel: Channel,
     ended: Ended,
-    /// The length of the other side's feed, once it has told.
+    /// The length of the other side's feed, once it has announced it.
     remote_length: Option<u64>,
     /// The blocks that the other side says it has.
     offered: Vec<ops::Range<u64>>,
-    /// The blocks that we have asked for, and not got.
+    /// The blocks that we have requested and not received.
     asked: BTreeSet<u64>,
-    /// How many of them are still to be answered.
+    /// How many of these requests are not yet answered.
     unanswered: usize,
-    /// The two lengths between which we have asked for a proof last; is it to come?
+    /// The two lengths between which we last requested a proof; is it still to come?
     upgrade: (u64, u64),
     upgrading: bool,
-    /// The two lengths that we have told last.
+    /// The two lengths that we announced last.
     told: Option<(u64, u64)>,
-    /// The blocks up to here, we have told that we have.
+    /// Blocks below this index have been announced.
     told_blocks: u64,
 }
 
 impl Feed {
-    /// Agrees on the encryption with the other side, and proves to it that we know
-    /// the key of this feed, as it does to us.
+    /// Agrees on the encryption with the other side. Both sides prove to each other
+    /// that they know the key of this feed.
     ///
-    /// One side is the initiator, and the other is not: by custom, who has dialed.
-    /// Over TCP set `nodelay`, or each block takes 40 ms.
+    /// Exactly one side must be the initiator: by convention, the side that dialed.
+    /// Over TCP, set `nodelay`, or each block takes 40 ms.
     pub async fn connect<S>(&self, stream: S, initiator: bool) -> Result<Connection, Error>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -100,7 +100,7 @@ impl Feed {
                     open.map_err(|_| Error::HungUp)?;
                     opened = true;
                 }
-                // Each side opens its feed by itself; only another one is a surprise.
+                // Each side opens its feed unasked, so only the key of another feed matters.
                 Ok(Event::DiscoveryKey(key)) => other |= key != self.discovery_key().0,
                 Ok(Event::Close(_)) => other = true,
                 Ok(Event::Channel(channel)) => break channel,
@@ -109,7 +109,7 @@ impl Feed {
                 Err(error) => return Err(error),
             }
             if opened && other {
-                // The other side shall see ours, too, before we hang up.
+                // Let the other side see our key, too, before we hang up.
                 while let Some(Some(Ok(_))) = unconstrained(protocol.next()).now_or_never() {}
                 return Err(Error::OtherFeed);
             }
@@ -133,9 +133,9 @@ impl Feed {
 
 /// The next event, or the end of the line.
 ///
-/// A stream of tokio says that it is not ready when its task has done enough for now.
-/// At the end of a line that would be taken for "nothing more is there", so here it
-/// has to tell the truth.
+/// A tokio stream reports that it is not ready when its task has used up its budget.
+/// At the end of a line, we would take that for "no more data". So the budget is
+/// switched off here.
 async fn next_event(protocol: &mut Protocol, ended: &Ended) -> Result<Event, Error> {
     let next = poll_fn(|cx| match protocol.poll_next_unpin(cx) {
         Poll::Ready(Some(Ok(event))) => Poll::Ready(Ok(event)),
@@ -148,14 +148,14 @@ async fn next_event(protocol: &mut Protocol, ended: &Ended) -> Result<Event, Err
 }
 
 impl Connection {
-    /// Copies in both directions, what is there and what comes, until the other side
-    /// hangs up. That is no error. It is safe to drop this at any time.
+    /// Copies present and future blocks in both directions until the other side hangs
+    /// up, which is not an error. It is safe to drop this future at any time.
     pub async fn replicate(mut self) -> Result<(), Error> {
         match self.give_and_take().await {
             Ok(()) | Err(Error::HungUp) => {}
             Err(error) => return Err(error),
         }
-        // What has come before the end still counts.
+        // Blocks that arrived before the end still count.
         while let Some(Some(message)) = self.channel.next().now_or_never() {
             if let Message::Data(data) = message {
                 self.on_data(data).await?;
@@ -192,7 +192,7 @@ impl Connection {
         }
     }
 
-    /// It fails when the other side has closed the channel.
+    /// Sends a message; fails if the other side has closed the channel.
     async fn send(&self, message: Message) -> Result<(), Error> {
         let sent = self.channel.send(message).await;
         sent.map_err(|_| Error::HungUp)
@@ -216,14 +216,14 @@ impl Connection {
             Message::Request(request) => self.on_request(request).await?,
             Message::Data(data) => self.on_data(data).await?,
             Message::NoData(NoData { request: UPGRADE }) => self.upgrading = false,
-            // It stays among those that we have asked for: we do not ask twice.
+            // The block stays in `asked`, so that we do not request it twice.
             Message::NoData(_) => self.unanswered = self.unanswered.saturating_sub(1),
             _ => {}
         }
         Ok(())
     }
 
-    /// The other side has these blocks.
+    /// Notes that the other side has these blocks.
     fn on_offer(&mut self, start: u64, length: u64) {
         let end = start.saturating_add(length);
         match self.offered.last_mut() {
@@ -232,7 +232,7 @@ impl Connection {
         }
     }
 
-    /// Gives what we are asked for, with a proof, if we have it.
+    /// Sends what the other side requests, with a proof, if we have it.
     async fn on_request(&mut self, request: Request) -> Result<(), Error> {
         let core = self.feed.core.lock().await;
         let has = request
@@ -270,7 +270,7 @@ impl Connection {
         self.send(answer).await
     }
 
-    /// Takes what we have asked for, if it is what the writer has signed.
+    /// Accepts what we have requested, if it is what the writer signed.
     async fn on_data(&mut self, data: Data) -> Result<(), Error> {
         let index = data.block.as_ref().map(|block| block.index);
         if let Some(upgrade) = &data.upgrade
@@ -279,7 +279,7 @@ impl Connection {
             return Err(Error::OtherFormat);
         }
         let mut core = self.feed.core.lock().await;
-        // Meanwhile somebody else may have given it.
+        // Another peer may have sent it in the meantime.
         let is_known = index.is_some_and(|index| core.has(index))
             || data
                 .upgrade
@@ -303,7 +303,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Tells what we have, if the other side does not know.
+    /// Announces what we have, unless the other side already knows.
     async fn tell(&mut self) -> Result<(), Error> {
         let core = self.feed.core.lock().await;
         let (info, blocks) = (core.info(), core.length());
@@ -334,8 +334,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Asks for what the other side has and we have not: first for the proof of the
-    /// length, as all other proofs lead to that, then for the blocks.
+    /// Requests what the other side has and we lack: first the proof of the length, on
+    /// which all other proofs rest, then the blocks.
     async fn ask(&mut self) -> Result<(), Error> {
         let core = self.feed.core.lock().await;
         let info = core.info();

@@ -11,12 +11,12 @@ use crate::{Error, disk};
 pub(crate) struct Core {
     hypercore: Hypercore,
     storage: Storage,
-    /// How many blocks we have, from the first on without a gap.
+    /// How many blocks we have, counted from the first one up to the first gap.
     length: u64,
 }
 
 impl Core {
-    /// Opens what is in the folder; where nothing is, begins a feed with these keys.
+    /// Opens the feed in the folder, or creates one with these keys if there is none.
     pub(crate) async fn open(folder: &Path, keys: PartialKeypair) -> Result<Core, HypercoreError> {
         let is_new = disk::is_new(folder);
         let storage = disk::storage(folder, keys.secret.is_some()).await?;
@@ -46,16 +46,16 @@ impl Core {
         Ok(self.length)
     }
 
-    /// Takes over what a proof proves: a block, or a new length.
+    /// Applies what a proof proves: a block, or a new length.
     ///
-    /// This version of Hypercore does not read back all that it notes of a copy between two
-    /// writes of its tree. The first thing that happens to a feed after it was opened is
-    /// written at once; so we open it again each time, and have it keep no notes.
+    /// Between two writes of its tree, Hypercore logs changes in the oplog. For a copy, this
+    /// version does not read back everything that it has logged. But it writes the first
+    /// change after opening at once. So we reopen the feed each time, and log nothing.
     pub(crate) async fn apply(&mut self, proof: Proof) -> Result<(), Error> {
         let index = proof.block.as_ref().map(|block| block.index);
         match self.hypercore.verify_and_apply_proof(proof).await {
             Ok(true) => {}
-            // The feed was cut and written anew, which this crate does not follow.
+            // The feed was truncated and rewritten, which this crate does not support.
             Ok(false) => return Err(Error::Protocol("another history".to_owned())),
             Err(error @ HypercoreError::IO { .. }) => return Err(error.into()),
             Err(_) => return Err(Error::Forged(index)),
@@ -66,7 +66,7 @@ impl Core {
         Ok(())
     }
 
-    /// Hypercore counts, too, and loses count when a program is ended between two writes.
+    /// Counts our blocks. Hypercore's own count is wrong after a kill between two writes.
     fn count(&mut self) {
         let length = self.info().length;
         while self.length < length && self.has(self.length) {

@@ -1,14 +1,14 @@
 //! The four files of a feed.
 //!
-//! Hypercore brings a storage of its own, which asks the disk to confirm every
-//! write, several for each block. That survives a power cut, and takes seconds
-//! for a few hundred blocks. Ours writes to the system and goes on: what was
-//! written survives the end of our program, whatever ends it.
+//! Hypercore's own storage waits until the disk has confirmed every write, and each
+//! block takes several writes. That survives a power failure, but takes seconds for a
+//! few hundred blocks. Our storage hands each write to the operating system and goes
+//! on: what was written survives the end of our program, however it ends.
 //!
-//! All of it is done at once, without a wait in between. So a replication that is
-//! dropped half-way never leaves a block half applied. And what says that a block is
-//! there, the `bitfield`, is written behind all that belongs to the block: a program
-//! that is ended in between has a block less, and gets it again.
+//! All operations complete at once, without an await in between. So a replication that
+//! is dropped halfway never leaves a block half applied. The `bitfield`, which says that
+//! a block is present, is written after everything else that belongs to the block: a
+//! program that is killed in between has one block less, and fetches it again.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::future::ready;
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hypercore::{HypercoreError, Storage, StorageTraits, Store};
 use random_access_storage::{BoxFuture, RandomAccess, RandomAccessError};
 
-/// Makes the folder, and keeps others out of it for as long as the file is open.
+/// Creates the folder, and locks it for as long as the returned file is open.
 pub(crate) fn lock(folder: &Path) -> io::Result<File> {
     std::fs::create_dir_all(folder)?;
     let file = OpenOptions::new()
@@ -33,7 +33,7 @@ pub(crate) fn lock(folder: &Path) -> io::Result<File> {
     }
 }
 
-/// Is there no feed in the folder yet?
+/// Whether the folder has no feed yet.
 pub(crate) fn is_new(folder: &Path) -> bool {
     folder
         .join("oplog")
@@ -41,8 +41,8 @@ pub(crate) fn is_new(folder: &Path) -> bool {
         .map_or(true, |file| file.len() == 0)
 }
 
-/// The files `tree`, `data`, `bitfield` and `oplog`. Behind the two headers in the `oplog`
-/// stand notes of what is not yet in the others, if there are to be any.
+/// Opens the files `tree`, `data`, `bitfield` and `oplog`. With `notes`, the `oplog` also has
+/// entries, after its two headers, for changes that are not yet in the other files.
 pub(crate) async fn storage(folder: &Path, notes: bool) -> Result<Storage, HypercoreError> {
     let file = |store: Store| {
         let mut options = OpenOptions::new();
@@ -66,7 +66,7 @@ pub(crate) async fn storage(folder: &Path, notes: bool) -> Result<Storage, Hyper
     Storage::open(open, false).await
 }
 
-/// The two headers of an oplog end here.
+/// The offset at which the two headers of an oplog end.
 const HEADERS: u64 = 8192;
 
 #[derive(Debug)]
@@ -75,7 +75,7 @@ struct Files {
     data: File,
     bitfield: File,
     oplog: File,
-    /// What is to be written to the bitfield, and where.
+    /// Writes to the bitfield that are held back: their offsets and data.
     held_back: Vec<(u64, Vec<u8>)>,
     notes: bool,
 }
@@ -90,7 +90,8 @@ impl Files {
         }
     }
 
-    /// A header comes last. With it comes the bitfield, behind all else.
+    /// Hypercore writes a header last. The bitfield is held back until then, so that it
+    /// comes after everything else.
     fn write(&mut self, store: &Store, offset: u64, data: &[u8]) -> io::Result<()> {
         match store {
             Store::Bitfield => {
@@ -114,7 +115,7 @@ fn write_at(file: &mut File, offset: u64, data: &[u8]) -> io::Result<()> {
     file.write_all(data)
 }
 
-/// One of the files.
+/// One of the four files.
 #[derive(Debug)]
 struct Disk {
     files: Arc<Mutex<Files>>,
@@ -154,7 +155,7 @@ impl RandomAccess for Disk {
         Box::pin(ready(self.read_at(offset, length)))
     }
 
-    /// What is no longer needed becomes zeros; a feed of ours never asks for it.
+    /// Overwrites data that is no longer needed with zeros. Our feeds never call this.
     fn del(&self, offset: u64, length: u64) -> BoxFuture<Result<(), RandomAccessError>> {
         match offset + length >= self.len() {
             true => self.truncate(offset),
@@ -177,7 +178,7 @@ impl RandomAccess for Disk {
 mod tests {
     use super::*;
 
-    /// Whatever ends the program between two writes, no block is there in part.
+    /// A program that is killed between two writes never leaves a partial block.
     #[tokio::test]
     async fn what_says_that_a_block_is_there_is_written_last() {
         let folder = tempfile::tempdir().unwrap();

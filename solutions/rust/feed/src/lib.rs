@@ -1,18 +1,19 @@
-//! A feed: a list that grows, that one writes and that everybody can copy.
+//! A feed: an append-only list with one writer, which everybody can copy.
 //!
-//! This is Hypercore, the data structure and the wire protocol, in the few words
-//! that the exercise needs. It speaks with the original in JavaScript.
+//! This is Hypercore, both the data structure and the wire protocol, reduced to
+//! the few calls that the exercises need. It interoperates with the original in
+//! JavaScript.
 //!
-//! * [`Feed::open`] and [`Feed::clone_of`]: the writer's feed, and a copy of one.
-//! * [`Feed::append`]: one block more, signed. Only the writer can.
-//! * [`Feed::read`]: the blocks in their order, and those to come.
-//! * [`Feed::connect`] and [`Connection::replicate`]: make a copy of what the
-//!   other side has, and give what it has not, over any duplex stream.
+//! * [`Feed::open`] and [`Feed::clone_of`]: open the writer's feed, or a copy.
+//! * [`Feed::append`]: sign a block and add it. Only the writer can do this.
+//! * [`Feed::read`]: read the blocks in order, including those still to come.
+//! * [`Feed::connect`] and [`Connection::replicate`]: copy the blocks that the
+//!   other side has, and send those that it lacks, over any duplex stream.
 //!
-//! A feed is a handle: its clones are the same feed.
+//! A feed is a handle: all its clones refer to the same feed.
 //!
-//! Nobody has to trust the peer that a block comes from. The writer's signature
-//! is checked, and [`Error::Forged`] names the block that does not fit it.
+//! You need not trust the peer that sends a block. The writer's signature is
+//! checked, and [`Error::Forged`] names the block that does not match it.
 
 mod connection;
 mod core;
@@ -33,10 +34,10 @@ use crate::core::Core;
 
 pub use connection::Connection;
 
-/// The largest block, in bytes. A peer may ask us to keep no more than this in memory.
+/// The largest block that can be appended, in bytes: a peer that has a copy holds a whole block in memory.
 pub const MAX_BLOCK: usize = 1 << 20;
 
-/// 32 bytes, shown and read as 64 hexadecimal digits.
+/// 32 bytes, printed and parsed as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Key(pub [u8; 32]);
 
@@ -46,42 +47,42 @@ pub struct Feed {
     core: Arc<Mutex<Core>>,
     key: Key,
     writable: bool,
-    /// How many blocks we have, from the first on without a gap.
+    /// How many blocks we have, counted from the first one up to the first gap.
     length: Arc<watch::Sender<u64>>,
     _lock: Arc<std::fs::File>,
 }
 
-/// Why something can't be done with a feed.
+/// Why an operation on a feed failed.
 #[derive(Debug)]
 pub enum Error {
-    /// The secret key of the feed is not here, so that we can't sign.
+    /// We don't have the secret key of the feed, so we can't sign.
     ReadOnly,
     /// A block is larger than [`MAX_BLOCK`].
     TooLarge(usize),
     /// The folder can't be used.
     Folder(String),
-    /// A text is no key.
+    /// The text is not a key.
     NoKey(String),
-    /// 32 bytes that are no public key: no point of the curve Ed25519.
+    /// The 32 bytes are not a public key: they are not a point on the curve Ed25519.
     NoPoint(Key),
-    /// The two sides did not come to an agreement on the encryption.
+    /// The two sides could not agree on the encryption.
     Handshake(String),
-    /// The other side is connected because of another feed.
+    /// The other side has connected for another feed.
     OtherFeed,
     /// The other side has hung up.
     HungUp,
-    /// What came as this block is not what the writer has signed. `None`: it was
-    /// about the length of the feed.
+    /// The data received for this block is not what the writer signed. `None` stands
+    /// for the length of the feed.
     Forged(Option<u64>),
-    /// The feed is signed in a form that is not ours: that of Hypercore 11 without
-    /// `compat: true`.
+    /// The feed is signed in a format that we do not support: that of Hypercore 11
+    /// without `compat: true`.
     OtherFormat,
-    /// The other side does not keep to the protocol.
+    /// The other side violates the protocol.
     Protocol(String),
 }
 
 impl Feed {
-    /// Opens the feed in a folder; makes a new one, with new keys, where there is none.
+    /// Opens the feed in a folder, or creates one with new keys if there is none.
     pub async fn open(folder: impl AsRef<Path>) -> Result<Feed, Error> {
         let secret = generate_signing_key();
         let keys = PartialKeypair {
@@ -91,12 +92,12 @@ impl Feed {
         Feed::open_or_create(folder.as_ref(), keys).await
     }
 
-    /// Opens the copy of the feed with this key in a folder; begins an empty one where
-    /// there is none. Nothing can be appended to it.
+    /// Opens the copy of the feed with this key in a folder, or creates an empty one if
+    /// there is none. You can't append to a copy.
     ///
-    /// The key of a feed that Hypercore 11 has made without `compat: true` is the hash
-    /// of a manifest, which names the public key. One in two hashes is a point of the
-    /// curve by chance: such a copy is opened, and fails with [`Error::OtherFormat`].
+    /// If Hypercore 11 has created a feed without `compat: true`, the feed's key is the
+    /// hash of a manifest, which names the public key. One in two hashes happens to be a
+    /// point on the curve. Such a copy opens, but then fails with [`Error::OtherFormat`].
     pub async fn clone_of(folder: impl AsRef<Path>, key: Key) -> Result<Feed, Error> {
         let public = VerifyingKey::from_bytes(&key.0).map_err(|_| Error::NoPoint(key))?;
         let keys = PartialKeypair {
@@ -130,35 +131,35 @@ impl Feed {
         })
     }
 
-    /// The public key. Whoever has it can read the feed, and check all of it.
+    /// The public key. A peer that has it can read the feed and verify all of it.
     pub fn key(&self) -> Key {
         self.key
     }
 
-    /// A hash of the public key, to look for others with. It can't be read with it.
+    /// A hash of the public key, for finding other peers. It does not let them read the feed.
     pub fn discovery_key(&self) -> Key {
         Key(hypercore_protocol::discovery_key(&self.key.0))
     }
 
-    /// How many blocks we have, from the first on without a gap.
+    /// How many blocks we have, counted from the first one up to the first gap.
     pub fn len(&self) -> u64 {
         *self.length.borrow()
     }
 
-    /// Have we no block yet?
+    /// Whether we have no block yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Signs a block and adds it to the feed; returns its index.
     ///
-    /// When this returns it is in the files of the folder: whoever ends our program
-    /// now does not take it away.
+    /// When this returns, the block is in the files of the folder: killing our program
+    /// does not lose it any more.
     pub async fn append(&self, block: impl AsRef<[u8]>) -> Result<u64, Error> {
         self.append_all(&[block]).await
     }
 
-    /// The same with several blocks at once; returns the index of the first.
+    /// Appends several blocks at once; returns the index of the first.
     pub async fn append_all<B: AsRef<[u8]>>(&self, blocks: &[B]) -> Result<u64, Error> {
         if !self.writable {
             return Err(Error::ReadOnly);
@@ -173,10 +174,11 @@ impl Feed {
         Ok(length - blocks.len() as u64)
     }
 
-    /// Reads the blocks of a range, in their order.
+    /// Reads the blocks of a range, in order.
     ///
-    /// `0..feed.len()` is what we have now, and then the stream ends. `0..` is live: after
-    /// what we have it waits for more, which is appended or comes from others.
+    /// `0..feed.len()` returns the blocks that we have now, and then the stream ends. `0..`
+    /// is live: after these blocks it waits for more, whether we append them or receive
+    /// them from other peers.
     pub fn read(&self, range: impl RangeBounds<u64>) -> BoxStream<'static, Result<Vec<u8>, Error>> {
         let start = match range.start_bound() {
             Bound::Included(start) => *start,
@@ -195,7 +197,7 @@ impl Feed {
                 if at >= end {
                     return Ok(None);
                 }
-                // It fails when nobody can append any more; we hold the other end ourselves.
+                // This fails only when the sender is dropped, and we hold the sender ourselves.
                 let _ = length.wait_for(|length| *length > at).await;
                 let block = feed.core.lock().await.get(at).await?;
                 let block = block.ok_or_else(|| Error::Folder(format!("block {at} is missing")))?;
@@ -265,7 +267,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What is left when a proof has been dealt with: the files can't be read or written.
+/// Errors other than those of a proof: the files can't be read or written.
 impl From<HypercoreError> for Error {
     fn from(error: HypercoreError) -> Error {
         match error {

@@ -1,4 +1,4 @@
-//! Frames on a duplex stream: each is three bytes of length, then so many bytes.
+//! Frames on a duplex stream: each is a length of three bytes, then that many bytes.
 
 use std::io;
 use std::pin::Pin;
@@ -10,15 +10,15 @@ use futures::{Sink, SinkExt, Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
-/// Why no more will come. It is empty as long as the line is up.
+/// Why the line has ended. It is empty as long as the line is up.
 ///
-/// The encryption does not pass on that a stream has ended, and panics at errors
-/// that it does not know. So they are kept from it and told here.
+/// The encryption does not pass on the end of a stream, and panics on errors that
+/// it does not know. So the line hides both from it, and reports them here.
 pub(crate) type Ended = Arc<OnceLock<io::Error>>;
 
-/// The encryption wants a line that several threads could look at, and not every
-/// stream is one; those of libp2p are not. In a mutex it is. Nobody ever waits for
-/// the mutex: whoever has the line to himself need not lock it.
+/// The encryption requires a line that is `Sync`, and not every stream is; those of
+/// libp2p are not. A mutex makes it `Sync`. It is never locked, so nothing ever waits
+/// for it: exclusive access to the line gives access to the content without a lock.
 pub(crate) struct Line<S> {
     framed: Mutex<Framed<S, LengthDelimitedCodec>>,
     ended: Ended,
@@ -63,8 +63,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for Line<S> {
     }
 }
 
-/// What is sent to somebody who is gone goes nowhere, and that he is gone the reading
-/// half tells, after all that he has said before.
+/// Write errors are ignored: what is sent to a peer that is gone is lost. The
+/// reading half reports that the peer is gone, after everything that it has sent.
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Vec<u8>> for Line<S> {
     type Error = io::Error;
 

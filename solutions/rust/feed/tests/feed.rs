@@ -39,7 +39,7 @@ async fn now(feed: &Feed) -> Vec<String> {
         .collect()
 }
 
-/// The first so many blocks, when they are there.
+/// The first `count` blocks, once they have arrived.
 async fn first(feed: &Feed, count: u64) -> Vec<String> {
     let blocks: Vec<Vec<u8>> = feed.read(0..count).try_collect().await.unwrap();
     blocks
@@ -58,14 +58,14 @@ async fn replicate(
 
 type Sides = (JoinHandle<Result<(), Error>>, JoinHandle<Result<(), Error>>);
 
-/// Connects two feeds; the first has dialed.
+/// Connects two feeds; the first one is the side that dialed.
 fn connect(a: &Feed, b: &Feed) -> Sides {
     let (left, right) = tokio::io::duplex(1 << 16);
     let left = spawn_local(replicate(a.clone(), left, true));
     (left, spawn_local(replicate(b.clone(), right, false)))
 }
 
-/// Runs a test; one that hangs fails.
+/// Runs a test, and fails it if it hangs.
 async fn within_a_minute(test: impl Future<Output = ()>) {
     let tasks = LocalSet::new();
     let limit = tokio::time::timeout(Duration::from_secs(60), tasks.run_until(test));
@@ -88,7 +88,7 @@ async fn a_feed_is_kept_in_its_folder() {
     .await;
 }
 
-/// At whatever length, and however often.
+/// This holds at any length, and any number of times.
 #[tokio::test]
 async fn a_feed_and_its_copy_can_be_opened_again_after_every_block() {
     within_a_minute(async {
@@ -146,7 +146,7 @@ async fn a_copy_gives_to_others_what_it_has() {
     .await;
 }
 
-/// What one peer gives, another one need not, and nothing comes twice.
+/// What one peer has sent, no other peer needs to send, and nothing arrives twice.
 #[tokio::test]
 async fn several_peers_at_once() {
     within_a_minute(async {
@@ -192,7 +192,7 @@ async fn nobody_else_can_append() {
         let (copied, copy) = copy_of(&feed).await;
         assert!(matches!(copy.append("two").await, Err(Error::ReadOnly)));
         drop(copy);
-        // Nor after it was opened as if it were one's own.
+        // Opening the copy as if it were our own feed does not help.
         let copy = Feed::open(copied.path()).await.unwrap();
         assert!(matches!(copy.append("two").await, Err(Error::ReadOnly)));
         assert_eq!(copy.key(), feed.key());
@@ -207,7 +207,7 @@ async fn keys_are_checked() {
         assert_eq!(feed.key().to_string().parse::<Key>().unwrap(), feed.key());
         assert_ne!(feed.discovery_key(), feed.key());
         assert!(matches!("hello".parse::<Key>(), Err(Error::NoKey(_))));
-        // 64 digits, but the hash of a manifest of Hypercore 11, and no point of the curve.
+        // 64 digits, but the hash of a Hypercore 11 manifest, and not a point on the curve.
         let hash = "3077b3c7438780dad9472c3acf6f95ec8c43df9d298745e44c98623090825a50";
         let hash: Key = hash.parse().unwrap();
         let refused = Feed::clone_of(tempfile::tempdir().unwrap().path(), hash).await;
@@ -226,7 +226,7 @@ async fn keys_are_checked() {
     .await;
 }
 
-/// Both sides are told, in the moment in which they connect.
+/// Both sides get the error as soon as they connect.
 #[tokio::test]
 async fn a_wrong_key_is_told() {
     within_a_minute(async {
@@ -240,8 +240,8 @@ async fn a_wrong_key_is_told() {
     .await;
 }
 
-/// A stream that takes small steps is soon told by tokio to let others have a turn.
-/// That is no end.
+/// A stream that moves a few bytes at a time soon uses up its budget, and tokio makes it
+/// yield. That is not the end of the stream.
 #[tokio::test]
 async fn a_wrong_key_is_told_byte_by_byte() {
     within_a_minute(async {
@@ -260,7 +260,7 @@ async fn a_wrong_key_is_told_byte_by_byte() {
     .await;
 }
 
-/// It reads one byte at a time, and writes at most three.
+/// A stream that reads one byte at a time, and writes at most three.
 struct Steps(TcpStream);
 
 impl AsyncRead for Steps {
@@ -325,7 +325,7 @@ async fn a_hang_up_at_any_time_is_noticed() {
     .await;
 }
 
-/// A letter is changed in the writer's file, and the signature no longer fits.
+/// One letter is changed in the writer's file, so the signature no longer matches.
 #[tokio::test]
 async fn a_forged_block_is_refused_and_named() {
     within_a_minute(async {
@@ -342,7 +342,7 @@ async fn a_forged_block_is_refused_and_named() {
         let refused = sides.0.await.unwrap().unwrap_err();
         assert!(matches!(refused, Error::Forged(Some(1))), "{refused}");
         assert!(copy.len() < 2);
-        // It did no harm: whoever has the true one can still give it.
+        // The forgery did no harm: a peer that has the true block can still send it.
         drop(copy);
         let copy = Feed::clone_of(copied.path(), key).await.unwrap();
         assert!(!now(&copy).await.contains(&"at moon".to_owned()));

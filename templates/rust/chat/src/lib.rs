@@ -20,9 +20,9 @@
 //! come. A connection that goes away earlier is lost.
 //!
 //! There are eight holes, numbered in the order in which you meet them when you
-//! run the programs: 1 is in `alice.rs`, 3 in `bob.rs`, the others are here. Each
-//! holds a `let _ = …` for its arguments, which only keeps the compiler quiet:
-//! it goes away with the `todo!`.
+//! run the programs: 1 is in `alice.rs`, 3 is in `bob.rs`, and the others are here.
+//! A `let _ = …` in a hole only keeps the compiler quiet about unused values: delete
+//! it together with the `todo!`.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -142,7 +142,7 @@ impl Node {
 
     /// Waits for whatever comes next, and deals with it.
     ///
-    /// There are five things that can come, and one method for each:
+    /// Five things can come, and there is one method for each:
     ///
     /// * an event of the swarm (`StreamExt::select_next_some`): [`Node::note`];
     /// * a stream that another peer has opened (`StreamExt::next` of
@@ -151,12 +151,12 @@ impl Node {
     ///   (`StreamExt::next` of `self.questions`): [`Node::asked`];
     /// * the end of a chat (`StreamExt::next` of `self.talks`): [`Node::part`];
     /// * a typed line, or the end of the input (`recv` of `self.typed`), unless
-    ///   the input has ended before: [`Node::say`].
+    ///   the input has already ended: [`Node::say`].
     ///
     /// Wait for all of them at once with `tokio::select!`. A swarm is not a
-    /// thread: it takes peers in, completes dials and tells what becomes of
-    /// connections while somebody polls it, and only then. And `self.talks` are
-    /// the chats themselves: to wait for the end of one makes them all go on.
+    /// thread: it accepts peers, completes dials and reports what becomes of
+    /// connections only while you poll it. And `self.talks` holds the chats
+    /// themselves: when you wait for one to end, all of them make progress.
     ///
     /// `select!` looks at the branches in a different order each time, so that no
     /// branch can keep the others waiting. No outcome may depend on that order.
@@ -251,7 +251,7 @@ impl Node {
         let _ = self.swarm.disconnect_peer_id(peer); // Or else it is gone already.
     }
 
-    /// Gives what was typed to every chat: a line, or the end. (Nothing to do here.)
+    /// Passes a typed line, or the end of the input, to every chat. (Nothing to do here.)
     pub fn say(&mut self, line: Option<io::Result<String>>) {
         if let Some(Ok(line)) = line {
             for lines in self.chats.values().filter_map(|chat| chat.lines.as_ref()) {
@@ -268,18 +268,18 @@ impl Node {
 
 /// Chats with `peer` until both sides have said everything.
 ///
-/// Cut the stream into its two directions (`AsyncReadExt::split`), then run
+/// Split the stream into its two directions (`AsyncReadExt::split`), then run
 /// [`send`] and [`receive`] at the same time, until both have ended
 /// (`tokio::try_join!`). An error says why the chat was lost.
 ///
-/// When [`receive`] has come to the end of the stream, the other side may have
-/// meant it, or the connection may have gone away. Ask [`still_up`]: if it is
-/// up, print `PEER has left`. The other side may also die later, when it has left
-/// and we still talk. Our lines end then, too, and `gone` says why (`SetOnce::get`).
+/// When [`receive`] reaches the end of the stream, either the other side has closed
+/// it on purpose, or the connection is gone. Ask [`still_up`]: if the connection is
+/// up, print `PEER has left`. The other side may also die later, after it has left
+/// and while we still talk. Our lines then end, too, and `gone` says why
+/// (`SetOnce::get`).
 ///
-/// A finer point, as over plain TCP: when sending fails, lines that came in
-/// before may still be waiting to be read. They should be printed before you
-/// return the failure.
+/// One more detail, as over plain TCP: when sending fails, lines that arrived
+/// before may still be unread. Print them before you return the error.
 pub async fn converse(
     peer: PeerId,
     stream: Stream,
@@ -293,10 +293,10 @@ pub async fn converse(
 
 /// Sends every line that is typed, then the end: into the sink of the stream.
 ///
-/// Every line needs its newline (`AsyncWriteExt::write_all`). `Lines::recv` has
-/// the next line, and `None` when the input has ended. Then close this half of
-/// the stream, and only this one (`AsyncWriteExt::close`, which is what
-/// `shutdown` is for a `tokio` writer: libp2p uses the traits of `futures`).
+/// Every line needs its newline (`AsyncWriteExt::write_all`). `Lines::recv`
+/// returns the next line, or `None` when the input has ended. Then close this half
+/// of the stream, and only this one (`AsyncWriteExt::close`). For a `tokio` writer
+/// that would be `shutdown`, but libp2p uses the traits of `futures`.
 pub async fn send(writer: impl AsyncWrite + Unpin, lines: Lines) -> io::Result<()> {
     let _ = (writer, lines);
     todo!("5. send every typed line, then close this half")
@@ -304,10 +304,10 @@ pub async fn send(writer: impl AsyncWrite + Unpin, lines: Lines) -> io::Result<(
 
 /// Prints every line that comes, until the end: out of the source of the stream.
 ///
-/// Put one `futures::io::BufReader` around the reader, for the whole chat, ask
-/// [`next_line`] for one line after the other, and print `> ` before each. It is
+/// Wrap the reader in one `futures::io::BufReader` for the whole chat, ask
+/// [`next_line`] for one line after another, and print `> ` before each. This is
 /// what `for await` over an asynchronous iterator is in JavaScript: each turn of
-/// the loop waits for the next line, and other things go on meanwhile.
+/// the loop waits for the next line, and other work continues meanwhile.
 pub async fn receive(reader: impl AsyncRead + Unpin) -> io::Result<()> {
     let _ = reader;
     todo!("6. print every line, until the other side has said everything")
@@ -316,19 +316,19 @@ pub async fn receive(reader: impl AsyncRead + Unpin) -> io::Result<()> {
 /// Asks whether the connection is still up; an error says why it is gone.
 ///
 /// When a connection goes away, the streams on it end, and a stream can't tell
-/// that from an end that the other side has meant. So ask for something after you
-/// have seen the end. An answer has come over the connection, which has outlived
-/// the end, then: nobody who plays by the rules closes it before both sides know
-/// that the chat is over (see [`heard_out`]).
+/// that from an end that the other side intended. So ask for something after you
+/// have seen the end. If an answer arrives, the connection has outlived the end: a
+/// peer that follows the protocol does not close it before both sides know that the
+/// chat is over (see [`heard_out`]).
 ///
-/// Ask for another stream (`Control::open_stream` of a clone of `control`), for
-/// the protocol `libp2p::ping::PROTOCOL_NAME`, which nearly every peer of the world
-/// knows. One that does not says so (`OpenStreamError::UnsupportedProtocol`), and
-/// that is an answer, too. Every other error means that none will come.
+/// Ask for another stream (`Control::open_stream` on a clone of `control`), for the
+/// protocol `libp2p::ping::PROTOCOL_NAME`, which nearly every libp2p peer knows. A
+/// peer that does not know it says so (`OpenStreamError::UnsupportedProtocol`), and
+/// that is an answer, too. Every other error means that no answer will come.
 ///
-/// To a peer that is gone, libp2p tries to connect anew, and in some cases waits
-/// for ever. So wait for `gone` as well (`SetOnce::wait`, and `tokio::select!`): it
-/// is set when the swarm says that the connection is gone. If both are there, the
+/// If the peer is gone, libp2p tries to connect again, and in some cases waits
+/// forever. So wait for `gone` as well (`SetOnce::wait`, and `tokio::select!`): it
+/// is set when the swarm reports that the connection is gone. If both are ready, the
 /// answer counts (`biased;`, and the answer first).
 pub async fn still_up(peer: PeerId, control: &Control, gone: &Gone) -> Result<(), String> {
     let _ = (peer, control, gone);
@@ -340,14 +340,14 @@ pub async fn still_up(peer: PeerId, control: &Control, gone: &Gone) -> Result<()
 /// If the connection closes before the other program has read our end, that end is
 /// a loss there. And what has arrived at the other machine need not have been read:
 /// libp2p answers pings and takes streams in by itself, while the program is still
-/// busy with the line before the last. So it is the program that you ask.
+/// busy with the line before the last. So ask the program itself.
 ///
-/// Open a stream for the protocol [`HEARD`], and read from it: [`answer`] writes a
-/// line on the other side, when the chat is over there, and one byte of it will do
+/// Open a stream for the protocol [`HEARD`], and read from it: on the other side,
+/// [`answer`] writes a line when the chat is over there, and one byte of it is enough
 /// (`AsyncReadExt::read`). A stream that ends without a byte was dropped on the way:
 /// libp2p keeps one new stream for a program that is busy, and drops the next. Ask
-/// again, in a loop. When opening fails, there is nothing to wait for: the peer does
-/// not know the protocol, or the connection is gone, and so be it.
+/// again, in a loop. If opening fails, there is nothing to wait for: the peer does
+/// not know the protocol, or the connection is gone. Then just return.
 pub async fn heard_out(peer: PeerId, control: Control) {
     let _ = (peer, control);
     todo!("8. ask the program of the other side whether the chat is over, and wait for its answer")

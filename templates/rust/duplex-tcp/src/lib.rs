@@ -17,9 +17,9 @@
 //! its half of the connection when it has said everything.
 //!
 //! There are six holes, numbered in the order in which you meet them when you
-//! run the programs: 1 is in `a.rs`, 2 in `b.rs`, the others are here. Each
-//! holds a `let _ = …` for its arguments, which only keeps the compiler quiet:
-//! it goes away with the `todo!`.
+//! run the programs: 1 is in `a.rs`, 2 is in `b.rs`, and the others are here. A
+//! `let _ = …` in a hole only keeps the compiler quiet about unused values: delete
+//! it together with the `todo!`.
 
 use std::{io, thread};
 
@@ -38,15 +38,15 @@ pub type Typed = mpsc::Receiver<io::Result<String>>;
 
 /// Talks to the other side until both sides have said everything.
 ///
-/// Switch Nagle's delay off (`TcpStream::set_nodelay`), so that a short line
-/// leaves at once. Cut the stream into its two directions
+/// Switch off Nagle's algorithm (`TcpStream::set_nodelay`), so that a short line
+/// is sent at once. Split the stream into its two directions
 /// (`TcpStream::into_split`), then run [`send`], with the lines of
 /// [`typed_lines`], and [`receive`] at the same time. Look at `tokio::join!`,
-/// `tokio::try_join!` and `tokio::select!`: which of them waits for both, and
-/// yet ends at once when receiving fails while the user types nothing?
+/// `tokio::try_join!` and `tokio::select!`: which of them waits for both, but
+/// ends at once when receiving fails while the user types nothing?
 ///
-/// Then a finer point. When sending fails, lines that came in before may still
-/// be waiting to be read: they should be printed before you return the failure.
+/// One more detail: when sending fails, lines that arrived before may still be
+/// unread. Print them before you return the error.
 pub async fn converse(stream: TcpStream, greeting: &str) -> io::Result<()> {
     let _ = (stream, greeting);
     todo!("3. split the stream, then send and receive at the same time")
@@ -56,8 +56,8 @@ pub async fn converse(stream: TcpStream, greeting: &str) -> io::Result<()> {
 ///
 /// Every line needs its newline (`AsyncWriteExt::write_all`). The lines come
 /// from `Typed::recv`: `None` is the end of the input, and each line is a
-/// `Result`, since the input may fail. At the end close this direction, and
-/// only this one (`AsyncWriteExt::shutdown`).
+/// `Result`, since reading the input may fail. At the end, close this direction,
+/// and only this one (`AsyncWriteExt::shutdown`).
 pub async fn send(writer: impl AsyncWrite + Unpin, greeting: &str, typed: Typed) -> io::Result<()> {
     let _ = (writer, greeting, typed);
     todo!("4. send the greeting, every typed line, then close this direction")
@@ -65,9 +65,9 @@ pub async fn send(writer: impl AsyncWrite + Unpin, greeting: &str, typed: Typed)
 
 /// Prints every line that the other side sends, until it has said everything.
 ///
-/// Put one `tokio::io::BufReader` around the reader, for the whole
-/// conversation, and ask [`next_line`] for one line after the other. An error
-/// is for the caller to report: pass it on.
+/// Wrap the reader in one `tokio::io::BufReader` for the whole conversation,
+/// and ask [`next_line`] for one line after another. Pass an error on: the caller
+/// reports it.
 pub async fn receive(reader: impl AsyncRead + Unpin) -> io::Result<()> {
     let _ = reader;
     todo!("5. print every line, until the other side has said everything")
@@ -76,13 +76,13 @@ pub async fn receive(reader: impl AsyncRead + Unpin) -> io::Result<()> {
 /// Reads one line, without its newline; `None` when the stream has ended.
 ///
 /// Collect bytes up to the newline (`AsyncBufReadExt::read_until`), but no more
-/// than [`MAX_LINE`] and the newline (`AsyncReadExt::take`), and turn them into
+/// than [`MAX_LINE`] and the newline (`AsyncReadExt::take`), and convert them to
 /// text when the line is complete (`String::from_utf8`).
 ///
 /// Three things are errors, each with a text that says what happened
 /// (`io::Error::new`): a line that is too long, a line that is not UTF-8, and a
-/// stream that ends in the middle of a line. `read_until` tells you of the
-/// last one only by what is missing: look at the last byte.
+/// stream that ends in the middle of a line. `read_until` does not report the
+/// last of these: look at the last byte to see what is missing.
 pub async fn next_line(reader: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<String>> {
     let _ = reader;
     todo!("6. read up to the newline, and tell a line from the end and from half a line")

@@ -15,9 +15,9 @@
 //! other behaviour beside it.
 //!
 //! There are seven holes, numbered in the order in which you meet them when you
-//! run the programs: number 2 is here, the others are in the three programs. Each
-//! holds a `let _ = …` for its arguments, which only keeps the compiler quiet:
-//! it goes away with the `todo!`.
+//! run the programs: number 2 is here, the others are in the three programs. A
+//! `let _ = …` in a hole only keeps the compiler quiet about unused values: delete
+//! it together with the `todo!`.
 
 use std::time::Duration;
 use std::{io, thread};
@@ -56,7 +56,7 @@ pub fn new_swarm<B: NetworkBehaviour>(
     Ok(swarm)
 }
 
-/// Listens, and returns the address, which is made an external one. (Nothing to
+/// Listens, and returns the address, which becomes an external one. (Nothing to
 /// do here.)
 ///
 /// Only external addresses are registered: those at which others can reach us.
@@ -81,9 +81,9 @@ pub async fn listen<B: NetworkBehaviour>(swarm: &mut Swarm<B>) -> Result<Multiad
 ///
 /// The client does not do that by itself. It sends requests to a peer id, and the
 /// only addresses that it knows are those of the peers that it has discovered. So
-/// dial the point (`Swarm::dial`) and take events (`select_next_some`): up to
-/// `SwarmEvent::ConnectionEstablished` with this very peer, or to
-/// `SwarmEvent::OutgoingConnectionError`, which is `cannot connect: {error}`.
+/// dial the point (`Swarm::dial`) and take events (`select_next_some`), until
+/// `SwarmEvent::ConnectionEstablished` comes with this very peer, or
+/// `SwarmEvent::OutgoingConnectionError`: then return `cannot connect: {error}`.
 pub async fn reach<B: NetworkBehaviour>(
     swarm: &mut Swarm<B>,
     point: &Multiaddr,

@@ -1,4 +1,4 @@
-//! The chats of a peer, with as many others as there are. (Nothing to do here.)
+//! The chats of a peer with any number of other peers. (Nothing to do here.)
 //!
 //! A chat is a stream. Each has a task, which prints what comes and sends what is
 //! typed, until one of the two sides hangs up: it closes its half of the stream,

@@ -15,9 +15,9 @@
 //! What a chat is, with its lines and its end, is in [`chats`].
 //!
 //! There are seven holes, numbered in the order in which you meet them when you
-//! run the programs: 4 is in `src/bin/bootstrap.rs`, the others are here. Each
-//! holds a `let _ = …` for its arguments, which only keeps the compiler quiet:
-//! it goes away with the `todo!`.
+//! run the programs: 4 is in `src/bin/bootstrap.rs`, the others are here. A
+//! `let _ = …` in a hole only keeps the compiler quiet about unused values: delete
+//! it together with the `todo!`.
 
 pub mod chats;
 
@@ -72,13 +72,14 @@ impl Behaviour {
 
 /// The part in the DHT of a node (server) or a user (client) of it.
 ///
-/// It speaks [`KAD`] (`kad::Config::new`). It looks at provider records before
-/// it keeps them (`set_record_filtering`, `StoreInserts::FilterBoth`), for the
-/// sake of the line that the bootstrap prints. Its records are in memory
-/// (`MemoryStore::new`), and both together make a `kad::Behaviour::with_config`.
+/// It speaks [`KAD`] (`kad::Config::new`). It looks at provider records before it
+/// keeps them (`set_record_filtering`, `StoreInserts::FilterBoth`), because the
+/// bootstrap prints a line for each. It keeps its records in memory
+/// (`MemoryStore::new`). Make the behaviour from the config and this store
+/// (`kad::Behaviour::with_config`).
 ///
-/// Then say in which mode it is (`set_mode`). Left alone, kad chooses the mode by
-/// itself, and may do so when you don't expect it.
+/// Then set its mode (`set_mode`). Otherwise kad chooses the mode by itself, and may
+/// do so when you don't expect it.
 pub fn new_kad(id: PeerId, mode: Mode) -> kad::Behaviour<MemoryStore> {
     let _ = (id, mode);
     todo!("1. make a kad of the protocol KAD, in the given mode")
@@ -107,13 +108,13 @@ pub fn new_swarm(mode: Mode) -> Result<Swarm<Behaviour>, String> {
 
 /// Listens, and returns the address for others.
 ///
-/// Ask for port 0 of 127.0.0.1 (`Swarm::listen_on`, an address such as
-/// `/ip4/127.0.0.1/tcp/0`). Which port it is comes as an event: take events
-/// (`select_next_some`) up to `SwarmEvent::NewListenAddr`.
+/// Listen on port 0 of 127.0.0.1 (`Swarm::listen_on`, with the address
+/// `/ip4/127.0.0.1/tcp/0`). An event reports which port was chosen: take events
+/// (`select_next_some`) until `SwarmEvent::NewListenAddr` comes.
 ///
 /// An address at which one listens is one thing, an address at which others can
-/// reach one is another. The swarm calls the second kind *external*, a provider
-/// record has no others, and on loopback the two are the same. So say so
+/// reach one is another. The swarm calls the second kind *external*, and a provider
+/// record contains no others. On loopback the two are the same, so tell the swarm
 /// yourself: `Swarm::add_external_address`.
 pub async fn listen(swarm: &mut Swarm<Behaviour>) -> Result<Multiaddr, String> {
     let _ = swarm;
@@ -122,10 +123,10 @@ pub async fn listen(swarm: &mut Swarm<Behaviour>) -> Result<Multiaddr, String> {
 
 /// Enters the DHT by way of one node of it, which is returned.
 ///
-/// Put the node into kad's routing table (`add_address`), then have kad look for
-/// our own id (`bootstrap`). There is nothing to dial: a query connects by itself
-/// to those whom it asks, if their addresses are in the table. And there is
-/// nothing to wait for here, that is for [`join`].
+/// Put the node into kad's routing table (`add_address`), then have kad look up our
+/// own id (`bootstrap`). You need not dial: a query connects by itself to the peers
+/// that it asks, if their addresses are in the table. And you need not wait here:
+/// [`join`] does that.
 pub fn enter(swarm: &mut Swarm<Behaviour>, node: &Multiaddr) -> Result<PeerId, String> {
     let Some(Protocol::P2p(id)) = node.iter().last() else {
         return Err(format!("{node} does not end in /p2p/PEERID"));
@@ -166,10 +167,10 @@ pub async fn join(swarm: &mut Swarm<Behaviour>, node: &Multiaddr) -> Result<(), 
 
 /// The key in the DHT of those who meet under `name`.
 ///
-/// Make it of a SHA2-256 multihash: which hash function (0x12 is SHA2-256), how
-/// many bytes (0x20 are 32), then the hash (`Sha256::digest`) of the name as it is. All 34 bytes are
-/// the key (`kad::RecordKey::new`). Two peers that make it differently never
-/// meet, and nothing tells them why.
+/// It is a SHA2-256 multihash: a byte for the hash function (0x12 is SHA2-256), a
+/// byte for the length (0x20 is 32), then the hash (`Sha256::digest`) of the name as
+/// it is. All 34 bytes are the key (`kad::RecordKey::new`). Two peers that make it
+/// differently never meet, and nothing tells them why.
 pub fn key(name: &str) -> kad::RecordKey {
     let _ = name;
     todo!("5. 0x12, 0x20, and the SHA2-256 hash of the name")
@@ -221,15 +222,15 @@ impl Peer {
 
     /// Announces this peer under the name, and returns when that is done.
     ///
-    /// Have kad announce us under our [`key`] (`start_providing`). That begins a
-    /// query: take events up to its `QueryResult::StartProviding`, and print
-    /// `announced under NAME` then, not before. [`join`] shows what such an event looks like.
+    /// Have kad announce us under our [`key`] (`start_providing`). That starts a
+    /// query: take events until its `QueryResult::StartProviding` comes, and only then
+    /// print `announced under NAME`. [`join`] shows what such an event looks like.
     pub async fn announce(&mut self) -> Result<(), String> {
         todo!("6. start to provide the key, wait for the result, print it")
     }
 
-    /// Asks the DHT who else is there. (Nothing to do here.) What comes of it is
-    /// for [`Peer::found`].
+    /// Asks the DHT who else is there. (Nothing to do here.) [`Peer::found`] gets
+    /// the results.
     pub fn find(&mut self) {
         let kad = &mut self.swarm.behaviour_mut().kad;
         self.search = Some(kad.get_providers(key(&self.name)));
@@ -239,19 +240,19 @@ impl Peer {
     /// Calls those who are found and are new.
     ///
     /// The same peer may be found several times, since each node that has its record
-    /// tells us, and we are among those who are found. So pass over ourselves
-    /// (`Swarm::local_peer_id`), those who are `engaged`, and those whom this search
-    /// has `found` before, and go on with the next. Of the others take a note in both
+    /// returns it, and we ourselves are found, too. So skip our own id
+    /// (`Swarm::local_peer_id`), peers that are `engaged`, and peers that this search
+    /// has already `found`, and go on with the next. Add each of the others to both
     /// sets, and print `Found peer: PEERID`, then `Connecting to: PEERID`.
     ///
-    /// To call is to open a stream for [`CHAT`] (`Control::open_stream`). That
-    /// connects, too, if need be: kad knows the address, as long as its search goes
-    /// on. But it can't be awaited here: what makes the connection is the swarm, and
-    /// nobody drives the swarm while you wait. So give it, with a clone of
-    /// `streams`, to a task of its own in `calls` (`JoinSet::spawn`).
+    /// To call a peer, open a stream for [`CHAT`] (`Control::open_stream`). That also
+    /// connects, if necessary: kad knows the address as long as its search goes on.
+    /// But you can't await it here: the swarm makes the connection, and nothing drives
+    /// the swarm while you wait. So move it, with a clone of `streams`, into a task of
+    /// its own in `calls` (`JoinSet::spawn`).
     pub fn found(&mut self, providers: HashSet<PeerId>) {
         let _ = (providers, &self.streams);
-        todo!("7. call everybody who is new, each in a task of `calls`")
+        todo!("7. call every new peer, each in a task of `calls`")
     }
 
     /// Chats with all that are found and all that call, until the input ends.

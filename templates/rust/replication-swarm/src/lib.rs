@@ -12,13 +12,13 @@
 //! * [`Chat::connected`]: from one feed to its copy, in either direction.
 //!
 //! Two modules are known from the exercises before: [`dht`] from `rendezvous`,
-//! [`messages`] from `replication`. The feed comes from the crate `feed`, beside this
-//! one: `cargo doc --open -p feed` shows what it can do.
+//! [`messages`] from `replication`. The feed comes from the crate `feed`, next to this
+//! one: run `cargo doc --open -p feed` to see what it can do.
 //!
 //! There are nine holes, numbered in the order in which you meet them when you run
-//! the programs: 1 is in `src/bin/writer.rs`, 5 in `src/bin/viewer.rs`, the others are
-//! here. Each holds a `let _ = …` for its arguments, which only keeps the compiler
-//! quiet: it goes away with the `todo!`.
+//! the programs: 1 is in `src/bin/writer.rs`, 5 is in `src/bin/viewer.rs`, and the
+//! others are here. A `let _ = …` in a hole only keeps the compiler quiet about unused
+//! values: delete it together with the `todo!`.
 
 pub mod dht;
 pub mod messages;
@@ -68,7 +68,7 @@ impl fmt::Display for Failure {
 
 /// Reads the feed from its first block on, and does not stop at the last.
 ///
-/// As in `replication`: `Feed::read`, with a range that has no end.
+/// As in `replication`, use `Feed::read` with a range that has no end.
 pub fn read(feed: &Feed) -> BoxStream<'static, Result<Vec<u8>, Error>> {
     let _ = feed;
     todo!("2. read the feed, from its first block on and without an end")
@@ -78,7 +78,7 @@ pub fn read(feed: &Feed) -> BoxStream<'static, Result<Vec<u8>, Error>> {
 ///
 /// It has to be the same for all of them, and nobody else's. That is true of the
 /// public key, too. But a topic is told to strangers, and whoever has the public
-/// key can read the feed. So take the hash of it that `Feed` has for this.
+/// key can read the feed. So use the hash of the key that `Feed` has for this purpose.
 pub fn topic(feed: &Feed) -> Key {
     let _ = feed;
     todo!("3. the key with which to look for others who have this feed")
@@ -87,10 +87,10 @@ pub fn topic(feed: &Feed) -> Key {
 /// Makes a connection of a stream: agrees on the encryption, and makes sure that
 /// both sides have the key of the feed.
 ///
-/// `Feed::connect` does it. One side has to be the initiator and the other must not:
-/// take the one that has opened the stream. Its own kind of stream is tokio's, that
-/// of libp2p is of `futures`: `stream.compat()` makes one of the other, with
-/// `use tokio_util::compat::FuturesAsyncReadCompatExt;`. An error of it is a
+/// `Feed::connect` does it. Exactly one side has to be the initiator: take the side
+/// that has opened the stream. `Feed::connect` expects a stream with tokio's traits,
+/// while a libp2p stream has those of `futures`: `stream.compat()` converts it, with
+/// `use tokio_util::compat::FuturesAsyncReadCompatExt;`. Return an error as
 /// [`Failure::Feed`].
 pub async fn meet(feed: Feed, stream: Stream, side: Side) -> Result<Connection, Failure> {
     let _ = (feed, stream, side);
@@ -147,8 +147,8 @@ impl Chat {
 
     /// Announces us to those who look for the feed, and looks for them.
     ///
-    /// Everybody does both, the writer and every viewer: `Dht::announce`, print
-    /// `announced under TOPIC`, then `Dht::find`. The [`topic`] is shown by `{}`.
+    /// The writer and every viewer do both: call `Dht::announce`, print
+    /// `announced under TOPIC`, then call `Dht::find`. Print the [`topic`] with `{}`.
     pub async fn join(&mut self) -> Result<(), String> {
         let _ = (&mut self.dht, &self.feed);
         todo!("4. announce us under the topic, print it, look for others")
@@ -156,10 +156,10 @@ impl Chat {
 
     /// Calls a peer that was found, one to whom we have no stream.
     ///
-    /// Give [`Chat::begin`] what is to be done: open a stream for [`HYPERCORE`]
-    /// (`Dht::calls` gives you a `Control` for it; an error is a [`Failure::Call`]),
-    /// then [`meet`]. It has to be an `async move` block that is not awaited here: what
-    /// opens a stream is the swarm, and nobody drives the swarm while you wait.
+    /// Give [`Chat::begin`] the work to do: open a stream for [`HYPERCORE`] (`Dht::calls`
+    /// gives you a `Control` for it; an error is a [`Failure::Call`]), then [`meet`].
+    /// Write it as an `async move` block, and do not await it here: the swarm opens the
+    /// stream, and nothing drives the swarm while you wait.
     pub fn found(&mut self, peer: PeerId) {
         let _ = (peer, &self.dht);
         todo!("6. begin to open a stream to this peer, and to meet it there")
@@ -167,7 +167,7 @@ impl Chat {
 
     /// Takes the call of a peer that has found us.
     ///
-    /// The stream is there; all the rest is as in [`Chat::found`].
+    /// The stream is already open; the rest is as in [`Chat::found`].
     pub fn called(&mut self, peer: PeerId, stream: Stream) {
         let _ = (peer, stream);
         todo!("7. begin to meet this peer on the stream that it has opened")
@@ -175,13 +175,13 @@ impl Chat {
 
     /// Replicates with a peer that has shown that it has the key.
     ///
-    /// Print `(New peer connected!)` if it is a new one, which is not yet in `peers`:
-    /// two that find each other at the same moment have two streams. Replicate over
-    /// both ([`Chat::replicate`]), since the other side may count on either. The feed
-    /// does not mind: a block that it has it does not take again.
+    /// Print `(New peer connected!)` if the peer is new, that is, not yet in `peers`: two
+    /// peers that find each other at the same moment have two streams. Replicate over
+    /// both ([`Chat::replicate`]), since the other side may count on either one. This does
+    /// no harm: a feed does not accept a block again that it already has.
     pub fn connected(&mut self, peer: PeerId, connection: Connection) {
         let _ = (peer, connection);
-        todo!("9. tell of a new peer, and replicate with it")
+        todo!("9. report a new peer, and replicate with it")
     }
 
     /// Notes that a stream to this peer is to come, and has it made while all else goes on.

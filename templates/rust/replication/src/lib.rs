@@ -9,13 +9,13 @@
 //! * [`say`]: from the keyboard to the feed.
 //! * [`meet`]: from one feed to its copy, in either direction.
 //!
-//! The feed itself comes from the crate `feed`, beside this one: open its
-//! `src/lib.rs` to see what it can do, or `cargo doc --open -p feed`.
+//! The feed itself comes from the crate `feed`, next to this one. To see what it can
+//! do, open its `src/lib.rs`, or run `cargo doc --open -p feed`.
 //!
 //! There are six holes, numbered in the order in which you meet them when you run
-//! the programs: numbers 1 and 5 are in the two programs, the others are here. Each
-//! holds a `let _ = …` for its arguments, which only keeps the compiler quiet:
-//! it goes away with the `todo!`.
+//! the programs: numbers 1 and 5 are in the two programs, the others are here. A
+//! `let _ = …` in a hole only keeps the compiler quiet about unused values: delete
+//! it together with the `todo!`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::SystemTime;
@@ -32,7 +32,7 @@ use tokio::sync::mpsc;
 /// The lines that the user types, or the reason why no more can be read.
 pub type Typed = mpsc::Receiver<io::Result<String>>;
 
-/// What a block of the feed says. (Nothing to do here.)
+/// The content of a block of the feed. (Nothing to do here.)
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Message {
     /// Always `chat-message`: a feed may have blocks of other kinds.
@@ -46,7 +46,7 @@ pub struct Message {
     pub timestamp: String,
 }
 
-/// Who has dialed whom? (Nothing to do here.)
+/// Which side has dialed. (Nothing to do here.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// We have dialed the other side.
@@ -57,9 +57,10 @@ pub enum Side {
 
 /// Reads the feed from its first block on, and does not stop at the last.
 ///
-/// `Feed::read` takes a range of blocks. One with an end gives what there is in it,
-/// and is over then. One without (`5..`) goes on: it waits for what we append, and
-/// for what comes from others. It does not care which.
+/// `Feed::read` takes a range of blocks. With a range that has an end, it returns the
+/// blocks in the range, and then the stream ends. With a range that has no end
+/// (`5..`), the stream goes on: it waits for more blocks, whether we append them or
+/// they come from other peers.
 pub fn read(feed: &Feed) -> BoxStream<'static, Result<Vec<u8>, Error>> {
     let _ = feed;
     todo!("2. read the feed, from its first block on and without an end")
@@ -68,8 +69,9 @@ pub fn read(feed: &Feed) -> BoxStream<'static, Result<Vec<u8>, Error>> {
 /// Prints a block, as `TIMESTAMP NICKNAME: TEXT`.
 ///
 /// It is a [`Message`] in JSON (`serde_json::from_slice`). The time is that of the
-/// message. Of a block that is none, print `(a block that is no chat message:
-/// REASON)`, and go on: the one who writes the feed may be in another mood tomorrow.
+/// message. If a block is not a message, print
+/// `(a block that is no chat message: REASON)`, and go on: the writer may append
+/// messages again later.
 pub fn show(block: &[u8]) {
     let _ = block;
     todo!("4. print the message that is in this block")
@@ -77,34 +79,34 @@ pub fn show(block: &[u8]) {
 
 /// Appends a message to the feed. Only the writer's feed takes it.
 ///
-/// Make a [`Message`] of it, with the time ([`now`]), and a block of that
-/// (`serde_json::to_vec`, which can't fail here). `Feed::append` fails when the
-/// feed is only a copy: pass the error on. Print nothing: what is in the feed is
-/// printed because it is there, whoever has appended it.
+/// Make a [`Message`] from the text, with the time ([`now`]), and a block from that
+/// (`serde_json::to_vec`, which can't fail here). `Feed::append` fails when the feed
+/// is only a copy: pass the error on. Print nothing here: every block in the feed is
+/// printed when it is read, no matter who has appended it.
 pub async fn say(feed: &Feed, nickname: &str, text: &str) -> Result<(), Error> {
     let _ = (feed, nickname, text);
     todo!("3. append what was typed, as a message")
 }
 
-/// The time, as it stands in a message. (Nothing to do here.)
+/// The current time, in the format of a message. (Nothing to do here.)
 pub fn now() -> String {
     humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
 /// Replicates the feed with a peer, until it hangs up.
 ///
-/// `Feed::connect` makes a `Connection` of a stream. It wants to know whether we are
-/// the initiator of the encryption: of two sides one has to be, and that is the one
-/// who has dialed. When it returns, both sides have proved that they know the key:
-/// print `(New peer connected!)`. Then `Connection::replicate` copies, in both
-/// directions, and returns when the other side has hung up. What it fails with, such
-/// as a forged block, is to be passed on: somebody wants to know.
+/// `Feed::connect` makes a `Connection` from a stream. You tell it whether we are the
+/// initiator of the encryption: exactly one side has to be, and that is the side that
+/// dialed. When it returns, both sides have proved that they know the key: print
+/// `(New peer connected!)`. Then `Connection::replicate` copies blocks in both
+/// directions, and returns when the other side has hung up. Pass its errors on, such
+/// as a forged block: the caller reports them.
 pub async fn meet(feed: Feed, stream: TcpStream, side: Side) -> Result<(), Error> {
     let _ = (feed, stream, side);
     todo!("6. connect the feed with that of the peer, and replicate")
 }
 
-/// A feed, whoever is connected, and a user. (Nothing to do here.)
+/// A feed, the connected peers, and a user. (Nothing to do here.)
 pub struct Chat {
     feed: Feed,
     nickname: String,
@@ -211,7 +213,7 @@ impl Chat {
     }
 }
 
-/// What becomes of a peer. (Nothing to do here.)
+/// Replicates with a peer, and returns what became of it. (Nothing to do here.)
 async fn replicate(feed: Feed, stream: TcpStream, side: Side) -> Result<(), String> {
     // A block is a small packet. TCP would wait 40 ms for others to send it with.
     stream

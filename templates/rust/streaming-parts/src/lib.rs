@@ -17,8 +17,8 @@
 //!
 //! There are six holes, numbered in the order in which you meet them when you run
 //! the programs: 1 and 3 are in `server.rs`, 2 and 6 in `client.rs`, 4 and 5 here.
-//! Each holds a `let _ = …` for its arguments, which only keeps the compiler quiet:
-//! it goes away with the `todo!`.
+//! A `let _ = …` in a hole only keeps the compiler quiet about unused values: delete
+//! it together with the `todo!`.
 
 use std::error::Error;
 use std::io;
@@ -41,15 +41,14 @@ pub const MAX_MESSAGE: usize = 1024;
 
 /// Sends one message: its length, then its bytes.
 ///
-/// `unsigned_varint::encode::usize` writes the length into a buffer of
-/// `encode::usize_buffer()`, and returns the part of it that counts. Put it and the
-/// message together (`[a, b].concat()`), so that one write takes both
-/// (`AsyncWriteExt::write_all`), and flush (`flush`): nothing should stay behind in
-/// a buffer while you wait for an answer. These are the traits of `futures`, and
-/// not those of tokio.
+/// `unsigned_varint::encode::usize` writes the length into a buffer from
+/// `encode::usize_buffer()`, and returns the part of the buffer that it has used. Join
+/// this and the message (`[a, b].concat()`), so that one write sends both
+/// (`AsyncWriteExt::write_all`). Then flush (`flush`): nothing should stay in a buffer
+/// while you wait for an answer. Use the traits of `futures`, and not those of tokio.
 ///
-/// A message that is longer than [`MAX_MESSAGE`] is an error, and nothing is sent:
-/// the other side would have to refuse it.
+/// If a message is longer than [`MAX_MESSAGE`], return an error and send nothing: the
+/// other side would have to refuse it.
 pub async fn write_message(
     stream: &mut (impl AsyncWrite + Unpin),
     message: &str,
@@ -60,23 +59,23 @@ pub async fn write_message(
 
 /// Reads one message; `None` when the stream has ended where one could begin.
 ///
-/// First the length, byte by byte (`AsyncReadExt::read` into a slice of one byte):
+/// First read the length, byte by byte (`AsyncReadExt::read` into a slice of one byte):
 /// only the last byte of a varint says that it is the last
-/// (`unsigned_varint::decode::is_last`). A read of 0 bytes is the end of the
-/// stream: a good one in front of the first byte, and an error behind it. Two bytes
-/// are enough for every length that you accept, so a third one is an error, too.
-/// `decode::usize` makes a number of them.
+/// (`unsigned_varint::decode::is_last`). A read of 0 bytes is the end of the stream:
+/// before the first byte this is a good end, and after it an error. Two bytes are
+/// enough for every length that you accept, so a third one is an error, too.
+/// `decode::usize` converts the bytes to a number.
 ///
-/// Then look at the number, before you do anything else with it: more than
-/// [`MAX_MESSAGE`] is an error. Only then make room for the message, and read all
-/// of it (`read_exact`), however many pieces it comes in. A length of 0 is a
-/// message, an empty one. Text is what you have when all of it is there
-/// (`String::from_utf8`), or an error.
+/// Then check the number before you do anything else with it: more than
+/// [`MAX_MESSAGE`] is an error. Only then allocate room for the message, and read all
+/// of it (`read_exact`), however many pieces it comes in. A length of 0 is an empty
+/// message. When all bytes have arrived, convert them to text (`String::from_utf8`),
+/// which may be an error.
 ///
-/// Errors are made with [`invalid`]; what `read_exact` fails with is good as it is.
+/// Make errors with [`invalid`]; return an error of `read_exact` as it is.
 pub async fn read_message(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<String>> {
     let _ = stream;
-    todo!("5. read the length, look at it, then read so many bytes")
+    todo!("5. read the length, check it, then read that many bytes")
 }
 
 /// The error for what the protocol does not allow: `invalid("a reason")`.

@@ -1,8 +1,8 @@
-//! A peer that does what it is told, in the place of `alice`, and nothing else.
+//! A scripted peer in the place of `alice`, which does only what it is told.
 //!
 //!     odd_alice [plain]
 //!
-//! It takes one chat, and then does what is typed: see `odd.rs`.
+//! It accepts one chat, and then executes what is typed: see `odd.rs`.
 
 #[path = "../odd.rs"]
 mod odd;

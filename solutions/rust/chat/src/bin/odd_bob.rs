@@ -1,9 +1,9 @@
-//! A peer that does what it is told, in the place of `bob`, and nothing else.
+//! A scripted peer in the place of `bob`, which does only what it is told.
 //!
 //!     odd_bob ADDRESS [plain] [later]
 //!
-//! It opens a chat, and then does what is typed: see `odd.rs`. With `later`, it only
-//! connects, prints `here`, and opens the chat when a first line is typed.
+//! It opens a chat, and then executes what is typed: see `odd.rs`. With `later`, it
+//! first only connects and prints `here`. It opens the chat when a line is typed.
 
 #[path = "../odd.rs"]
 mod odd;

@@ -1,8 +1,8 @@
-//! A peer that anybody can connect to, but that does not chat.
+//! A peer that accepts connections, but does not chat.
 //!
 //!     stranger [hangs-up]
 //!
-//! With `hangs-up` it ends each connection as soon as that is complete.
+//! With `hangs-up`, it closes each connection as soon as it is established.
 
 use std::env;
 use std::error::Error;

@@ -1,8 +1,8 @@
-//! A peer that does what nobody expects, in the place of `a`.
+//! A scripted peer for unexpected behaviour, in the place of `a`.
 //!
 //!     odd_a
 //!
-//! It listens and answers one call, as `a` does. What it does then is typed: see
+//! It listens and answers one call, as `a` does. Then it does what is typed: see
 //! the module `odd`.
 
 use std::io;

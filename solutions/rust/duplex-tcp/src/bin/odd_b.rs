@@ -1,11 +1,11 @@
-//! A peer that does what nobody expects, in the place of `b`.
+//! A scripted peer for unexpected behaviour, in the place of `b`.
 //!
 //!     odd_b ADDRESS
 //!     odd_b ADDRESS knock
 //!
-//! It dials, as `b` does. What it does then is typed: see the module `odd`. With
-//! `knock` it only looks whether somebody answers, and prints the first line that
-//! it hears, `hung up on` if there is none, or `refused`.
+//! It dials, as `b` does. Then it does what is typed: see the module `odd`. With
+//! `knock`, it only checks whether a peer answers, and prints the first line that
+//! it receives, `hung up on` if there is none, or `refused`.
 
 use std::process::ExitCode;
 use std::{env, io};
@@ -44,8 +44,8 @@ async fn run(address: &str) -> io::Result<()> {
     odd::obey(odd::socket()?.connect(address).await?).await
 }
 
-/// The first line of whoever answers. A connection that is reset at once was refused:
-/// that is what a proxy on the way makes of a refusal.
+/// The first line of the peer that answers. A connection that is reset at once counts as
+/// refused, because a proxy in between turns a refusal into a reset.
 async fn first_line(address: &str) -> String {
     let refused = || "refused".to_owned();
     let Ok(stream) = TcpStream::connect(address).await else {

@@ -2,12 +2,11 @@
 //!
 //!     bootstrap
 //!
-//! It is always up, so that the others have somebody to ask. It keeps the records
-//! that they store, and prints all that it learns from them: a topic, and who is
-//! where. In a DHT of strangers that is what everybody learns. It also prints when a
-//! peer looks under a topic under which none is announced, and when it speaks no ping.
-//! When `asked KEY` is typed, it says whether anybody has looked for peers under that
-//! key.
+//! It is always up, so that the other peers have a node to ask. It keeps the records
+//! that they store, and prints all that it learns from them: a topic, and which peer
+//! is where. In a public DHT, every node learns that much. It also prints when a peer
+//! looks up a topic under which no peer is announced, and when a peer does not speak
+//! ping. When you type `asked KEY`, it prints whether any peer has looked up that key.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -74,7 +73,7 @@ async fn run() -> Result<(), String> {
     }
 }
 
-/// What the node does on every connection: what `Behaviour` in `dht.rs` does, but for calls.
+/// What the node does on every connection: the same as `Behaviour` in `dht.rs`, except calls.
 #[derive(NetworkBehaviour)]
 struct Behaviour {
     identify: identify::Behaviour,
@@ -82,7 +81,7 @@ struct Behaviour {
     kad: kad::Behaviour<Asked>,
 }
 
-/// A swarm that listens on loopback, and looks at announcements before it keeps them.
+/// A swarm that listens on loopback, and lets us see announcements before it keeps them.
 fn new_swarm() -> Result<Swarm<Behaviour>, Box<dyn Error>> {
     let behaviour = |keys: &identity::Keypair| {
         let id = keys.public().to_peer_id();
@@ -113,7 +112,7 @@ fn new_swarm() -> Result<Swarm<Behaviour>, Box<dyn Error>> {
 
 /// Puts a peer that is a node of our DHT into the routing table.
 ///
-/// kad does not do that by itself for those who have connected to us. See the
+/// kad does not do that by itself for peers that have connected to us. See the
 /// exercise `rendezvous`.
 fn route(peer: PeerId, info: &identify::Info, kad: &mut kad::Behaviour<Asked>) {
     if info.protocols.contains(&KAD) {
@@ -123,7 +122,7 @@ fn route(peer: PeerId, info: &identify::Info, kad: &mut kad::Behaviour<Asked>) {
     }
 }
 
-/// Keeps the announcement of a peer, for those who will ask.
+/// Keeps the announcement of a peer, for other peers that will ask.
 fn keep(record: ProviderRecord, store: &mut Asked) {
     let peer = record.provider;
     let Some(topic) = topic(&record.key) else {
@@ -140,13 +139,13 @@ fn keep(record: ProviderRecord, store: &mut Asked) {
     }
 }
 
-/// The topic that a key of the DHT was made of.
+/// The topic from which a key of the DHT was made.
 fn topic(key: &RecordKey) -> Option<Key> {
     let topic = key.as_ref().strip_prefix(&BLAKE2B_256)?;
     topic.try_into().ok().map(Key)
 }
 
-/// A store in memory, which remembers the keys that it was asked for.
+/// A store in memory that remembers which keys were looked up.
 struct Asked {
     store: MemoryStore,
     keys: RefCell<HashSet<RecordKey>>,
@@ -160,7 +159,7 @@ impl Asked {
         }
     }
 
-    /// Has anybody asked for this key? It is one of 64 digits, as topics are.
+    /// Answers `asked KEY`: was the key looked up? It has 64 digits, as topics have.
     fn tell(&self, line: &str) -> Result<&'static str, String> {
         let Some(topic) = line.strip_prefix("asked ") else {
             return Err(format!("{line}: not understood"));
@@ -202,7 +201,7 @@ impl RecordStore for Asked {
     fn providers(&self, key: &RecordKey) -> Vec<ProviderRecord> {
         self.keys.borrow_mut().insert(key.clone());
         let providers = self.store.providers(key);
-        // Our peers announce themselves before they look, so they find at least that.
+        // Our peers announce themselves before they search, so they find at least themselves.
         if let (true, Some(topic)) = (providers.is_empty(), topic(key)) {
             println!("somebody looks under {topic}, where nobody is announced");
         }

@@ -1,15 +1,15 @@
-//! The stranger: somebody who behaves as a peer of ours might not.
+//! The stranger: a peer that behaves in ways in which our own peers might not.
 //!
 //!     stranger FOLDER KEY TOPIC NODE STREAMS [PEER]
 //!
-//! It announces itself under TOPIC, calls those whom it finds there, or PEER alone, and
-//! opens STREAMS streams to each. It takes the calls of others. If STREAMS is 0 it does
-//! not look for anybody; if it is `tease` it hangs up as soon as a stream is open; if it
-//! is `mute` it opens a stream and says nothing on it, until `talk` is typed: the streams
-//! that it opens from then on are as they should be. When `drop N` is typed it drops
-//! the Nth stream that it has opened; at `find` it looks and calls again. KEY is what it
-//! takes for the public key of the feed. Given the topic for that, it is an
-//! eavesdropper: it knows what every node of the DHT knows, and tries to read along.
+//! It announces itself under TOPIC, calls the peers that it finds there, or only PEER, and
+//! opens STREAMS streams to each. It accepts calls from other peers. If STREAMS is 0, it
+//! does not look for peers. If it is `tease`, it hangs up as soon as a stream is open. If
+//! it is `mute`, it opens a stream and sends nothing on it; after `talk` is typed, it uses
+//! the streams that it opens as it should. When you type `drop N`, it drops the Nth stream
+//! that it has opened; on `find`, it searches and calls again. KEY is what it takes for
+//! the public key of the feed. With the topic as KEY, it is an eavesdropper: it knows what
+//! every node of the DHT knows, and tries to read the feed.
 
 use std::cell::RefCell;
 use std::env;
@@ -63,8 +63,8 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Not every 32 bytes are a public key, and a hash may be none. Whoever has none comes
-/// with a feed of his own, so that it looks the same to the one whom he calls.
+/// Not every 32 bytes are a public key, and a hash may not be one. In that case, the
+/// stranger uses a feed of its own, so that it looks the same to the peer that it calls.
 async fn open(folder: &str, key: Key) -> Result<Feed, Error> {
     match Feed::clone_of(folder, key).await {
         Err(Error::NoPoint(_)) => Feed::open(folder).await,
@@ -72,7 +72,7 @@ async fn open(folder: &str, key: Key) -> Result<Feed, Error> {
     }
 }
 
-/// Whom the stranger calls, and how.
+/// Which peers the stranger calls, and how.
 struct Plan {
     how: How,
     only: Option<PeerId>,
@@ -80,13 +80,13 @@ struct Plan {
 
 #[derive(Clone, Copy)]
 enum How {
-    /// It calls nobody.
+    /// It calls no peer.
     Waits,
-    /// It replicates over so many streams.
+    /// It replicates over this many streams.
     Calls { streams: usize },
     /// It opens a stream, and hangs up.
     Teases,
-    /// It opens a stream, and keeps it without a word.
+    /// It opens a stream, and keeps it open without sending anything.
     IsMute,
 }
 
@@ -142,7 +142,7 @@ async fn run(
     Ok(())
 }
 
-/// What drops the streams that we have opened.
+/// Handles to drop the streams that we have opened.
 type Opened = Rc<RefCell<Vec<AbortHandle>>>;
 
 fn drop_stream(opened: &Opened, line: &str) -> Result<(), String> {
@@ -158,7 +158,7 @@ fn drop_stream(opened: &Opened, line: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Opens so many streams to a peer, one after another, and replicates over all of them.
+/// Opens this many streams to a peer, one after another, and replicates over all of them.
 async fn call(
     feed: Feed,
     mut calls: Control,
@@ -184,7 +184,7 @@ async fn call(
     Ok(())
 }
 
-/// Opens a stream, and hangs up before anything was said on it. That is all.
+/// Opens a stream, hangs up before anything is sent on it, and does nothing more.
 async fn tease(mut calls: Control, peer: PeerId) -> Result<(), Failure> {
     drop(
         calls
@@ -196,7 +196,7 @@ async fn tease(mut calls: Control, peer: PeerId) -> Result<(), Failure> {
     future::pending().await
 }
 
-/// Opens a stream, and keeps it. The negotiation of the protocol is all that is sent.
+/// Opens a stream, and keeps it open. It sends nothing but the protocol negotiation.
 async fn stay_mute(mut calls: Control, peer: PeerId) -> Result<(), Failure> {
     let mut stream = calls
         .open_stream(peer, HYPERCORE)
@@ -214,7 +214,7 @@ async fn accept(feed: Feed, stream: Stream) -> Result<(), Failure> {
     replicate(connection).await
 }
 
-/// Replicates until the other side hangs up, which is no failure.
+/// Replicates until the other side hangs up, which is not a failure.
 async fn replicate(connection: Connection) -> Result<(), Failure> {
     match connection.replicate().await {
         Ok(()) | Err(Error::HungUp) => Ok(()),

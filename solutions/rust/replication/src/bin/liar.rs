@@ -1,10 +1,10 @@
-//! A liar: gives a feed to others, and has changed a word of it.
+//! A liar: a peer that changes a word of a feed before it gives the feed to others.
 //!
 //!     liar FOLDER WORD OTHER
 //!
-//! FOLDER is that of a writer who has ended. Each WORD in its blocks becomes
-//! OTHER, which is as long. The signature is left as it is: the secret key would
-//! make a new one, but then the liar would be the writer.
+//! FOLDER is the folder of a writer that has exited. Each WORD in the blocks becomes
+//! OTHER, which has the same length. The signature stays as it is: the liar could make
+//! a new one with the secret key, but then it would be the writer.
 
 use std::path::Path;
 use std::process::ExitCode;

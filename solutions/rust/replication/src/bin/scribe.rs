@@ -1,4 +1,4 @@
-//! A scribe: writes blocks of any kind, and reads them to the letter.
+//! A scribe: writes blocks of any kind, and prints exactly what they contain.
 //!
 //!     scribe FOLDER
 //!     scribe FOLDER read
@@ -6,14 +6,15 @@
 //!     scribe FOLDER now
 //!     scribe FOLDER call ADDRESS
 //!
-//! The first one owns the feed in FOLDER as a writer does, prints its key, and gives
-//! it to whoever dials. What is typed becomes a block as it is: `block TEXT`, or
-//! `bytes HEX` for one that is no text. With `/connect ADDRESS` it dials.
+//! The first form owns the feed in FOLDER as a writer does, prints its key, and
+//! replicates it with every peer that dials. A typed line becomes a block, unchanged:
+//! `block TEXT`, or `bytes HEX` for a block that is not text. On `/connect ADDRESS`, it
+//! dials.
 //!
-//! With `read` it prints what is in each block of the feed in FOLDER, and ends. For
-//! the time it says whether it is that of today. With `since` it prints the last
-//! message, and whether its time is TIME or later; with `now` it prints the time. With
-//! `call` it dials, and then says nothing until its input ends.
+//! With `read`, it prints the content of each block of the feed in FOLDER, and exits. For
+//! the time of a message, it prints whether it is today. With `since`, it prints the last
+//! message, and whether its time is TIME or later. With `now`, it prints the current time.
+//! With `call`, it dials, and then sends nothing until its input ends.
 
 use std::env;
 use std::process::ExitCode;
@@ -50,7 +51,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Appends what is typed, and gives the feed to whoever dials.
+/// Appends what is typed, and replicates the feed with every peer that dials.
 async fn write(folder: &str) -> Result<(), Error> {
     let feed = Feed::open(folder).await?;
     println!("key {}", feed.key());
@@ -80,7 +81,7 @@ async fn write(folder: &str) -> Result<(), Error> {
     }
 }
 
-/// Prints what is in the blocks of a feed.
+/// Prints the content of the blocks of a feed.
 async fn print(folder: &str) -> Result<(), Error> {
     let feed = Feed::open(folder).await?;
     let mut blocks = feed.read(0..feed.len());
@@ -100,7 +101,7 @@ async fn print(folder: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Prints the last message of a feed, and whether it was said at this time or later.
+/// Prints the last message of a feed, and whether its time is this time or later.
 async fn print_last(folder: &str, time: &str) -> Result<(), Error> {
     let feed = Feed::open(folder).await?;
     let last = feed.len().saturating_sub(1);
@@ -118,7 +119,8 @@ async fn print_last(folder: &str, time: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// A time in whole milliseconds, as any of the usual formats has at least; with the offset of its place.
+/// Parses a time to whole milliseconds, which any of the usual formats has at least. It takes
+/// the offset from UTC into account.
 fn parse(timestamp: &str) -> Option<i128> {
     let (date_and_time, rest) = timestamp.split_at_checked(19)?;
     let time = humantime::parse_rfc3339_weak(date_and_time).ok()?;
@@ -143,7 +145,7 @@ fn parse(timestamp: &str) -> Option<i128> {
     Some(millis - minutes * 60_000)
 }
 
-/// Dials, and holds the connection without a word.
+/// Dials, and keeps the connection open without sending anything.
 async fn call_and_be_silent(address: &str) -> Result<(), Error> {
     let _stream = TcpStream::connect(address).await?;
     println!("connected");
@@ -151,7 +153,7 @@ async fn call_and_be_silent(address: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Is this time about now? An offset from UTC makes no difference of more than a day.
+/// Whether this time is about now. The offset from UTC is ignored: it is less than a day.
 fn age(timestamp: &str) -> &'static str {
     let utc = timestamp.get(..19).unwrap_or_default();
     let Ok(time) = humantime::parse_rfc3339_weak(utc) else {
@@ -167,7 +169,7 @@ fn age(timestamp: &str) -> &'static str {
     }
 }
 
-/// The bytes that two digits each stand for.
+/// Decodes hexadecimal digits, two for each byte.
 fn bytes(hex: &str) -> Result<Vec<u8>, Error> {
     let digits = hex.as_bytes().chunks(2);
     let pairs = digits.map(|pair| str::from_utf8(pair).unwrap_or_default());

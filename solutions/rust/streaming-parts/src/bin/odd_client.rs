@@ -1,8 +1,8 @@
-//! A client that does what it may, or what it must not, and not what one expects.
+//! A client with unexpected behaviour, whether the protocol allows it or not.
 //!
 //!     odd_client HOW ADDRESS
 //!
-//! To standard error it reports every write, byte by byte.
+//! On standard error, it reports every write, byte by byte.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -42,7 +42,7 @@ async fn run(how: &str, address: &str) -> Result<(), Box<dyn Error>> {
 async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<dyn Error>> {
     let mut stream = control.open_stream(server, PROTOCOL).await?;
     match how {
-        // To the letter of the protocol.
+        // What the protocol allows.
         "slow" | "hasty" => {
             send(&mut stream, &framed("all of it, please")).await?;
             let part = read_message(&mut stream).await?.ok_or("no part came")?;
@@ -132,15 +132,15 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
         "lasting" => {
             send(&mut stream, &framed("all that you have, please")).await?;
             println!("read {} parts, and the end", read_all(&mut stream).await?);
-            // A server that closes its half ends one direction. One that drops the stream
-            // resets it, and yamux lets us write no more. What we write is not flushed:
-            // the server need not know the stream any more, and would reset it then.
+            // A server that closes its half ends one direction. A server that drops the
+            // stream resets it, and then yamux lets us write no more. We do not flush what
+            // we write: the server may have forgotten the stream, and would then reset it.
             match stream.write(&framed("thank you")).await {
                 Ok(_) => println!("that was the end of one half, and the other one is open"),
                 Err(reason) => println!("that was no end, the stream is gone: {reason}"),
             }
         }
-        // Against the protocol.
+        // What violates the protocol.
         _ => {
             let bad = match how {
                 "silent" => Vec::new(),
@@ -167,7 +167,7 @@ async fn ask(mut control: Control, server: PeerId, how: &str) -> Result<(), Box<
     Ok(())
 }
 
-/// Reads to the end, which a stream that the server drops has as well.
+/// Reads to the end. A stream that the server drops has an end, too.
 async fn read_all(stream: &mut Stream) -> io::Result<u64> {
     let mut parts = 0;
     while read_message(stream).await?.is_some() {
@@ -176,7 +176,7 @@ async fn read_all(stream: &mut Stream) -> io::Result<u64> {
     Ok(parts)
 }
 
-/// What has come by now, without waiting for it.
+/// What has arrived so far, without waiting.
 fn peek(stream: &mut Stream) -> &'static str {
     match stream.read(&mut [0]).now_or_never() {
         None => "nothing has come",
@@ -204,7 +204,7 @@ fn long_request(length: usize) -> String {
     "please send data, ".chars().cycle().take(length).collect()
 }
 
-/// Waits for a line that is typed.
+/// Waits for a typed line.
 async fn typed() -> Result<String, Box<dyn Error>> {
     let line = tokio::task::spawn_blocking(|| io::stdin().lines().next()).await?;
     Ok(line.ok_or("the input has ended")??)

@@ -1,9 +1,9 @@
-//! A server that does what it may, or what it must not, and not what one expects.
+//! A server with unexpected behaviour, whether the protocol allows it or not.
 //!
 //!     odd_server HOW
 //!
-//! It waits for one request after the other, and answers each in the way of HOW.
-//! To standard error it reports every write, byte by byte.
+//! It waits for one request after another, and answers each in the way that HOW names.
+//! On standard error, it reports every write, byte by byte.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -51,14 +51,14 @@ async fn run(how: &str) -> Result<(), Box<dyn Error>> {
 
 async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
     match how {
-        // To the letter of the protocol.
+        // What the protocol allows.
         "together" => {
             let parts: Vec<_> = (0..11).map(part_of).collect();
             send(&mut stream, &parts.concat()).await?;
             println!("sent 11 parts in one write");
         }
         "pieces" => {
-            // 297 is more than one byte of a varint can say.
+            // A length of 297 does not fit into one byte of a varint.
             let mut rest = framed(&"größer,".repeat(33));
             println!("will send {} bytes", rest.len());
             while !rest.is_empty() {
@@ -85,7 +85,7 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
             }
         }
         "bold" => {
-            // What a terminal would obey is text like any other, and so are newlines.
+            // Control sequences of a terminal are ordinary text, and so are newlines.
             for part in ["\u{1b}[1mPart 0\u{1b}[0m\0", "one\ntwo", "three\n"] {
                 send(&mut stream, &framed(part)).await?;
             }
@@ -111,7 +111,7 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
             }
             println!("sent 3 parts of 11");
             typed_number().await?;
-            drop(stream); // Which resets it.
+            drop(stream); // This resets it.
             println!("gave up");
             return Ok(());
         }
@@ -122,7 +122,7 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
             println!("sent 3 parts of 11");
             future::pending().await
         }
-        // Against the protocol. The first part is a good one.
+        // What violates the protocol. The first part is valid.
         _ => {
             send(&mut stream, &part_of(0)).await?;
             let bad = match how {
@@ -140,7 +140,7 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
             send(&mut stream, &bad).await?;
             println!("sent what is not a part");
             if !how.starts_with("torn") {
-                future::pending().await // The client should not need an end to see it.
+                future::pending().await // The client should notice it without an end.
             }
         }
     }
@@ -148,7 +148,7 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What has come by now behind the request, without waiting for it.
+/// What has arrived so far after the request, without waiting.
 fn peek(stream: &mut Stream) -> &'static str {
     match stream.read(&mut [0]).now_or_never() {
         None => "nothing more has come",
@@ -184,7 +184,7 @@ fn long_part(length: usize) -> String {
         .collect()
 }
 
-/// Reads a number that is typed. The thread that waits for it is gone with it.
+/// Reads a typed number. The thread that waits for it ends when it has arrived.
 async fn typed_number() -> Result<usize, Box<dyn Error>> {
     let line = tokio::task::spawn_blocking(|| io::stdin().lines().next()).await?;
     let line = line.ok_or("the input has ended")??;

@@ -39,14 +39,14 @@ async fn run() -> Result<(), String> {
 
 /// Listens on a free port of 127.0.0.1, and returns the address with our peer id.
 ///
-/// `node.swarm.listen_on` takes a `Multiaddr`, `/ip4/127.0.0.1/tcp/0` (it can be
-/// parsed from text), and only takes the order. Which port it became is told by
-/// an event, `SwarmEvent::NewListenAddr`, and there are no events unless somebody
-/// asks the swarm for them, with `StreamExt::select_next_some`.
+/// `node.swarm.listen_on` takes a `Multiaddr`, `/ip4/127.0.0.1/tcp/0` (you can parse
+/// it from text), and only starts to listen. An event, `SwarmEvent::NewListenAddr`,
+/// reports which port was chosen, and there are no events unless you ask the swarm
+/// for them, with `StreamExt::select_next_some`.
 ///
-/// The peer id belongs to the address (`Multiaddr::with`, `Protocol::P2p`, and
-/// `local_peer_id` of the swarm): who dials it wants to talk to us, and to nobody
-/// else who may be there.
+/// The peer id is part of the address (`Multiaddr::with`, `Protocol::P2p`, and
+/// `local_peer_id` of the swarm): a peer that dials it wants to talk to us, and to no
+/// other peer at that address.
 async fn listen(node: &mut Node) -> Result<Multiaddr, String> {
     let _ = node;
     todo!("1. listen on port 0, wait for the address, and put the peer id at its end")

@@ -56,17 +56,18 @@ async fn run(address: Multiaddr, peer: PeerId) -> Result<ExitCode, String> {
 
 /// Connects to `peer` at `address`, and opens a stream for the chat.
 ///
-/// It takes two agreements to get a stream.
+/// The two sides have to agree twice before there is a stream.
 ///
-/// First the connection. `node.swarm.dial` takes the order; two events tell how
-/// it went, `SwarmEvent::ConnectionEstablished` and `OutgoingConnectionError`.
-/// Leave the peer id at the end of the address: the swarm then refuses anybody
-/// else who may be there. Return the error if there is one: `main` prints it.
+/// First, make the connection. `node.swarm.dial` only starts the dial; one of two
+/// events reports the result, `SwarmEvent::ConnectionEstablished` or
+/// `OutgoingConnectionError`. Leave the peer id at the end of the address: then the
+/// swarm refuses any other peer at that address. Return the error if there is one:
+/// `main` prints it.
 ///
-/// Then the stream: `open_stream` of `node.control`, for the protocol
-/// `chat::CHAT`. It is a future like any other, and does not drive the swarm. So
-/// put it into a `tokio::pin!`, and wait for it and for events of the swarm
-/// together (`tokio::select!` in a loop).
+/// Then open the stream: `open_stream` of `node.control`, for the protocol
+/// `chat::CHAT`. This is an ordinary future, which does not drive the swarm. So pin
+/// it with `tokio::pin!`, and wait for it and for events of the swarm at the same
+/// time (`tokio::select!` in a loop).
 async fn call(node: &mut Node, address: Multiaddr, peer: PeerId) -> Result<Stream, String> {
     let _ = (node, address, peer);
     todo!("3. dial, wait for the connection, then open a stream while the swarm is driven")

@@ -35,11 +35,11 @@ async fn run() -> Result<(), String> {
 
 /// Listens, says where, and answers the first call.
 ///
-/// Take port 0 of 127.0.0.1 (`TcpListener::bind`): the system then chooses a
-/// port that is free. Ask the listener which one it was (`local_addr`) and
-/// print `listening on 127.0.0.1:PORT`, so that somebody can call. Then wait
-/// for one connection (`accept`) and return it. The listener is dropped with
-/// the end of the function, so whoever calls later is refused.
+/// Bind to port 0 of 127.0.0.1 (`TcpListener::bind`): the system then chooses a
+/// free port. Ask the listener which one it was (`local_addr`) and print
+/// `listening on 127.0.0.1:PORT`, so that another program can call. Then wait
+/// for one connection (`accept`) and return it. The listener is dropped at the
+/// end of the function, so later calls are refused.
 async fn answer() -> io::Result<TcpStream> {
     todo!("1. listen on port 0, print `listening on ADDRESS`, accept one connection")
 }

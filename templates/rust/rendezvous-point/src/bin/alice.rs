@@ -62,12 +62,13 @@ async fn run(point: &Multiaddr, name: &str, ttl: Option<Ttl>) -> Result<(), Stri
 
 /// Registers under a name, which is returned as the protocol has it.
 ///
-/// Make a `Namespace` of the name (`new`; it may be too long). Then ask the point
-/// (`register`, of the client's `Behaviour`), which fails at once if the swarm has
-/// no external address: there would be nothing to register. Otherwise the point
-/// answers. Take events up to `Event::Registered`, print `registered under NAME
-/// for TTL s`, with what the event says, and return its namespace; or up to
-/// `Event::RegisterFailed`, whose error you return, as `{error:?}` shows it.
+/// Make a `Namespace` from the name (`new`; the name may be too long). Then ask the
+/// point (`register` of the client's `Behaviour`). That fails at once if the swarm
+/// has no external address: there would be nothing to register. Otherwise the point
+/// answers. Take events until `Event::Registered` comes: print
+/// `registered under NAME for TTL s` with the values of the event, and return its
+/// namespace. If `Event::RegisterFailed` comes, return its error, as `{error:?}` shows
+/// it.
 async fn register(
     swarm: &mut Swarm<Behaviour>,
     point: PeerId,

@@ -78,10 +78,10 @@ impl Seeker {
 
     /// Asks who is there, or rather who is new since the last answer.
     ///
-    /// The client's `Behaviour` does it (`discover`). Name the name: without one you
-    /// are told of everybody under any name. Give it the cookie of the last answer,
-    /// if there was one: without it you are told of everybody again. There is no
-    /// limit to how many we want to know.
+    /// The client's `Behaviour` does it (`discover`). Pass the name: without one, the
+    /// answer lists the peers under all names. Pass the cookie of the last answer, if
+    /// there was one: without it, the answer lists all peers again. Pass no limit: we
+    /// want to know all of them.
     fn find(&mut self) {
         let _ = (self.point, &self.name);
         todo!("6. ask the point who is new under the name")
@@ -105,9 +105,10 @@ impl Seeker {
     /// Prints those who are new, and keeps the cookie for the next time.
     ///
     /// For each registration, in the order of the answer, print `Found peer: PEERID`,
-    /// then `at ADDRESS` for each of its addresses; both are in its `record`. If there is none, print `nobody new
-    /// under NAME`. Each answer has a cookie of its own, which stands for all that we
-    /// have been told up to it: put it in place of the last one.
+    /// then `at ADDRESS` for each of its addresses; both are in its `record`. If there
+    /// is no registration, print `nobody new under NAME`. Each answer has a cookie of
+    /// its own, which stands for everything that we have received so far: replace the
+    /// last cookie with it.
     fn discovered(&mut self, registrations: Vec<Registration>, cookie: Cookie) {
         let _ = (registrations, cookie, &self.cookie);
         todo!("7. print who is new, and keep the cookie")

@@ -43,8 +43,8 @@ async fn run() -> Result<(), String> {
 
 /// The server's half of the protocol.
 ///
-/// It is a `Behaviour` (`new`) with a `Config` (`default`), in which the shortest
-/// time is [`SHORTEST`] (`with_min_ttl`). Leave the other bounds as they are.
+/// It is a `Behaviour` (`new`) with a `Config` (`default`) in which the shortest
+/// time is [`SHORTEST`] (`with_min_ttl`). Leave the other limits as they are.
 fn new_point() -> Behaviour {
     let _ = SHORTEST;
     todo!("1. make the server's half, with SHORTEST as the shortest time")
@@ -52,16 +52,16 @@ fn new_point() -> Behaviour {
 
 /// Prints who comes and who goes.
 ///
-/// All the rest, the server does by itself. Look at the four events that concern
-/// a registration, and print for them:
+/// The server does all the rest by itself. Look at the four events that concern a
+/// registration, and print for them:
 ///
 /// * `registered PEERID under NAME for TTL s`
-/// * `refused PEERID under NAME: ERROR`, the error as `{error:?}` shows it
+/// * `refused PEERID under NAME: ERROR`, with the error as `{error:?}` shows it
 /// * `unregistered PEERID under NAME`
 /// * `expired PEERID under NAME`
 ///
 /// A `Registration` has a `namespace`, a `ttl` and the `record` that the peer has
-/// signed (`PeerRecord::peer_id`). Nothing is printed for those who ask.
+/// signed (`PeerRecord::peer_id`). Print nothing for peers that ask.
 fn report(event: Event) {
     let _ = event;
     todo!("4. print who is registered, refused, unregistered, expired")

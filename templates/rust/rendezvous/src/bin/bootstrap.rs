@@ -85,16 +85,16 @@ async fn run(node: Option<Multiaddr>) -> Result<(), String> {
 /// Puts a peer that is a node of our DHT into the routing table.
 ///
 /// kad does not do that by itself for those who have connected to us: from where
-/// they call is not where they can be called. But identify tells where they
-/// listen (`info.listen_addrs`), and what they speak (`info.protocols`). Those who
-/// speak [`KAD`] are nodes: have kad `add_address` each of their addresses. All
-/// others are clients, who may be gone at any time, and belong in no table.
+/// they call is not where they can be called. But identify reports where they
+/// listen (`info.listen_addrs`), and what they speak (`info.protocols`). Peers that
+/// speak [`KAD`] are nodes: give kad each of their addresses (`add_address`). All
+/// others are clients, which may be gone at any time, and do not belong in a table.
 fn route(peer: PeerId, info: &identify::Info, kad: &mut kad::Behaviour<MemoryStore>) {
     let _ = (peer, info, kad, KAD);
     todo!("4. if the peer speaks KAD, add each of its addresses to the routing table")
 }
 
-/// Keeps the announcement of a peer, for those who will ask. (Nothing to do here.)
+/// Keeps the announcement of a peer, for peers that will ask. (Nothing to do here.)
 ///
 /// That it came from this very peer is made sure by kad, and that the peer has
 /// the key that belongs to its id by noise. It is kept under a hash: what name

@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
 }
 
 /// Opens our copy of the feed with this key, an empty one the first time
-/// (`Feed::clone_of`). The text becomes a key with `parse`.
+/// (`Feed::clone_of`). Make the key from the text with `parse`.
 async fn open(folder: &str, key: &str) -> Result<Feed, Error> {
     let _ = (folder, key);
     todo!("5. open the copy of the feed in the folder")

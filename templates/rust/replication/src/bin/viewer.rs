@@ -40,8 +40,8 @@ fn usage() -> ExitCode {
 
 /// Opens our copy of the feed with this key, an empty one the first time.
 ///
-/// `Feed::clone_of` wants a `Key`, which is made of a text with `parse`. A text that
-/// is none is an error like others: pass it on.
+/// `Feed::clone_of` takes a `Key`, which you make from the text with `parse`. A text
+/// that is not a key is an ordinary error: pass it on.
 async fn open(folder: &str, key: &str) -> Result<Feed, Error> {
     let _ = (folder, key);
     todo!("5. open the copy of the feed with this key")

@@ -39,8 +39,8 @@ fn usage() -> ExitCode {
 
 /// Opens our feed, a new one the first time, and prints its public key.
 ///
-/// `Feed::open` finds the feed that is in the folder, with its keys, or makes a new
-/// one. Print `key KEY`: that is all that others need to have the feed, too.
+/// `Feed::open` opens the feed that is in the folder, with its keys, or creates a new
+/// one. Print `key KEY`: that is all that others need to get a copy of the feed.
 async fn open(folder: &str) -> Result<Feed, Error> {
     let _ = folder;
     todo!("1. open the feed in this folder, and print its public key")

@@ -55,22 +55,22 @@ async fn run(address: &str, request: &str) -> Result<u64, String> {
 /// Connects to the server, and opens a stream for our protocol.
 ///
 /// Make a swarm (`streaming_parts::new_swarm`), and ask its behaviour for a control
-/// (`new_control`) while you still have it. Then dial (`connect`): you learn who
-/// the server is. From then on the swarm has a task of its own
+/// (`new_control`) while you still own the swarm. Then dial (`connect`), which returns
+/// the server's peer id. After that, give the swarm a task of its own
 /// (`tokio::spawn(drive(swarm))`): if it were dropped at the end of this function,
 /// the connection would go with it.
 ///
-/// The control opens the stream (`Control::open_stream`) for
-/// `streaming_parts::PROTOCOL`. Whatever fails is returned (`?`): `main` prints it.
+/// Open the stream with the control (`Control::open_stream`) for
+/// `streaming_parts::PROTOCOL`. Return every error (`?`): `main` prints it.
 async fn open(address: &str) -> Result<Stream, Box<dyn Error>> {
     todo!("2. connect to {address}, give the swarm a task, open a stream for our protocol")
 }
 
 /// Prints every part until the stream has ended, and returns how many there were.
 ///
-/// Each is a line `[client] received from server: TEXT`, an empty part, too. How
-/// many there will be nobody has said, so go on (`read_message`) until you are told
-/// that the stream has ended. An error is for the caller to report: pass it on.
+/// Print a line `[client] received from server: TEXT` for each, even for an empty part.
+/// You don't know how many there will be, so go on (`read_message`) until the stream
+/// has ended. Pass an error on: the caller reports it.
 async fn receive(stream: &mut Stream) -> io::Result<u64> {
     let _ = stream;
     todo!("6. print every part, until the stream has ended")

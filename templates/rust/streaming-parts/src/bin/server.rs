@@ -48,14 +48,14 @@ async fn run(parts: u64) -> Result<(), Box<dyn Error>> {
 
 /// Takes every stream that a client opens for our protocol, and answers on it.
 ///
-/// Register `streaming_parts::PROTOCOL` (`Control::accept`): what you get is a
-/// stream of streams, and `StreamExt::next` of `futures` waits for the next one.
-/// Each comes with the id of the peer that has opened it.
+/// Register `streaming_parts::PROTOCOL` (`Control::accept`). You get a stream of
+/// streams, and `StreamExt::next` of `futures` waits for the next one. Each comes with
+/// the id of the peer that has opened it.
 ///
-/// Give each a task of its own (`tokio::spawn`) that runs [`answer`], so that a
-/// client that dawdles keeps nobody waiting but itself. The loop has to be quick
-/// for another reason, too: libp2p keeps one new stream for us, and drops those
-/// that come before we have taken it.
+/// Give each a task of its own (`tokio::spawn`) that runs [`answer`], so that a slow
+/// client does not make the others wait. The loop has to be quick for another reason,
+/// too: libp2p keeps one new stream for us, and drops those that arrive before we have
+/// taken it.
 async fn answer_all(control: Control, parts: u64) -> Result<(), AlreadyRegistered> {
     let _ = (control, parts, answer);
     todo!("1. accept streams for our protocol, and answer each in a task of its own")
@@ -64,17 +64,17 @@ async fn answer_all(control: Control, parts: u64) -> Result<(), AlreadyRegistere
 /// Answers on one stream, and tells what came of it.
 ///
 /// Read the request (`streaming_parts::read_message`), and print
-/// `[server] received from client: TEXT`. Then send `Part 0`, `Part 1` and so on,
-/// one message each (`write_message`), `parts` of them. Await each before you make
-/// the next one: the write is ready when there is room for it, and that is how the
-/// client tells you to wait. At the end close your half of the stream
-/// (`AsyncWriteExt::close` of `futures`), since nothing else tells the client that
-/// it has everything, and print `[server] sent N parts`.
+/// `[server] received from client: TEXT`. Then send `parts` messages
+/// (`write_message`): `Part 0`, `Part 1` and so on. Await each write before you make
+/// the next part: a write completes when there is room for it, and that is how the
+/// client makes you wait. At the end, close your half of the stream
+/// (`AsyncWriteExt::close` of `futures`), since nothing else tells the client that it
+/// has everything, and print `[server] sent N parts`.
 ///
-/// Three things may happen instead, each of them ordinary. An error while you read
-/// is `[server] the client broke the protocol: WHY`. An end in place of the request
-/// is `[server] the client left early`, and so is an error while you send. In all
-/// of them you return, and with that the stream is dropped and reset.
+/// Three other things may happen, all of them ordinary. If reading fails, print
+/// `[server] the client broke the protocol: WHY`. If the stream ends in place of the
+/// request, or if sending fails, print `[server] the client left early`. In all three
+/// cases return, which drops the stream and so resets it.
 async fn answer(stream: Stream, parts: u64) {
     let _ = (stream, parts);
     todo!("3. read the request, send the parts, close the stream, and say so")

@@ -1,18 +1,19 @@
-//! A peer that does what nobody expects: it does what is typed, and nothing else.
+//! A scripted peer for unexpected behaviour: it does only what is typed.
 //!
-//! It does not even greet or read by itself: what the other side says waits in
-//! the connection. The orders are
+//! It does not even greet or read on its own: what the other side sends waits in
+//! the connection. The commands are
 //!
-//! * `begin TEXT`: sends the text, and no newline.
+//! * `begin TEXT`: sends the text without a newline.
 //! * `say TEXT`: sends the text and a newline.
 //! * `bytes HEX`: sends these bytes, which need not be text.
-//! * `much N`: sends so many times `ü`, of two bytes, and no newline.
-//! * `line N TEXT`: the same as a line, with the text as the next line, if there is one, in one write.
-//! * `read`: reads one line, and prints it; `nothing more` when there is none.
-//! * `read all`: reads up to the end, and prints how many bytes there were.
-//! * `close`: has said everything; so it does at the end of its input.
+//! * `much N`: sends `ü`, a character of two bytes, N times without a newline.
+//! * `line N TEXT`: sends the same with a newline, and the text, if there is one, as
+//!   the next line, all in one write.
+//! * `read`: reads one line, and prints it, or `nothing more` if there is none.
+//! * `read all`: reads to the end, and prints how many bytes there were.
+//! * `close`: closes its direction of the connection, as at the end of its input.
 //!
-//! After the end of its input it stays until the other side hangs up.
+//! After the end of its input, it stays until the other side hangs up.
 
 use std::io;
 
@@ -21,15 +22,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpSocket, TcpStream};
 
-/// A socket that takes in little as long as nobody reads. The system would let it grow to
-/// many MiB, and then nobody who sends ever has to wait.
+/// A socket with a small receive buffer, which soon fills up if we do not read. By default
+/// the system lets the buffer grow to many MiB, and then a sender never has to wait.
 pub fn socket() -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(64 * 1024)?;
     Ok(socket)
 }
 
-/// Does what is typed, and stays until the other side hangs up.
+/// Executes what is typed, and stays until the other side hangs up.
 pub async fn obey(stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (reader, mut writer) = stream.into_split();
@@ -70,12 +71,13 @@ pub async fn obey(stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends this. The other side may have hung up: it need not hear what nobody should say.
+/// Sends bytes, and ignores errors: the other side may hang up on us, since some of what we
+/// send breaks the protocol.
 async fn send(writer: &mut OwnedWriteHalf, bytes: &[u8]) {
     let _ = writer.write_all(bytes).await;
 }
 
-/// The bytes that two digits each stand for.
+/// Decodes hexadecimal digits, two for each byte.
 fn bytes(hex: &str) -> io::Result<Vec<u8>> {
     let digits = hex.as_bytes().chunks(2);
     let pairs = digits.map(|pair| str::from_utf8(pair).unwrap_or_default());

@@ -1,20 +1,21 @@
-//! The odd point: a rendezvous point that says what it is asked, and answers as it is told.
+//! The odd point: a rendezvous point that prints requests, and sends the answers you type.
 //!
 //!     odd_point point
 //!     odd_point many N POINT
 //!     odd_point stay NAME SECONDS POINT
 //!
-//! As a `point` it prints one request after the other: the next one when the one before
-//! is answered. It answers when it is typed how:
+//! As a `point`, it prints one request at a time, and the next one when that is answered.
+//! A typed line gives the answer:
 //!
-//! * `grant SECONDS` or `refuse STATUS`, where somebody wants to register;
-//! * `tell COOKIE of N`, where somebody asks who is there: there are N, whom nobody
-//!   has heard of before, with two addresses each;
-//! * `tell COOKIE again`: the last of them is named once more, at other addresses.
+//! * `grant SECONDS` or `refuse STATUS`, to a peer that wants to register;
+//! * `tell COOKIE of N`, to a peer that asks who is there: the answer lists N new peers,
+//!   never named before, with two addresses each;
+//! * `tell COOKIE again`: the answer lists the last of these peers once more, at other
+//!   addresses.
 //!
-//! `many` registers at POINT under N names, one after the other, and ends when it is
-//! refused. `stay` registers under NAME, stays connected, and registers once more
-//! whenever something is typed.
+//! `many` registers at POINT under N names, one after another, and ends when it is
+//! refused. `stay` registers under NAME, stays connected, and registers again whenever a
+//! line is typed.
 
 mod wire;
 
@@ -83,7 +84,7 @@ async fn run() -> Result<(), String> {
                     requests.push(Box::pin(listen_to(peer, stream)));
                 }
             }
-            // Whoever breaks off, or the protocol, has nothing to be told.
+            // Ignore protocol errors and disconnects: nobody is left to answer.
             Some(asked) = requests.next() => if let Ok(asked) = asked {
                 point.on_request(asked);
             },
@@ -99,7 +100,7 @@ async fn run() -> Result<(), String> {
     }
 }
 
-/// A request, who has made it, and where it is to be answered.
+/// A request, the peer that made it, and the stream for the answer.
 struct Asked {
     peer: PeerId,
     stream: Stream,
@@ -115,25 +116,25 @@ async fn listen_to(peer: PeerId, mut stream: Stream) -> io::Result<Asked> {
     })
 }
 
-/// Those who wait for an answer.
+/// The requests that wait for an answer.
 #[derive(Default)]
 struct Point {
     waiting: VecDeque<Waiting>,
-    /// The keys of whom we told of last.
+    /// The keys of the peer that we listed last.
     last: Option<Keypair>,
 }
 
-/// A request that is not answered yet.
+/// A request that is not yet answered.
 struct Waiting {
     stream: Stream,
-    /// The name that it is about.
+    /// The name that the request is about.
     name: String,
-    /// What is printed of it.
+    /// The line to print for the request.
     say: String,
 }
 
 impl Point {
-    /// Adds a request; one that is the only one is printed at once.
+    /// Adds a request, and prints it at once if no other request is waiting.
     fn wait(&mut self, stream: Stream, name: String, say: String) {
         if self.waiting.is_empty() {
             println!("{say}");
@@ -217,10 +218,10 @@ impl Point {
     }
 }
 
-/// A record that is signed with these keys; says whose it is. Its two addresses are
-/// numbered from `first`, and not everybody has the transport of the second.
+/// Makes a record that is signed with these keys, and prints whose it is. Its two addresses
+/// are numbered from `first`, and not every peer supports the transport of the second.
 fn record(keys: &Keypair, first: u8) -> Result<Vec<u8>, String> {
-    // A part of the id makes the addresses such as nobody can know, either.
+    // A byte of the id makes the addresses unpredictable, too.
     let byte = keys.public().to_peer_id().to_bytes()[20];
     let addresses = [
         format!("/ip4/10.{byte}.0.{first}/tcp/4001"),
@@ -237,7 +238,7 @@ fn record(keys: &Keypair, first: u8) -> Result<Vec<u8>, String> {
     Ok(record.into_signed_envelope().into_protobuf_encoding())
 }
 
-/// A swarm that is connected to the point at this address, and the point.
+/// A swarm that is connected to the point at this address, and the point's peer id.
 async fn client_of(point: &str) -> Result<(Swarm<client::Behaviour>, PeerId), String> {
     let mut swarm = new_swarm(|keys| client::Behaviour::new(keys.clone()))?;
     listen(&mut swarm).await?;
@@ -248,7 +249,7 @@ async fn client_of(point: &str) -> Result<(Swarm<client::Behaviour>, PeerId), St
     Ok((swarm, point))
 }
 
-/// Registers, and again whenever something is typed.
+/// Registers, and registers again whenever a line is typed.
 async fn stay(name: &str, seconds: &str, point: &str) -> Result<(), String> {
     let (mut swarm, point) = client_of(point).await?;
     let name = Namespace::new(name.to_owned()).map_err(|reason| reason.to_string())?;
@@ -275,7 +276,7 @@ async fn stay(name: &str, seconds: &str, point: &str) -> Result<(), String> {
     }
 }
 
-/// Registers under so many names.
+/// Registers under this many names.
 async fn many(names: &str, point: &str) -> Result<(), String> {
     let (mut swarm, point) = client_of(point).await?;
     for name in 1..=number(names)? {
@@ -310,7 +311,7 @@ fn number(text: &str) -> Result<u64, String> {
         .map_err(|reason| format!("{text} is no number: {reason}"))
 }
 
-/// A cookie of ours is a number and a name.
+/// The number in one of our cookies, which are a number and a name.
 fn number_of(cookie: &[u8]) -> u64 {
     match cookie.first_chunk() {
         Some(number) => u64::from_be_bytes(*number),
@@ -329,7 +330,7 @@ struct Streams {
     accepted: VecDeque<(PeerId, Stream)>,
 }
 
-/// A stream that was accepted, in the form that [`OneShotHandler`] wants.
+/// An accepted stream, in the form that [`OneShotHandler`] requires.
 #[derive(Debug)]
 struct Accepted(Stream);
 

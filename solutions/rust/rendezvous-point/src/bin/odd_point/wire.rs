@@ -1,7 +1,8 @@
-//! What peers say to a rendezvous point: a message a stream, with its length before it.
+//! The messages between a peer and a rendezvous point: one request and its answer per
+//! stream, each with its length in front.
 //!
-//! A message is one of Protocol Buffers, and here is as much of that as it takes. See the
-//! schema `rpc.proto` of libp2p's `rendezvous`.
+//! Messages are encoded in Protocol Buffers, and this file implements only as much of that
+//! as they need. See the schema `rpc.proto` of libp2p's `rendezvous`.
 
 use std::io;
 
@@ -13,13 +14,13 @@ const UNREGISTER: u64 = 2;
 const DISCOVER: u64 = 3;
 const DISCOVER_RESPONSE: u64 = 4;
 
-/// A message longer than this is none of ours.
+/// The longest message that we accept; all of ours are shorter.
 const LONGEST: u64 = 16 * 1024;
 
-/// What a peer may ask.
+/// A request of a peer.
 #[derive(Debug)]
 pub enum Request {
-    /// The record is the bytes of a signed envelope.
+    /// The record is an encoded signed envelope.
     Register {
         name: String,
         record: Vec<u8>,
@@ -35,7 +36,7 @@ pub enum Request {
     },
 }
 
-/// What it may be told.
+/// An answer of the point.
 #[derive(Debug)]
 pub enum Answer {
     Registered {
@@ -62,7 +63,7 @@ pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Request> 
     Request::decode(&bytes)
 }
 
-/// Writes the answer, and ends the stream.
+/// Writes the answer, and closes the stream.
 pub async fn write(stream: &mut (impl AsyncWrite + Unpin), answer: &Answer) -> io::Result<()> {
     let bytes = answer.encode();
     let mut framed = Vec::new();
@@ -152,7 +153,7 @@ impl Answer {
     }
 }
 
-/// The fields of a message, in the order in which they came.
+/// The fields of a message, in the order in which they arrived.
 struct Fields<'a>(Vec<(u64, Value<'a>)>);
 
 enum Value<'a> {
@@ -213,7 +214,7 @@ fn put_bytes(bytes: &mut Vec<u8>, field: u64, value: &[u8]) {
     bytes.extend(value);
 }
 
-/// Seven bits a byte, the lowest first; the top bit says that more come.
+/// Writes seven bits per byte, the lowest first. The top bit says that more bytes follow.
 fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push((number as u8) | 0x80);

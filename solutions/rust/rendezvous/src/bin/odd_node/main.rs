@@ -1,24 +1,24 @@
-//! The odd node: a node of the DHT that says what it is asked, and answers as it is told.
+//! The odd node: a node of the DHT that prints requests, and answers as you tell it to.
 //!
 //!     odd_node node [NODE]
 //!     odd_node stray NODE
 //!     odd_node ask NODE NAME
 //!
-//! As a `node` it stands in for the bootstrap. It prints who comes, as what, and what
-//! they announce under which key. It understands some lines that are typed:
+//! As a `node`, it takes the place of the bootstrap. It prints which peers connect, in
+//! which role, and which peers are announced under which key. You can type these lines:
 //!
-//! * `hold near` or `hold providers`: keep back the answers to this kind of request;
-//! * `answer`: give them, and hold none back any more;
-//! * `near ADDRESS`: name this peer as a node, too, whatever is looked for; of one that
-//!   is announced the id will do;
-//! * `next ADDRESS`: do so only where providers are looked for;
-//! * `knows PEER ADDRESS`: name this peer, too, whatever is looked for.
+//! * `hold near` or `hold providers`: hold back the answers to this kind of request;
+//! * `answer`: send the answers that were held back, and hold none back any more;
+//! * `near ADDRESS`: also list this peer as a node, in every answer; for a peer that is
+//!   announced, its id is enough;
+//! * `next ADDRESS`: do so only in answers about providers;
+//! * `knows PEER ADDRESS`: also list this peer as a provider, for every key.
 //!
-//! With NODE it listens at two addresses, and visits that node: it is a node of which
-//! the other one can tell.
+//! With NODE, it listens at two addresses, and connects to that node, so that NODE can
+//! list it as a node in its answers.
 //!
-//! A `stray` does so, too, and is a node of another DHT. `ask` asks NODE whom it has in
-//! its table, and who is announced under NAME.
+//! A `stray` does the same, but is a node of another DHT. `ask` asks NODE which peers are
+//! in its routing table, and which are announced under NAME.
 
 mod wire;
 
@@ -111,7 +111,7 @@ async fn run(other: Option<&str>, kad: StreamProtocol) -> Result<(), String> {
                 }
                 _ => {}
             },
-            // Whoever breaks off, or the protocol, has nothing to be told.
+            // Ignore protocol errors and disconnects: nobody is left to answer.
             Some(asked) = talks.next() => if let Ok(Some(asked)) = asked
                 && let Some((asked, answer)) = node.on_request(asked)
             {
@@ -127,7 +127,7 @@ async fn run(other: Option<&str>, kad: StreamProtocol) -> Result<(), String> {
     }
 }
 
-/// A request, who has made it, and where it is to be answered.
+/// A request, the peer that made it, and the stream for the answer.
 struct Asked {
     peer: PeerId,
     stream: Stream,
@@ -143,7 +143,7 @@ async fn listen_to(peer: PeerId, mut stream: Stream) -> io::Result<Option<Asked>
     }))
 }
 
-/// Answers, and listens for the next request.
+/// Sends the answer, if there is one, and waits for the next request.
 async fn answer_to(mut asked: Asked, answer: Option<Message>) -> io::Result<Option<Asked>> {
     if let Some(answer) = answer {
         wire::write(&mut asked.stream, &answer).await?;
@@ -151,23 +151,23 @@ async fn answer_to(mut asked: Asked, answer: Option<Message>) -> io::Result<Opti
     listen_to(asked.peer, asked.stream).await
 }
 
-/// What the node has been told.
+/// What the node has learned from other peers and from typed lines.
 #[derive(Default)]
 struct Node {
     announced: Vec<(Vec<u8>, Peer)>,
     near: Vec<Peer>,
     next: Vec<Peer>,
     known: Vec<Peer>,
-    /// Requests of this kind are not answered yet.
+    /// The kind of request whose answers are held back.
     holding: Option<u64>,
     held: Vec<Asked>,
 }
 
 impl Node {
-    /// Returns what is to be answered now, if anything is.
+    /// Returns the request and its answer, unless the answer is held back.
     fn on_request(&mut self, asked: Asked) -> Option<(Asked, Option<Message>)> {
         let key = &asked.request.key;
-        // A peer looks for its own id, and for others that it makes up. They begin with 0.
+        // A peer looks up its own id, and ids that it makes up. All of these begin with 0.
         let about_a_peer = asked.request.kind == FIND_NODE && key.first() == Some(&0);
         if self.holding == Some(asked.request.kind) && !about_a_peer {
             println!("{} waits for an answer about {}", asked.peer, hex(key));
@@ -209,7 +209,7 @@ impl Node {
         Some(answer)
     }
 
-    /// A peer that is announced, by its id.
+    /// Finds a peer that is announced, by its id.
     fn find_announced(&self, id: &str) -> Option<Peer> {
         let id: PeerId = id.parse().ok()?;
         let found = self.announced.iter().find(|(_, peer)| peer.id == id);
@@ -268,7 +268,7 @@ impl Node {
     }
 }
 
-/// Asks a node for its table, and for those who are announced under a name.
+/// Asks a node for its routing table, and for the peers that are announced under a name.
 async fn ask(node: &str, name: &str) -> Result<(), String> {
     let mut swarm = new_swarm(libp2p_stream::Behaviour::new)?;
     dial(&mut swarm, node)?;
@@ -327,7 +327,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Addresses in an order that does not change, each without the peer's id.
+/// Lists addresses in a fixed order, each without the peer's id.
 fn list(addresses: &[Multiaddr]) -> impl Display {
     let mut texts: Vec<String> = addresses
         .iter()
@@ -344,7 +344,7 @@ fn list(addresses: &[Multiaddr]) -> impl Display {
     texts.join(" and ")
 }
 
-/// What the odd node can do on every connection; `Kad` are streams of kad's protocol.
+/// What the odd node does on every connection. `Kad` handles the streams of kad's protocol.
 #[derive(NetworkBehaviour)]
 struct Behaviour<Kad: NetworkBehaviour> {
     identify: identify::Behaviour,
@@ -399,14 +399,14 @@ fn dial<Kad: NetworkBehaviour>(
         .map_err(|reason| reason.to_string())
 }
 
-/// Accepts streams of a protocol, all of them: `libp2p_stream` drops those that come
-/// before the last one was taken.
+/// Accepts all streams of a protocol. `libp2p_stream` drops a stream that arrives before the
+/// previous one was taken.
 struct StreamsOf {
     protocol: StreamProtocol,
     accepted: VecDeque<(PeerId, Stream)>,
 }
 
-/// A stream that was accepted, in the form that [`OneShotHandler`] wants.
+/// An accepted stream, in the form that [`OneShotHandler`] requires.
 #[derive(Debug)]
 struct Accepted(Stream);
 

@@ -1,42 +1,42 @@
-//! What kad says over a stream: one message after another, each with its length before it.
+//! The messages of kad on a stream: one after another, each with its length in front.
 //!
-//! A message is one of Protocol Buffers, and here is as much of that as it takes. See the
-//! schema `dht.proto` of libp2p.
+//! Messages are encoded in Protocol Buffers, and this file implements only as much of that
+//! as they need. See the schema `dht.proto` of libp2p.
 
 use std::io;
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::{Multiaddr, PeerId};
 
-/// "I have what belongs to this key." It is not answered.
+/// "I have what belongs to this key." This request has no answer.
 pub const ADD_PROVIDER: u64 = 2;
 /// "Who has what belongs to this key?"
 pub const GET_PROVIDERS: u64 = 3;
 /// "Who is close to this key?"
 pub const FIND_NODE: u64 = 4;
 
-/// A message longer than this is none of ours.
+/// The longest message that we accept; all of ours are shorter.
 const LONGEST: u64 = 16 * 1024;
 
-/// A request, or the answer to one, which is of the same kind.
+/// A request, or its answer, which has the same kind.
 #[derive(Debug, Default)]
 pub struct Message {
     pub kind: u64,
     pub key: Vec<u8>,
-    /// Those who are closer to the key, or may know more.
+    /// Peers that are closer to the key, or may know more.
     pub closer: Vec<Peer>,
-    /// Those who have what belongs to the key.
+    /// Peers that have what belongs to the key.
     pub providers: Vec<Peer>,
 }
 
-/// Somebody, and where.
+/// A peer and its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     pub id: PeerId,
     pub addresses: Vec<Multiaddr>,
 }
 
-/// Reads a message; `None` when the other side has ended the stream.
+/// Reads a message; `None` if the other side has ended the stream.
 pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Message>> {
     let Some(length) = read_length(stream).await? else {
         return Ok(None);
@@ -134,7 +134,7 @@ impl Peer {
     }
 }
 
-/// What is in a field.
+/// The value of a field.
 enum Value<'a> {
     Number(u64),
     Bytes(&'a [u8]),
@@ -169,7 +169,7 @@ fn put_bytes(bytes: &mut Vec<u8>, field: u64, value: &[u8]) {
     bytes.extend(value);
 }
 
-/// Seven bits a byte, the lowest first; the top bit says that more come.
+/// Writes seven bits per byte, the lowest first. The top bit says that more bytes follow.
 fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push((number as u8) | 0x80);
