@@ -1,6 +1,8 @@
 //! Where the files of a course come from: the binary itself, or a folder.
 
+mod another;
 pub mod git;
+pub mod patch;
 mod source;
 
 use std::borrow::Cow;
@@ -14,6 +16,7 @@ use include_dir::{Dir, include_dir};
 use crate::course::{Course, CourseWords, Stage, StageWords, Track};
 use crate::error::{Error, Place, Result, suggest};
 
+pub use another::Another;
 pub use source::{CourseSource, shown_url};
 
 static BUILT_IN: Dir<'_> = include_dir!("$OUT_DIR/course");

@@ -12,7 +12,6 @@ mod messages;
 mod mutants;
 pub mod new;
 pub mod new_course;
-mod patch;
 mod record;
 pub mod starter;
 mod strictness;

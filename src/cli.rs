@@ -146,6 +146,9 @@ pub struct SolutionArgs {
     /// Even if you have not passed the stage
     #[arg(long)]
     pub spoil: bool,
+    /// Another good solution, if the stage has one
+    #[arg(long)]
+    pub another: bool,
 }
 
 /// `workshop diff`

@@ -223,6 +223,12 @@ pub struct SolutionPart {
     pub files: Vec<Difference>,
     /// Comments and empty lines are not compared.
     pub code_only: bool,
+    /// What the stage's other solution is; empty if it has none.
+    pub another: String,
+    /// Why it is good, as HTML.
+    pub why: String,
+    /// How it differs from the solution.
+    pub other_files: Vec<Difference>,
 }
 
 /// [`PagePart::Lesson`].

@@ -25,7 +25,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::assets::{Catalog, File, Origin};
+use crate::assets::{Another, Catalog, File, Origin};
 use crate::course::{Party, Track};
 use crate::error::{Error, Result};
 use crate::files::{make_folder, remove_file, replace_unsynced};
@@ -40,6 +40,9 @@ pub const DOT: &str = ".workshop";
 
 /// Where a copy of a course is, below the workspace.
 const COURSE: &str = ".workshop/course";
+
+/// A text file of a workspace: its path below it, and its content.
+pub type TextFile = (PathBuf, String);
 
 /// A workspace and its course.
 pub struct Workspace {
@@ -184,10 +187,26 @@ impl Workspace {
     ///
     /// # Errors
     /// The course's templates or solutions can't be read.
-    pub fn solution(&self, stage: &str) -> Result<Vec<(PathBuf, String)>> {
-        let edited = self.editable(stage)?;
+    pub fn solution(&self, stage: &str) -> Result<Vec<TextFile>> {
         let files = self.catalog.tree(&format!("{}/{stage}", self.track()?.solutions))?;
         let files = files.into_iter().map(|(path, bytes)| (Path::new(stage).join(path), bytes));
+        self.edited_of(stage, files)
+    }
+
+    /// The stage's other solution, if it has one, with the files that a learner edits.
+    ///
+    /// # Errors
+    /// See [`Workspace::solution`]; or the other solution is wrong.
+    pub fn another(&self, stage: &str) -> Result<Option<(Another, Vec<TextFile>)>> {
+        let Some(another) = self.catalog.another(stage, &self.state.track, self.track()?)? else { return Ok(None) };
+        let files = another.files.iter().map(|(path, bytes)| (PathBuf::from(path), bytes.clone()));
+        let files = self.edited_of(stage, files)?;
+        Ok(Some((another, files)))
+    }
+
+    /// Those of these files that a learner edits, as text.
+    fn edited_of(&self, stage: &str, files: impl Iterator<Item = (PathBuf, Vec<u8>)>) -> Result<Vec<TextFile>> {
+        let edited = self.editable(stage)?;
         let files = files.filter(|(path, _)| edited.contains(path));
         Ok(files.map(|(path, bytes)| (path, String::from_utf8_lossy(&bytes).into_owned())).collect())
     }

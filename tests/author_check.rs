@@ -116,6 +116,31 @@ fn a_template_is_its_solution_with_its_holes() {
     assert!(words.contains("✗ template it is not the solution with its holes"), "{words}");
 }
 
+/// Another solution of `shout`, with this in the place of `tr a-z A-Z`.
+fn another(command: &str) -> String {
+    format!(
+        "# Shouting in another way\n\nIt is *shorter*.\n\n--- a/crier.sh\n+++ b/crier.sh\n@@ -1,3 +1,3 @@\n \
+         while read -r line; do\n-    echo \"$line\" | tr a-z A-Z\n+    echo \"$line\" | {command}\n done\n"
+    )
+}
+
+#[test]
+fn the_other_solution_passes_as_well() {
+    let author = Author::new("check");
+    let file = "exercises/shout/another/sh.patch";
+    author.write(file, &another("tr '[:lower:]' '[:upper:]'"));
+    let words = author.words(&["shout"], 0);
+    assert!(words.contains("✓ another 0.0") && words.contains("passes 1 of 1 times"), "{words}");
+    author.write(file, &another("cat"));
+    let words = author.words(&["shout"], 1);
+    assert!(words.contains("✗ another 0.0") && words.contains("passes 0 of 1 times"), "{words}");
+    author.write(file, &another("cat").replace("tr a-z A-Z", "tr A-Z a-z"));
+    let words = author.words(&["shout"], 1);
+    assert!(words.contains("is not another solution: does not apply to crier.sh"), "{words}");
+    author.write(file, "--- a/crier.sh\n");
+    assert!(author.words(&["shout"], 1).contains("it has no heading"));
+}
+
 #[test]
 fn what_cannot_be_asked_is_said() {
     let author = Author::new("check");

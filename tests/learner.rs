@@ -87,6 +87,10 @@ fn from_the_first_lesson_to_a_verified_stage() {
     assert!(learner.says("list", 0).contains("✓ verified"));
     assert!(learner.says("diff", 0).contains("Your files are the same as the solution's"));
     assert!(learner.says("solution", 0).contains("fn next_line"));
+    let another = learner.says("solution --another", 0);
+    assert!(another.starts_with("Two threads, and no async\n") && another.contains("thread::spawn"), "{another}");
+    assert!(learner.says("diff --another", 0).contains("+    let writer = stream.try_clone()?;"));
+    assert!(learner.says("solution chat --another --spoil", 2).contains("chat has no other solution"));
 
     an_old_file_put_back_is_built(&learner);
     a_program_of_before_plays_nobody(&learner);
@@ -131,6 +135,7 @@ fn hints_fit_what_failed(learner: &Learner) {
 fn nothing_is_spoiled(learner: &Learner) {
     assert!(learner.says("solution", 2).contains("not verified yet"));
     assert!(learner.says("diff", 2).contains("--spoil"));
+    assert!(learner.says("solution --another", 2).contains("--spoil"));
     assert!(learner.says("diff --spoil", 0).contains("-        eprintln!"));
 }
 

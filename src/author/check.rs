@@ -1,7 +1,7 @@
 //! Is a stage fair and strict? The requirements for every stage, the built-in ones included.
 //!
 //! 1. The template is the solution with its holes, if they are kept. It builds without warnings and fails, with an explanation.
-//! 2. The solution passes every run, many times over, also while the machine is busy.
+//! 2. The solution, and the other one if there is one, pass every run, many times over, also while the machine is busy.
 //! 3. Every known mistake is a patch that applies, builds and is rejected, and the explanation
 //!    shown is the one that it names.
 //! 4. A scenario or a condition that catches no mistake tests nothing, and is reported. So is a rule, unless for each
@@ -15,11 +15,11 @@ use std::time::Instant;
 
 use super::build_folder::{BuildFolder, ProgressLine, Trees, package, verify_package};
 use super::findings::{CheckItem, Finding};
+use super::languages;
 use super::strictness::Caught;
 use super::tables::Tables;
 use super::template::stale;
-use super::{languages, patch};
-use crate::assets::{Catalog, File};
+use crate::assets::{Catalog, File, patch};
 use crate::build::{BuildOutcome, Built, Package};
 use crate::cli::CheckArgs;
 use crate::course::{FACTS, Mistake, Party, Scenario, Stage, Track};
@@ -157,6 +157,10 @@ impl<'c> StageCheck<'c> {
             self.looks_at("the solution");
             let row = self.solution(&reference).await?;
             self.found(row);
+            self.looks_at("the other solution");
+            if let Some(row) = self.another(&reference).await? {
+                self.found(row);
+            }
         }
         let mut caught = Caught::default();
         let stage = self.stage;
@@ -299,19 +303,32 @@ impl<'c> StageCheck<'c> {
 
     /// 2: the solution passes every run, every time.
     async fn solution(&mut self, reference: &Package) -> Result<Finding> {
-        let start = Instant::now();
         let you = Package { party: Party::You, ..reference.clone() };
-        let Some(verdict) = self.verify(&you, reference, times(self.args.repeat)).await? else {
-            return Ok(Finding::bad(CheckItem::Solution, "does not build".to_owned()));
+        self.passes(CheckItem::Solution, &you, reference).await
+    }
+
+    /// 2: so does the other solution, against the reference.
+    async fn another(&mut self, reference: &Package) -> Result<Option<Finding>> {
+        let another = match self.catalog.another(&self.stage.name, self.track_name, self.track) {
+            Ok(None) => return Ok(None),
+            Ok(Some(another)) => another,
+            Err(error) => return Ok(Some(Finding::bad(CheckItem::Another, error.to_string()))),
+        };
+        let you = self.package(Party::You, "another", &another.files)?;
+        self.passes(CheckItem::Another, &you, reference).await.map(Some)
+    }
+
+    async fn passes(&mut self, check: CheckItem, you: &Package, reference: &Package) -> Result<Finding> {
+        let start = Instant::now();
+        let Some(verdict) = self.verify(you, reference, times(self.args.repeat)).await? else {
+            return Ok(Finding::bad(check, "does not build".to_owned()));
         };
         let whole = repeats(&verdict).filter(Option::is_none).count();
         let runs = verdict.runs.len();
         let row = match verdict.shown() {
-            None => {
-                Finding::good(CheckItem::Solution, format!("passes {whole} of {} times, {runs} runs", self.args.repeat))
-            }
+            None => Finding::good(check, format!("passes {whole} of {} times, {runs} runs", self.args.repeat)),
             Some((run, failed)) => Finding::bad(
-                CheckItem::Solution,
+                check,
                 format!(
                     "passes {whole} of {} times; {run_id} (seed {}): {} — {}",
                     self.args.repeat,

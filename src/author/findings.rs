@@ -11,6 +11,8 @@ pub enum CheckItem {
     Template,
     /// The solution passes every time.
     Solution,
+    /// The other solution passes every time.
+    Another,
     /// This known mistake is rejected every time, with its explanation.
     Mistake(String),
     /// Every scenario and condition catches a known mistake.
@@ -32,6 +34,7 @@ impl CheckItem {
             CheckItem::Names => ("names", None),
             CheckItem::Template => ("template", None),
             CheckItem::Solution => ("solution", None),
+            CheckItem::Another => ("another", None),
             CheckItem::Mistake(name) => ("mistake", Some(name)),
             CheckItem::Strictness => ("strictness", None),
             CheckItem::Rules => ("rules", None),

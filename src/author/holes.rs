@@ -7,8 +7,8 @@
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use diffy::{ConflictStyle, DiffOptions, MergeOptions};
 
-use super::patch::{change, text_of};
 use crate::assets::File;
+use crate::assets::patch::{change, text_of};
 
 /// The first lines of the file.
 const TITLE: &str = "\

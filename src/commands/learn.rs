@@ -8,13 +8,14 @@ use regex_lite::Regex;
 
 use super::context;
 use super::pager::page;
+use crate::assets::Another;
 use crate::cli::{Chosen, DiffArgs, NextArgs, SolutionArgs};
 use crate::course::{Rule, Stage};
 use crate::error::{Error, Result};
 use crate::pattern::visible;
 use crate::progress::{Standing, WorkspaceState};
 use crate::report::{self, print, width, wrap};
-use crate::workspace::{DOT, Workspace};
+use crate::workspace::{DOT, TextFile, Workspace};
 
 /// Shows the next exercise; makes a workspace where there is none.
 pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
@@ -233,30 +234,54 @@ fn spoilable(workspace: &Workspace, args: &SolutionArgs) -> Result<String> {
 /// The solution's files.
 pub fn solution(chosen: &Chosen, args: &SolutionArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
-    page(&solution_text(&workspace, &spoilable(&workspace, args)?)?);
+    let stage = spoilable(&workspace, args)?;
+    page(&if args.another { another_text(&workspace, &stage)? } else { solution_text(&workspace, &stage)? });
     Ok(true)
 }
 
 /// The same as text.
 pub(super) fn solution_text(workspace: &Workspace, stage: &str) -> Result<String> {
-    let files = workspace.solution(stage)?.into_iter();
-    Ok(files
-        .map(|(file, text)| format!("{}\n{}\n", format!("── {} ──", file.display()).bold(), visible(&text)))
-        .collect())
+    Ok(in_full(workspace.solution(stage)?))
+}
+
+fn in_full(files: Vec<TextFile>) -> String {
+    let files = files.into_iter();
+    files.map(|(file, text)| format!("{}\n{}\n", format!("── {} ──", file.display()).bold(), visible(&text))).collect()
+}
+
+/// The stage's other solution: what it is, why it is good, and its files.
+fn another_text(workspace: &Workspace, stage: &str) -> Result<String> {
+    let (another, files) = other_solution(workspace, stage)?;
+    let about = format!("# {}\n\n{}\n", another.title, another.why);
+    Ok(format!("{}\n{}", report::laid_out(&visible(&about), width()), in_full(files)))
+}
+
+fn other_solution(workspace: &Workspace, stage: &str) -> Result<(Another, Vec<TextFile>)> {
+    workspace.another(stage)?.ok_or_else(|| {
+        Error::new(format!("{stage} has no other solution")).help("`workshop solution` shows the one that it has")
+    })
 }
 
 /// The learner's files against the solution's.
 pub fn diff(chosen: &Chosen, args: &DiffArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
-    page(&diff_text(&workspace, &spoilable(&workspace, &args.solution)?, args.comments)?);
+    let stage = spoilable(&workspace, &args.solution)?;
+    let theirs =
+        if args.solution.another { other_solution(&workspace, &stage)?.1 } else { workspace.solution(&stage)? };
+    page(&against(&workspace, theirs, args.comments)?);
     Ok(true)
 }
 
-/// The same as text.
+/// The learner's files against the reference's, as text.
 pub(super) fn diff_text(workspace: &Workspace, stage: &str, comments: bool) -> Result<String> {
+    against(workspace, workspace.solution(stage)?, comments)
+}
+
+/// The learner's files against those of a solution.
+fn against(workspace: &Workspace, solution: Vec<TextFile>, comments: bool) -> Result<String> {
     let comment = if comments { None } else { comment(workspace)? };
     let (mut out, mut is_same) = (String::new(), true);
-    for (file, theirs) in workspace.solution(stage)? {
+    for (file, theirs) in solution {
         let path = workspace.root.join(&file);
         let mine = fs::read(&path).map_err(|error| Error::io("read", &path, &error))?;
         let [yours, solution] = ["yours   ", "solution"].map(|whose| format!("{whose} {}", file.display()));

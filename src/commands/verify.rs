@@ -170,7 +170,16 @@ fn verify_one(
             (true, true, _) => String::new(),
             (true, false, true) => {
                 let learned = report::wrap(&stage.learned, report::width(), "  ");
-                format!("{learned}  `workshop next` moves on; `workshop diff` compares yours with the solution\n")
+                let another = match workspace.another(&stage.name)? {
+                    Some((another, _)) => format!(
+                        "`workshop solution --another` shows another good way: {}",
+                        crate::pattern::visible(&another.title)
+                    ),
+                    None => String::new(),
+                };
+                let another = report::wrap(&another, report::width(), "  ");
+                let next = "`workshop next` moves on; `workshop diff` compares yours with the solution";
+                format!("{learned}  {next}\n{another}")
             }
             (true, false, false) => {
                 "  only some runs were selected: `workshop verify` executes all and records the result\n".to_owned()

@@ -8,7 +8,7 @@ use super::super::verify_worker::VerifyResult;
 use super::page_state::{LastVerify, PageState};
 use crate::course::{Rule, Stage};
 use crate::error::Result;
-use crate::pattern::counted;
+use crate::pattern::{counted, visible};
 use crate::progress::{Standing, WorkspaceState};
 use crate::report::trace::{others, show};
 use crate::report::{all_runs, plain, render_error};
@@ -207,11 +207,22 @@ fn solution(workspace: &Workspace, stage: &str) -> Result<SolutionPart> {
         return Ok(SolutionPart::default());
     }
     let comment = comment(workspace)?;
-    let files = workspace.solution(stage)?.into_iter().filter_map(|(path, theirs)| {
-        let mine = workspace.text(&path).unwrap_or_default();
-        difference(&path.display().to_string(), &mine, &theirs, comment.as_ref())
+    let solution = workspace.solution(stage)?;
+    let between =
+        |path: &Path, old: &str, new: &str| difference(&path.display().to_string(), old, new, comment.as_ref());
+    let files = solution.iter().filter_map(|(path, theirs)| {
+        let mine = workspace.text(path).unwrap_or_default();
+        between(path, &mine, theirs)
     });
-    Ok(SolutionPart { open: true, files: files.collect(), code_only: comment.is_some() })
+    let mut part =
+        SolutionPart { open: true, files: files.collect(), code_only: comment.is_some(), ..SolutionPart::default() };
+    if let Some((another, others)) = workspace.another(stage)? {
+        part.another = another.title;
+        part.why = lesson_html(&visible(&another.why));
+        let files = solution.iter().zip(&others).filter_map(|((path, old), (_, new))| between(path, old, new));
+        part.other_files = files.collect();
+    }
+    Ok(part)
 }
 
 fn lesson(workspace: &Workspace, stage: &str) -> Result<LessonPart> {

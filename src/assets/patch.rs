@@ -1,8 +1,8 @@
-//! Applies a mistake, a patch on the solution: exactly, or not at all.
+//! Applies a patch on the solution, such as a mistake: exactly, or not at all.
 
 use diffy::patch_set::{FileOperation, FilePatch, ParseOptions, PatchSet};
 
-use crate::assets::File;
+use super::File;
 
 /// The solution's files with a patch applied; paths in it are below the stage's package.
 ///
@@ -15,7 +15,7 @@ pub fn apply(text: &str, stage: &str, solution: &[File]) -> Result<Vec<File>, St
         let patch = patch.map_err(|error| format!("this is not a unified diff: {error}"))?;
         let operation = patch.operation().strip_prefix(1);
         let FileOperation::Modify { modified, .. } = &operation else {
-            return Err("a mistake changes files; it neither adds nor removes any".to_owned());
+            return Err("the patch adds or removes a file; it may only change files".to_owned());
         };
         let path = format!("{stage}/{modified}");
         let file = files
@@ -32,7 +32,7 @@ pub fn apply(text: &str, stage: &str, solution: &[File]) -> Result<Vec<File>, St
 ///
 /// # Errors
 /// Why it does not apply.
-pub(super) fn change(file: &str, before: &[u8], patch: &FilePatch<'_, str>) -> Result<Vec<u8>, String> {
+pub fn change(file: &str, before: &[u8], patch: &FilePatch<'_, str>) -> Result<Vec<u8>, String> {
     let hunks = patch.patch().as_text().ok_or("this is not a patch of text")?;
     diffy::apply(text_of(file, before)?, hunks)
         .map(String::into_bytes)
@@ -43,7 +43,7 @@ pub(super) fn change(file: &str, before: &[u8], patch: &FilePatch<'_, str>) -> R
 ///
 /// # Errors
 /// It is not text.
-pub(super) fn text_of<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, String> {
+pub fn text_of<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, String> {
     std::str::from_utf8(bytes).map_err(|_| format!("{file} is not text"))
 }
 
