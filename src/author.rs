@@ -1,6 +1,5 @@
 //! The commands for authors: make stages and templates, check them, record their transcripts.
 
-mod build_folder;
 mod changes;
 mod check;
 mod course_list;

@@ -73,6 +73,8 @@ pub enum Command {
     Run(RunArgs),
     /// Check that this machine has what is needed, and list what a course runs on it
     Doctor,
+    /// For instructors: grade the submissions of a class
+    Grade(Box<GradeArgs>),
     /// For instructors: is a stage fair and strict?
     #[command(subcommand)]
     Author(AuthorCommand),
@@ -300,6 +302,73 @@ pub enum PartyName {
     You,
     /// The solution
     Reference,
+}
+
+/// `workshop grade`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct GradeArgs {
+    /// What to do with results that are there
+    #[command(subcommand)]
+    pub command: Option<GradeCommand>,
+    /// The folder with the submissions: a folder, a .zip or a .tar.gz for each learner
+    pub submissions: Option<PathBuf>,
+    /// A stage to grade; may be repeated
+    #[arg(long = "stage", value_name = "NAME")]
+    pub stages: Vec<String>,
+    /// Where the results go
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// A CSV file that says whose each submission is, in the columns `submission` and `who`
+    #[arg(long, value_name = "FILE")]
+    pub roster: Option<PathBuf>,
+    /// The track of the submissions; the course's first one when left out
+    #[arg(long, value_name = "NAME")]
+    pub track: Option<String>,
+    /// How often to repeat every run
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(REPEATS))]
+    pub repeat: u32,
+    /// Make the same random choices for every submission
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// All points for a submission that keeps every rule, and none for others
+    #[arg(long)]
+    pub all_or_nothing: bool,
+    /// Only part I of N, so that N machines can share the work
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// The number of runs at a time; chosen from the number of cores when left out
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub jobs: usize,
+    /// Keep what is built here from one time to the next
+    #[arg(long, value_name = "FOLDER", env = "WORKSHOP_AUTHOR_CACHE")]
+    pub cache: Option<PathBuf>,
+    /// Run the submissions' programs with all your rights
+    #[arg(long)]
+    pub trust_submissions: bool,
+}
+
+/// What to do with results that are there.
+#[derive(Debug, Subcommand)]
+pub enum GradeCommand {
+    /// Make a table or a page of the results
+    Report(GradeReportArgs),
+}
+
+/// `workshop grade report`
+#[derive(Debug, Args)]
+pub struct GradeReportArgs {
+    /// The folder with the results
+    pub results: PathBuf,
+    /// A table for a spreadsheet or a learning platform
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// A page: who stands where, and what the class has not understood
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// For tools that collect test results
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }
 
 /// `workshop author`

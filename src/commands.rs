@@ -19,7 +19,7 @@ mod watch;
 use clap::Parser;
 
 use crate::assets::{Catalog, Origin};
-use crate::cli::{AuthorCommand, Cli, Command, SchemaOf, WatchArgs};
+use crate::cli::{AuthorCommand, Cli, Command, GradeCommand, SchemaOf, WatchArgs};
 use crate::course::schema;
 use crate::error::Result;
 
@@ -49,6 +49,13 @@ pub fn run(cli: Cli) -> Result<bool> {
         Command::Run(args) => verify::run_role(chosen, &args),
         Command::Doctor => doctor::doctor(chosen),
         Command::Prefetch => prefetch::prefetch(chosen),
+        Command::Grade(args) => match &args.command {
+            Some(GradeCommand::Report(args)) => crate::grade::report(args),
+            None => {
+                let around = crate::author::course(course)?;
+                crate::grade::grade(&around.map_or_else(|| Catalog::open(Origin::BuiltIn), Ok)?, &args)
+            }
+        },
         Command::Author(AuthorCommand::Check(args)) => {
             let around = crate::author::course(course)?;
             crate::author::check(&around.map_or_else(|| Catalog::open(Origin::BuiltIn), Ok)?, &args)

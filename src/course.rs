@@ -238,6 +238,8 @@ pub struct Rule {
     pub lesson: Option<String>,
     /// The roles of the stage that it binds, as indices: of those, at least one, that learners write.
     pub binds: Vec<usize>,
+    /// What it is worth when the stage is graded.
+    pub points: u32,
 }
 
 /// One story that the peers act out.

@@ -27,6 +27,7 @@
 //! page for a browser).
 //!
 //! **Assembly**: [`verify`] (a stage end to end), [`author`] (is a stage fair and strict?),
+//! [`grade`] (the submissions of a class),
 //! [`cli`] and [`commands`].
 //!
 //! Dependencies point up this list only: assembly → machinery and presentation → vocabulary.
@@ -45,6 +46,7 @@ pub mod explain;
 pub mod fault;
 pub mod file_watch;
 pub mod files;
+pub mod grade;
 pub mod hash;
 pub mod last;
 pub mod link;

@@ -1,5 +1,6 @@
 //! Verifies one stage, from its packages to its verdict.
 
+pub(crate) mod build_folder;
 mod executor;
 mod throttle;
 

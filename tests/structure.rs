@@ -36,7 +36,7 @@ const MACHINERY: [&str; 13] = [
     "file_watch",
 ];
 const PRESENTATION: [&str; 3] = ["report", "watch", "serve"];
-const ASSEMBLY: [&str; 4] = ["verify", "author", "cli", "commands"];
+const ASSEMBLY: [&str; 5] = ["verify", "author", "grade", "cli", "commands"];
 
 /// The module at the top that a file belongs to, and its text.
 fn modules() -> Vec<(String, PathBuf, String)> {

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::build_folder::{BuildFolder, ProgressLine, Trees, package, verify_package};
 use super::findings::{CheckItem, Finding};
 use super::languages;
 use super::strictness::Caught;
@@ -27,6 +26,7 @@ use crate::error::{Error, Result, suggest};
 use crate::machine::cores;
 use crate::runtime::block_on;
 use crate::verdict::{Failed, Run, StageVerdict};
+use crate::verify::build_folder::{BuildFolder, ProgressLine, Trees, package, verify_package};
 use crate::verify::{Selection, new_seed};
 
 /// Checks the requested stages in every track and shows the findings. False when a requirement is not met.

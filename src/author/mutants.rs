@@ -13,7 +13,6 @@ use std::time::Instant;
 use self::equivalent::Equivalent;
 use self::list::Mutant;
 use self::results::{MutantResult, Results};
-use super::build_folder::{BuildFolder, ProgressLine, Trees, package, verify_package};
 use super::check::said;
 use super::findings::{CheckItem, Finding};
 use super::tables::Tables;
@@ -24,6 +23,7 @@ use crate::course::{Party, Stage, Track};
 use crate::error::{Error, Result};
 use crate::report;
 use crate::runtime::block_on;
+use crate::verify::build_folder::{BuildFolder, ProgressLine, Trees, package, verify_package};
 use crate::verify::{Selection, new_seed};
 
 /// Runs the mutants of the requested stages, and shows the results. False when one survives that is not listed.

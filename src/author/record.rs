@@ -22,7 +22,6 @@ use colored::Colorize;
 use self::rehearsal::Rehearsal;
 use self::script::ScriptLine;
 use self::splice::splice;
-use super::build_folder::{BuildFolder, package};
 use super::locate::own_course;
 use crate::assets::Catalog;
 use crate::build::{BuildOutcome, Built, Package};
@@ -33,6 +32,7 @@ use crate::event::Silent;
 use crate::files::replace;
 use crate::report;
 use crate::runtime::block_on;
+use crate::verify::build_folder::{BuildFolder, package};
 use crate::verify::{Selection, Verified, new_seed, verify};
 
 /// Runs the solution of a stage, and writes what it does into the stage's transcripts. False when `--check` finds

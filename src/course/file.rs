@@ -104,7 +104,18 @@ pub(super) struct RuleFile {
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("uniqueItems" = true), example = ["alice"]))]
     pub(super) roles: Vec<String>,
+    /// What it is worth when the stage is graded.
+    #[serde(default = "one")]
+    #[cfg_attr(test, schemars(range(max = MAX_POINTS)))]
+    pub(super) points: u32,
 }
+
+fn one() -> u32 {
+    1
+}
+
+/// The most points that a rule is worth.
+pub(super) const MAX_POINTS: u32 = 1000;
 
 /// One story that the peers act out.
 #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::checks::{check_file_name, check_limit, check_path, check_unique, pattern};
 use super::explanation::ExplanationReader;
-use super::file::{ByFile, RoleFile, RuleFile, StageFile};
+use super::file::{ByFile, MAX_POINTS, RoleFile, RuleFile, StageFile};
 use super::sanitize::Sanitize;
 use super::scenario::ScenarioReader;
 use super::{Party, Role, Rule, Scenario, Stage};
@@ -191,7 +191,13 @@ impl RuleFile {
             })
         });
         let bound: Vec<usize> = bound.collect::<Result<_>>()?;
+        if self.points > MAX_POINTS {
+            return Err(Error::new(format!("a rule is not worth {} points", self.points))
+                .at(source.place(&format!("{path}.points")))
+                .help(format!("give it {MAX_POINTS} at most")));
+        }
         Ok(Rule {
+            points: self.points,
             id: self.id.clone(),
             say: self.say.clone(),
             lesson: self.lesson.clone(),

@@ -1,7 +1,8 @@
-//! Where the author's commands assemble and build packages, and how they show progress.
+//! Where packages are assembled and built that are in nobody's workspace, and how commands show progress that do so.
 
 use std::path::{Path, PathBuf};
 
+use super::{Selection, Verified, verify};
 use crate::assets::{Catalog, File};
 use crate::build::{self, Built, Package};
 use crate::course::{Party, Stage, Track};
@@ -10,15 +11,14 @@ use crate::event::{Event, Reporter};
 use crate::files::Lock;
 use crate::report::{self, Spinner};
 use crate::verdict::StageVerdict;
-use crate::verify::{Selection, Verified, verify};
 use crate::workspace::write_files;
 
 /// All packages of a track, as files.
-pub(super) struct Trees {
+pub(crate) struct Trees {
     /// What learners start from.
-    pub(super) template: Vec<File>,
+    pub(crate) template: Vec<File>,
     /// The reference.
-    pub(super) solution: Vec<File>,
+    pub(crate) solution: Vec<File>,
 }
 
 impl Trees {
@@ -26,13 +26,13 @@ impl Trees {
     ///
     /// # Errors
     /// One of them can't be read.
-    pub(super) fn of(catalog: &Catalog, track: &Track) -> Result<Trees> {
+    pub(crate) fn of(catalog: &Catalog, track: &Track) -> Result<Trees> {
         Ok(Trees { template: catalog.templates(track)?, solution: catalog.tree(&track.solutions)? })
     }
 }
 
 /// The folder in which packages are assembled and built.
-pub(super) enum BuildFolder {
+pub(crate) enum BuildFolder {
     /// One command at a time uses it: two would build in the same place.
     Kept(PathBuf, #[expect(dead_code, reason = "held until the command is over")] Lock),
     Passing(tempfile::TempDir),
@@ -40,7 +40,7 @@ pub(super) enum BuildFolder {
 
 impl BuildFolder {
     /// The requested folder, or a temporary one.
-    pub(super) fn open(cache: Option<&Path>) -> Result<BuildFolder> {
+    pub(crate) fn open(cache: Option<&Path>) -> Result<BuildFolder> {
         let Some(folder) = cache else {
             let made = tempfile::tempdir();
             return made
@@ -56,7 +56,7 @@ impl BuildFolder {
         Ok(BuildFolder::Kept(folder, lock))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         match self {
             BuildFolder::Kept(path, _) => path,
             BuildFolder::Passing(dir) => dir.path(),
@@ -66,7 +66,7 @@ impl BuildFolder {
 
 /// Writes all packages of one version into a folder. Successive versions may have the same name: a tool builds only
 /// what has changed, and each build replaces the one before.
-pub(super) fn package(dir: &Path, stage: &Stage, party: Party, name: &str, files: &[File]) -> Result<Package> {
+pub(crate) fn package(dir: &Path, stage: &Stage, party: Party, name: &str, files: &[File]) -> Result<Package> {
     let root = dir.join("packages").join(name);
     let paths: Vec<PathBuf> = files.iter().map(|(path, _)| root.join(path)).collect();
     remove_others(&root.join(&stage.name), &paths)
@@ -103,10 +103,10 @@ fn remove_others(dir: &Path, files: &[PathBuf]) -> std::io::Result<()> {
 
 /// Shows on one line what is being checked.
 #[derive(Default)]
-pub(super) struct ProgressLine {
-    pub(super) spinner: Spinner,
+pub(crate) struct ProgressLine {
+    pub(crate) spinner: Spinner,
     /// The stage, and the part of it.
-    pub(super) what: String,
+    pub(crate) what: String,
 }
 
 impl Reporter for ProgressLine {
@@ -126,7 +126,7 @@ impl Reporter for ProgressLine {
 ///
 /// # Errors
 /// Runs could not be executed, so there is no result.
-pub(super) async fn verify_package(
+pub(crate) async fn verify_package(
     stage: &Stage,
     built: &Built<'_>,
     selection: &Selection,

@@ -1,0 +1,348 @@
+//! `workshop grade`: the submissions of a class, each built and run like a learner's programs, with points for the
+//! rules that it keeps.
+//!
+//! Each result is a file that is written at once when it is known. A result that is there, and was made with the same
+//! course, files and settings, is not made again: an interrupted command goes on where it stopped, and several
+//! machines can share the work.
+
+mod class;
+mod report;
+mod result;
+mod submissions;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use colored::Colorize;
+
+pub use self::report::report;
+use self::result::{GradeResult, MadeWith, Outcome, RuleResult, RunResult};
+use self::submissions::{Submission, Taken, Unreadable, find, take};
+use crate::assets::{Catalog, File};
+use crate::build::{Built, Package};
+use crate::cli::GradeArgs;
+use crate::course::{Party, Stage, Track};
+use crate::error::{Error, Result, suggest};
+use crate::event::{Event, Reporter};
+use crate::hash::stable_hash;
+use crate::pattern::counted;
+use crate::report::{Spinner, millis, plain, print, say};
+use crate::runtime::block_on;
+use crate::trace::Trace;
+use crate::verdict::StageVerdict;
+use crate::verify::build_folder::{BuildFolder, package};
+use crate::verify::{Selection, Verified, new_seed, verify};
+
+/// Grades the submissions in a folder.
+///
+/// # Errors
+/// The submissions or the course can't be read, the results can't be written, or something could not be graded.
+pub fn grade(catalog: &Catalog, args: &GradeArgs) -> Result<bool> {
+    if !args.trust_submissions {
+        return Err(Error::new("grading runs programs that others have written, with all your rights").help(
+            "read them first, or grade on a machine or in a container that has nothing to lose; then say \
+             `--trust-submissions`",
+        ));
+    }
+    let (folder, out) = (folder_of(args)?, out_of(args)?);
+    let track_name = chosen_track(catalog, args)?;
+    let track = catalog.track(track_name)?;
+    let stages = args.stages.iter().map(|name| catalog.stage(name)).collect::<Result<Vec<Stage>>>()?;
+    if stages.is_empty() {
+        let names: Vec<&str> = catalog.course.stages.iter().map(String::as_str).collect();
+        return Err(Error::new("which stage?").help(format!("`--stage NAME`; {}", suggest("", "stages", &names))));
+    }
+    let (submissions, others) = find(folder, args.roster.as_deref())?;
+    if submissions.is_empty() {
+        return Err(Error::new(format!("{} has no submissions", folder.display()))
+            .help("a submission is a folder, a .zip or a .tar.gz, one for each learner"));
+    }
+    for other in &others {
+        say(&format!("{other} is no submission of this class: it is left out"));
+    }
+    let mine: Vec<&Submission> = match args.shard {
+        None => submissions.iter().collect(),
+        Some(shard) => submissions.iter().skip(shard.part - 1).step_by(shard.of).collect(),
+    };
+    let cache = args.cache.as_ref().map(|folder| match args.shard {
+        Some(shard) => folder.join(format!("part-{}-of-{}", shard.part, shard.of)),
+        None => folder.clone(),
+    });
+    let scratch = BuildFolder::open(cache.as_deref())?;
+    let mut grader = Grader {
+        catalog,
+        track_name,
+        track,
+        args,
+        dir: scratch.path().join(track_name),
+        solutions: catalog.tree(&track.solutions)?,
+        templates: catalog.templates(track)?,
+        progress: GradeProgress::default(),
+    };
+    let mut tally = Tally::default();
+    let total = mine.len() * stages.len();
+    for (index, submission) in mine.iter().enumerate() {
+        for (number, stage) in stages.iter().enumerate() {
+            grader.progress.what =
+                format!("{} of {total}: {}, {}", index * stages.len() + number + 1, submission.who, stage.name);
+            let found = grader.one(submission, stage, out)?;
+            grader.progress.spinner.done();
+            tally.add(&found);
+            print(&line(&found));
+        }
+    }
+    print(&tally.text());
+    tally.trouble().map_or(Ok(true), Err)
+}
+
+fn folder_of(args: &GradeArgs) -> Result<&Path> {
+    args.submissions
+        .as_deref()
+        .ok_or_else(|| Error::new("which submissions?").help("`workshop grade FOLDER --stage NAME --out RESULTS`"))
+}
+
+fn out_of(args: &GradeArgs) -> Result<&Path> {
+    args.out.as_deref().ok_or_else(|| Error::new("where do the results go?").help("`--out FOLDER`"))
+}
+
+fn chosen_track<'c>(catalog: &'c Catalog, args: &'c GradeArgs) -> Result<&'c str> {
+    let first = catalog.course.tracks.keys().next().map(String::as_str);
+    args.track.as_deref().or(first).ok_or_else(|| Error::new("the course has no track"))
+}
+
+/// A result that is new, or that was there.
+struct Found {
+    result: GradeResult,
+    was_there: bool,
+    file: PathBuf,
+}
+
+/// What grades submissions.
+struct Grader<'g> {
+    catalog: &'g Catalog,
+    track_name: &'g str,
+    track: &'g Track,
+    args: &'g GradeArgs,
+    dir: PathBuf,
+    solutions: Vec<File>,
+    templates: Vec<File>,
+    progress: GradeProgress,
+}
+
+impl Grader<'_> {
+    /// Grades a submission in one stage, unless its result is there.
+    fn one(&mut self, submission: &Submission, stage: &Stage, out: &Path) -> Result<Found> {
+        let file = GradeResult::file(out, submission, &stage.name);
+        let taken = take(&submission.path, &stage.name, self.track);
+        let made_with = self.made_with(stage, taken.as_ref())?;
+        if let Some(result) = GradeResult::load(&file).filter(|old| self.is_the_same(old, &made_with)) {
+            return Ok(Found { result, was_there: true, file });
+        }
+        let start = Instant::now();
+        let seed = self.args.seed.unwrap_or_else(new_seed);
+        let mut result = GradeResult::new(submission, stage, self.track_name, made_with, seed);
+        match taken {
+            Err(Unreadable { id, say }) => result.output = format!("{id}: {say}"),
+            Ok(taken) => self.judge(stage, taken, &mut result)?,
+        }
+        result.ms = millis(start.elapsed());
+        result.save(&file)?;
+        Ok(Found { result, was_there: false, file })
+    }
+
+    /// What could not be graded is tried again.
+    fn is_the_same(&self, old: &GradeResult, made_with: &MadeWith) -> bool {
+        old.outcome != Outcome::NotGraded
+            && old.made_with == *made_with
+            && self.args.seed.is_none_or(|seed| seed == old.seed)
+    }
+
+    fn made_with(&self, stage: &Stage, taken: std::result::Result<&Taken, &Unreadable>) -> Result<MadeWith> {
+        let of = |files: &[File]| format!("{:016x}", stable_hash(&files));
+        let below = |files: &[File]| -> Vec<File> {
+            let package = |path: &str| path.split('/').next().map(str::to_owned).unwrap_or_default();
+            let counts = |path: &str| package(path) == stage.name || self.track.shared.contains(&package(path));
+            files.iter().filter(|(path, _)| counts(path)).cloned().collect()
+        };
+        let parts = [
+            self.catalog.tree(&format!("exercises/{}", stage.name))?,
+            below(&self.solutions),
+            below(&self.templates),
+            vec![("course".to_owned(), self.catalog.text()?.into_bytes())],
+        ];
+        Ok(MadeWith {
+            runner: env!("CARGO_PKG_VERSION").to_owned(),
+            course: of(&parts.concat()),
+            submission: taken.map_or_else(|why| why.id.to_owned(), |taken| of(&taken.files)),
+            repeat: self.args.repeat,
+            all_or_nothing: self.args.all_or_nothing,
+            isolation: "none".to_owned(),
+        })
+    }
+
+    /// Builds the submission's programs, and runs them.
+    fn judge(&mut self, stage: &Stage, taken: Taken, result: &mut GradeResult) -> Result<()> {
+        result.taken = taken.files.iter().map(|(path, _)| path.clone()).collect();
+        result.ignored = taken.ignored;
+        let files = onto_template(&self.templates, &stage.name, self.track, taken.files);
+        let you = package(&self.dir, stage, Party::You, "submission", &files)?;
+        // Whatever was built there was another submission's.
+        you.forget();
+        let reference = package(&self.dir, stage, Party::Reference, "solution", &self.solutions)?;
+        let verdict = block_on(self.verdict(stage, you, reference, result.seed))?;
+        match verdict {
+            Judged::NotBuilt(output) => {
+                let rules = stage.rules.iter().map(|rule| (rule, crate::verdict::RuleState::Untried));
+                result.rules = rules.map(|(rule, state)| rule_result(rule, state)).collect();
+                result.output = plain(&output);
+                result.count(self.args.all_or_nothing);
+                result.outcome = Outcome::NotBuilt;
+            }
+            Judged::Verdict(verdict, traces) => {
+                result.rules = verdict.rules(stage).into_iter().map(|(rule, state)| rule_result(rule, state)).collect();
+                result.runs = verdict.runs.iter().map(run_result).collect();
+                result.reason = verdict.shown().map(|(_, failed)| failed.because.clone());
+                result.shown = traces.into_iter().find(|trace| !trace.passed());
+                result.steady = is_steady(&verdict);
+                match verdict.trouble() {
+                    // The machine's fault is not the learner's.
+                    Some(trouble) => {
+                        result.output = trouble.to_string();
+                    }
+                    None => {
+                        result.count(self.args.all_or_nothing);
+                        result.outcome = Outcome::Graded;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn verdict(&mut self, stage: &Stage, you: Package, reference: Package, seed: u64) -> Result<Judged> {
+        let built = Built { track: self.track, you, reference };
+        let selection = Selection { repeat: self.args.repeat, seed, jobs: self.args.jobs, ..Selection::default() };
+        self.progress.not_built.clear();
+        Ok(match verify(stage, &built, &selection, &mut self.progress).await? {
+            Verified::Verdict(verdict, traces) => Judged::Verdict(Box::new(verdict), traces),
+            Verified::NotBuilt => Judged::NotBuilt(std::mem::take(&mut self.progress.not_built)),
+        })
+    }
+}
+
+/// What building and running a submission came to.
+enum Judged {
+    Verdict(Box<StageVerdict>, Vec<Trace>),
+    NotBuilt(String),
+}
+
+/// The pristine template, with what the learner edits in the place of its own.
+fn onto_template(templates: &[File], stage: &str, track: &Track, taken: Vec<File>) -> Vec<File> {
+    let edited =
+        |path: &str| path.strip_prefix(stage).and_then(|p| p.strip_prefix('/')).is_some_and(|p| track.edits(p));
+    let mut files: Vec<File> = templates.iter().filter(|(path, _)| !edited(path)).cloned().collect();
+    files.extend(taken.into_iter().map(|(path, bytes)| (format!("{stage}/{path}"), bytes)));
+    files
+}
+
+fn rule_result(rule: &crate::course::Rule, state: crate::verdict::RuleState) -> RuleResult {
+    RuleResult { id: rule.id.clone(), say: rule.say.clone(), state, worth: rule.points }
+}
+
+fn run_result(run: &crate::verdict::Run) -> RunResult {
+    RunResult {
+        name: run.id.to_string(),
+        repeat: run.id.repeat,
+        seed: run.id.seed,
+        outcome: run.outcome.name().to_owned(),
+        ms: millis(run.evidence.took),
+        reason: run.failure().map(|failed| failed.because.id.clone()),
+    }
+}
+
+/// Did every repeat of each run come to the same?
+fn is_steady(verdict: &StageVerdict) -> bool {
+    let mut first = std::collections::BTreeMap::new();
+    verdict.runs.iter().all(|run| {
+        let passed = run.passed();
+        *first.entry(run.id.to_string()).or_insert(passed) == passed
+    })
+}
+
+/// A line about a result.
+fn line(found: &Found) -> String {
+    let GradeResult { who, attempt, stage, outcome, points, of, reason, output, steady, .. } = &found.result;
+    let who = if *attempt == 1 { who.clone() } else { format!("{who} (attempt {attempt})") };
+    let mark = match (outcome, points) {
+        (Outcome::NotGraded, _) => "!".yellow(),
+        (_, Some(points)) if points >= of => "✓".green(),
+        _ => "✗".red(),
+    };
+    let said = match outcome {
+        Outcome::Graded => reason.as_ref().map(|reason| reason.id.clone()).unwrap_or_default(),
+        Outcome::NotBuilt => "does not build".to_owned(),
+        Outcome::NotGraded => output.lines().next().unwrap_or_default().to_owned(),
+    };
+    let points = points.map_or_else(|| "not graded".to_owned(), |points| format!("{points} of {of}"));
+    let unsteady = if *steady { "" } else { "  repeats differ: look at it yourself" };
+    let was_there = if found.was_there { "  (was there)" } else { "" };
+    let line = format!("{mark} {who}  {stage}  {points}  {said}{unsteady}{was_there}");
+    let file = if *outcome == Outcome::NotGraded { format!("\n  see {}", found.file.display()) } else { String::new() };
+    format!("{}{file}\n", line.trim_end())
+}
+
+/// How many results there are of each kind.
+#[derive(Default)]
+struct Tally {
+    graded: usize,
+    not_graded: usize,
+    was_there: usize,
+}
+
+impl Tally {
+    fn add(&mut self, found: &Found) {
+        self.was_there += usize::from(found.was_there);
+        match found.result.outcome {
+            Outcome::NotGraded => self.not_graded += 1,
+            Outcome::Graded | Outcome::NotBuilt => self.graded += 1,
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{} graded", counted(self.graded, "result"));
+        if self.was_there > 0 {
+            text.push_str(&format!(", {} of them there already", self.was_there));
+        }
+        format!("{text}\n")
+    }
+
+    /// What could not be graded is no verdict, and no zero.
+    fn trouble(&self) -> Option<Error> {
+        (self.not_graded > 0).then(|| {
+            Error::new(format!("{} could not be graded", counted(self.not_graded, "result")))
+                .help("the lines with `!` say why; the same command tries these again, and leaves the others")
+        })
+    }
+}
+
+/// Shows what is being graded, and keeps what a build says.
+#[derive(Default)]
+struct GradeProgress {
+    spinner: Spinner,
+    what: String,
+    not_built: String,
+}
+
+impl Reporter for GradeProgress {
+    fn tell(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Building { .. } => self.spinner.say(format!("{}: building", self.what)),
+            Event::Verifying { runs, .. } => self.spinner.say(format!("{}: {runs} runs", self.what)),
+            Event::RunOver { done, total, .. } if done.is_multiple_of(16) => {
+                self.spinner.say(format!("{}: {done} of {total} runs", self.what));
+            }
+            Event::NotBuilt { output, .. } => (*output).clone_into(&mut self.not_built),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! `workshop grade`: a class of submissions, of which not all mean well.
+#![cfg(target_os = "linux")]
+
+#[path = "support/folders.rs"]
+mod folders;
+#[path = "support/python.rs"]
+mod python;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+use tempfile::TempDir;
+use zip::write::SimpleFileOptions;
+
+const SHOUTS: &str = "while read -r line; do\n    echo \"$line\" | tr a-z A-Z\ndone\n";
+const WHISPERS: &str = "while read -r line; do\n    echo \"$line\"\ndone\n";
+/// Keeps one of the two rules.
+const ENDS_WRONG: &str = "while read -r line; do\n    echo \"$line\" | tr a-z A-Z\ndone\nexit 3\n";
+
+/// An instructor with a course and a class.
+struct Instructor {
+    dir: TempDir,
+}
+
+struct Done {
+    code: Option<i32>,
+    text: String,
+}
+
+impl Instructor {
+    fn new() -> Instructor {
+        let instructor = Instructor { dir: tempfile::tempdir().expect("a temporary folder") };
+        let course = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/courses/languages");
+        folders::copy(&course, &instructor.path("course"));
+        let file = instructor.path("course/exercises/shout/stage.yaml");
+        let text = fs::read_to_string(&file).expect("readable");
+        let text = text
+            .replace(
+                "scenarios:\n",
+                "rules:\n  - {id: shouts, say: What is typed is printed in capitals., points: 3}\n  - {id: ends, say: It ends \
+                 with its input.}\nscenarios:\n",
+            )
+            .replace("    about: Each line is answered.\n", "    about: Each line is answered.\n    for: [shouts]\n")
+            .replace("      crier < ^D\n      crier = exit 0\n", "      ! kill crier\n")
+            .replace(
+                "hints:\n",
+                "  - name: end\n    about: It ends.\n    for: [ends]\n    transcript: |\n      $ crier\n      crier < ^D\n      \
+                 crier = exit 0\nhints:\n",
+            );
+        fs::write(&file, text).expect("written");
+        fs::create_dir(instructor.path("class")).expect("made");
+        instructor
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    /// A submission that is a folder.
+    fn folder(&self, who: &str, crier: &str) {
+        let folder = self.path("class").join(who).join("shout");
+        fs::create_dir_all(&folder).expect("made");
+        fs::write(folder.join("crier.sh"), crier).expect("written");
+    }
+
+    /// A submission that is a zip archive with these files.
+    fn zip(&self, who: &str, files: &[(&str, &str)]) {
+        let file = File::create(self.path("class").join(format!("{who}.zip"))).expect("made");
+        let mut archive = zip::ZipWriter::new(file);
+        for (path, text) in files {
+            archive.start_file(*path, SimpleFileOptions::default()).expect("begun");
+            archive.write_all(text.as_bytes()).expect("written");
+        }
+        archive.finish().expect("finished");
+    }
+
+    /// A submission that is a compressed tar archive.
+    fn tar(&self, who: &str, files: &[(&str, &str)]) {
+        let file = File::create(self.path("class").join(format!("{who}.tar.gz"))).expect("made");
+        let mut archive = tar::Builder::new(GzEncoder::new(file, Compression::fast()));
+        for (path, text) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o644);
+            // Set by hand: the library would refuse a path that leads out.
+            header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+            header.set_cksum();
+            archive.append(&header, text.as_bytes()).expect("appended");
+        }
+        archive.into_inner().expect("finished").finish().expect("compressed");
+    }
+
+    fn types(&self, line: &[&str]) -> Done {
+        let output = Command::new(env!("CARGO_BIN_EXE_workshop"))
+            .args(["--course", "course", "grade"])
+            .args(line)
+            .current_dir(self.dir.path())
+            .envs([("NO_COLOR", "1"), ("LANG", "C"), ("COLUMNS", "100")])
+            .env("PATH", python::path())
+            .output()
+            .expect("it starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        Done { code: output.status.code(), text }
+    }
+
+    fn grades(&self, more: &[&str], code: i32) -> String {
+        let done =
+            self.types(&[&["class", "--stage", "shout", "--out", "results", "--trust-submissions"], more].concat());
+        assert_eq!(done.code, Some(code), "{}", done.text);
+        done.text
+    }
+
+    fn result(&self, who: &str) -> Value {
+        let file = self.path("results").join(who).join("shout.json");
+        serde_json::from_slice(&fs::read(file).expect("a result")).expect("JSON")
+    }
+}
+
+#[test]
+fn nothing_is_run_that_is_not_trusted() {
+    let instructor = Instructor::new();
+    instructor.folder("ada", SHOUTS);
+    let done = instructor.types(&["class", "--stage", "shout", "--out", "results"]);
+    assert_eq!(done.code, Some(2), "{}", done.text);
+    assert!(done.text.contains("--trust-submissions"), "{}", done.text);
+    assert!(!instructor.path("results").exists());
+}
+
+#[test]
+fn points_are_by_rule() {
+    let instructor = Instructor::new();
+    instructor.folder("ada", SHOUTS);
+    instructor.folder("bob", WHISPERS);
+    instructor.zip("carol", &[("homework/shout/crier.sh", ENDS_WRONG), ("homework/shout/notes.txt", "hello")]);
+    instructor.tar("dave", &[("crier.sh", SHOUTS)]);
+    let said = instructor.grades(&[], 0);
+    assert!(said.contains("+ ada  shout  4 of 4\n") || said.contains("✓ ada  shout  4 of 4\n"), "{said}");
+    assert!(said.contains("bob  shout  1 of 4  whispers\n"), "{said}");
+    assert!(said.contains("carol  shout  3 of 4  "), "{said}");
+    assert!(said.contains("dave  shout  4 of 4\n"), "{said}");
+    let carol = instructor.result("carol");
+    assert_eq!(carol["outcome"], "graded");
+    assert_eq!(carol["taken"], serde_json::json!(["crier.sh"]));
+    assert_eq!(carol["ignored"][0]["path"], "homework/shout/notes.txt");
+    assert_eq!(carol["rules"][0]["state"], "kept");
+    assert_eq!(carol["rules"][1]["state"], "broken");
+    let said = instructor.grades(&["--all-or-nothing"], 0);
+    assert!(said.contains("carol  shout  0 of 4"), "{said}");
+}
+
+#[test]
+fn what_is_there_is_not_played_again() {
+    let instructor = Instructor::new();
+    instructor.folder("ada", SHOUTS);
+    instructor.folder("bob", WHISPERS);
+    instructor.grades(&["--shard", "1/2"], 0);
+    assert!(!instructor.path("results/bob").exists(), "bob is in the other half");
+    let ada = fs::read(instructor.path("results/ada/shout.json")).expect("a result");
+    let said = instructor.grades(&[], 0);
+    assert!(said.contains("ada  shout  4 of 4    (was there)") && !said.contains("whispers  (was there)"), "{said}");
+    assert_eq!(fs::read(instructor.path("results/ada/shout.json")).expect("a result"), ada);
+    // Another submission, or another course, is another result.
+    instructor.folder("ada", WHISPERS);
+    let said = instructor.grades(&[], 0);
+    assert!(said.contains("ada  shout  1 of 4  whispers\n") && said.contains("1 of them there already"), "{said}");
+    fs::write(instructor.path("course/exercises/shout/lesson.md"), "# Other\n").expect("written");
+    assert!(!instructor.grades(&[], 0).contains("was there"));
+}
+
+#[test]
+fn what_can_t_be_graded_is_no_zero_and_changes_nothing_else() {
+    let instructor = Instructor::new();
+    instructor.folder("ada", SHOUTS);
+    fs::create_dir_all(instructor.path("class/links/shout")).expect("made");
+    symlink("/etc/passwd", instructor.path("class/links/shout/crier.sh")).expect("linked");
+    fs::create_dir_all(instructor.path("class/empty")).expect("made");
+    fs::write(instructor.path("class/nonsense.zip"), "no archive").expect("written");
+    fs::write(instructor.path("class/nonsense2.tar.gz"), "no archive").expect("written");
+    instructor.zip("out", &[("../shout/crier.sh", SHOUTS)]);
+    instructor.tar("absolute", &[("/shout/crier.sh", SHOUTS)]);
+    instructor.zip("large", &[("shout/crier.sh", &"#".repeat(5 << 20))]);
+    let said = instructor.grades(&[], 2);
+    assert!(said.contains("7 results could not be graded"), "{said}");
+    for (who, why) in [
+        ("links", "link: "),
+        ("empty", "no-package: "),
+        ("nonsense", "no-archive: "),
+        ("nonsense2", "no-archive: "),
+        ("out", "path-leads-out: "),
+        ("absolute", "path-leads-out: "),
+        ("large", "too-large: "),
+    ] {
+        let result = instructor.result(who);
+        assert_eq!((&result["outcome"], &result["points"]), (&"not-graded".into(), &Value::Null), "{who}");
+        assert!(result["output"].as_str().expect("text").starts_with(why), "{result}");
+    }
+    assert_eq!(instructor.result("ada")["points"], 4);
+}
+
+#[test]
+fn a_roster_says_whose_a_submission_is() {
+    let instructor = Instructor::new();
+    instructor.folder("Lovelace_12345_file", WHISPERS);
+    instructor.folder("Lovelace_12399_file", SHOUTS);
+    instructor.folder("stranger", SHOUTS);
+    let roster = "who,submission\nada@example.org,Lovelace_12345_file\nada@example.org,Lovelace_12399\n";
+    fs::write(instructor.path("roster.csv"), roster).expect("written");
+    let said = instructor.grades(&["--roster", "roster.csv"], 0);
+    assert!(said.contains("stranger is no submission of this class"), "{said}");
+    assert!(said.contains("ada@example.org (attempt 2)  shout  4 of 4"), "{said}");
+    assert_eq!(instructor.result("ada@example.org")["points"], 1, "the first attempt keeps its own result");
+    let report = instructor.types(&["report", "results", "--csv", "grades.csv"]);
+    assert_eq!(report.code, Some(0), "{}", report.text);
+    let table = fs::read_to_string(instructor.path("grades.csv")).expect("a table");
+    assert!(table.contains("'@") || table.contains("ada@example.org,2,shout,4,4,graded"), "{table}");
+}
+
+#[test]
+fn a_report_says_what_the_class_has_not_understood() {
+    let instructor = Instructor::new();
+    instructor.folder("ada", SHOUTS);
+    instructor.folder("bob", WHISPERS);
+    instructor.folder("carol", "echo '<script>alert(1)</script>'\n");
+    instructor.folder("dave", WHISPERS);
+    instructor.grades(&[], 0);
+    let report = instructor.types(&["report", "results", "--html", "class.html", "--junit", "class.xml"]);
+    assert_eq!(report.code, Some(0), "{}", report.text);
+    assert!(report.text.contains("  2  whispers\n"), "{}", report.text);
+    let page = fs::read_to_string(instructor.path("class.html")).expect("a page");
+    for expected in
+        ["4 learners, 1 stage", "bob, dave", "Your crier does not shout.", "3 of 4", "as bob has it", "<svg"]
+    {
+        assert!(page.contains(expected), "{expected} is not on the page");
+    }
+    assert!(!page.contains("<script"), "what a submission prints is text");
+    let xml = fs::read_to_string(instructor.path("class.xml")).expect("a report");
+    assert_eq!((xml.matches("<testcase ").count(), xml.matches("<failure ").count()), (4, 3), "{xml}");
+}
