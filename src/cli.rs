@@ -346,6 +346,12 @@ pub struct GradeArgs {
     /// Run the submissions' programs with all your rights
     #[arg(long)]
     pub trust_submissions: bool,
+    /// Grade anew what has changed, show whose points would be others, and write only what you agree to
+    #[arg(long)]
+    pub again: bool,
+    /// With `--again`: write without asking
+    #[arg(long, requires = "again")]
+    pub yes: bool,
 }
 
 /// What to do with results that are there.

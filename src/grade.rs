@@ -5,6 +5,7 @@
 //! course, files and settings, is not made again: an interrupted command goes on where it stopped, and several
 //! machines can share the work.
 
+mod again;
 mod class;
 mod report;
 mod result;
@@ -15,8 +16,9 @@ use std::time::Instant;
 
 use colored::Colorize;
 
+use self::again::Pending;
 pub use self::report::report;
-use self::result::{GradeResult, MadeWith, Outcome, RuleResult, RunResult};
+use self::result::{GradeResult, MadeWith, Outcome, RuleResult, RunResult, WAITING};
 use self::submissions::{Submission, Taken, Unreadable, find, take};
 use crate::assets::{Catalog, File};
 use crate::build::{Built, Package};
@@ -78,6 +80,7 @@ pub fn grade(catalog: &Catalog, args: &GradeArgs) -> Result<bool> {
         solutions: catalog.tree(&track.solutions)?,
         templates: catalog.templates(track)?,
         progress: GradeProgress::default(),
+        pending: Vec::new(),
     };
     let mut tally = Tally::default();
     let total = mine.len() * stages.len();
@@ -92,6 +95,9 @@ pub fn grade(catalog: &Catalog, args: &GradeArgs) -> Result<bool> {
         }
     }
     print(&tally.text());
+    if args.again {
+        again::decide(&grader.pending, out, args.yes)?;
+    }
     tally.trouble().map_or(Ok(true), Err)
 }
 
@@ -127,6 +133,8 @@ struct Grader<'g> {
     solutions: Vec<File>,
     templates: Vec<File>,
     progress: GradeProgress,
+    /// With `--again`: new results, which are not in their place yet.
+    pending: Vec<Pending>,
 }
 
 impl Grader<'_> {
@@ -135,7 +143,17 @@ impl Grader<'_> {
         let file = GradeResult::file(out, submission, &stage.name);
         let taken = take(&submission.path, &stage.name, self.track);
         let made_with = self.made_with(stage, taken.as_ref())?;
-        if let Some(result) = GradeResult::load(&file).filter(|old| self.is_the_same(old, &made_with)) {
+        let old = GradeResult::load(&file);
+        if let Some(result) = old.clone().filter(|old| self.is_the_same(old, &made_with)) {
+            return Ok(Found { result, was_there: true, file });
+        }
+        // Beside the results, so that an interrupted command goes on with these, too.
+        let place =
+            if self.args.again { GradeResult::file(&out.join(WAITING), submission, &stage.name) } else { file.clone() };
+        if self.args.again
+            && let Some(result) = GradeResult::load(&place).filter(|new| self.is_the_same(new, &made_with))
+        {
+            self.pending.push(Pending { old, new: result.clone(), from: place, to: file.clone() });
             return Ok(Found { result, was_there: true, file });
         }
         let start = Instant::now();
@@ -146,7 +164,10 @@ impl Grader<'_> {
             Ok(taken) => self.judge(stage, taken, &mut result)?,
         }
         result.ms = millis(start.elapsed());
-        result.save(&file)?;
+        result.save(&place)?;
+        if self.args.again {
+            self.pending.push(Pending { old, new: result.clone(), from: place, to: file.clone() });
+        }
         Ok(Found { result, was_there: false, file })
     }
 

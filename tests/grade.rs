@@ -242,3 +242,27 @@ fn a_report_says_what_the_class_has_not_understood() {
     let xml = fs::read_to_string(instructor.path("class.xml")).expect("a report");
     assert_eq!((xml.matches("<testcase ").count(), xml.matches("<failure ").count()), (4, 3), "{xml}");
 }
+
+#[test]
+fn grading_again_shows_whose_points_would_change() {
+    let instructor = Instructor::new();
+    instructor.folder("ada", SHOUTS);
+    instructor.folder("bob", ENDS_WRONG);
+    instructor.grades(&[], 0);
+    assert!(instructor.grades(&["--again"], 0).contains("Nothing has changed."));
+    let file = instructor.path("course/exercises/shout/stage.yaml");
+    let text = fs::read_to_string(&file).expect("readable");
+    fs::write(&file, text.replace("      crier = exit 0\n", "      crier = exit 3\n")).expect("written");
+
+    let said = instructor.grades(&["--again"], 2);
+    assert!(said.contains("2 new results; points change in 2\n"), "{said}");
+    assert!(said.contains("ada  shout  4 of 4 → 3 of 4") || said.contains("ada  shout  4 of 4 > 3 of 4"), "{said}");
+    assert!(said.contains("there is no terminal to ask on"), "{said}");
+    assert_eq!(instructor.result("bob")["points"], 3, "nothing is written unasked");
+
+    // What was played is not played again, and now it goes into its place.
+    let said = instructor.grades(&["--again", "--yes"], 0);
+    assert!(said.contains("2 of them there already") && said.contains("2 results written"), "{said}");
+    assert_eq!((&instructor.result("ada")["points"], &instructor.result("bob")["points"]), (&3.into(), &4.into()));
+    assert!(!instructor.path("results/.again").exists());
+}

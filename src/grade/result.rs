@@ -12,6 +12,9 @@ use crate::files::{make_folder, replace};
 use crate::trace::Trace;
 use crate::verdict::{Explanation, RuleState};
 
+/// The folder in which new results wait until the instructor agrees, below that of the results.
+pub(super) const WAITING: &str = ".again";
+
 /// The version of the format.
 const FORMAT: u32 = 1;
 
@@ -186,7 +189,8 @@ impl GradeResult {
         let mut found = Vec::new();
         for who in fs::read_dir(results).map_err(fail)? {
             let who = who.map_err(fail)?.path();
-            if !who.is_dir() {
+            let waits = who.file_name().is_some_and(|name| name == WAITING);
+            if waits || !who.is_dir() {
                 continue;
             }
             for file in fs::read_dir(&who).map_err(fail)? {
