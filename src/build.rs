@@ -23,6 +23,7 @@ use crate::machine::room::Before;
 use crate::machine::{is_noexec, machine_failure};
 use crate::process::{Group, LEAK_GRACE, PeerCommand};
 use crate::runs::Programs;
+use crate::sandbox::Sandbox;
 
 use lines::{ToolLine, ToolLines};
 use sources::{Sources, Tried};
@@ -48,6 +49,8 @@ pub struct Package {
     pub cache: PathBuf,
     /// Show errors in colour.
     pub colour: bool,
+    /// It is a stranger's: it is built and run in a sandbox.
+    pub sandboxed: bool,
 }
 
 /// How a build went.
@@ -112,7 +115,14 @@ impl Package {
     }
 
     fn env(&self, track: &Track) -> BTreeMap<String, String> {
-        track.env.iter().map(|(key, value)| (key.clone(), self.fill(value, ""))).collect()
+        let mut env: BTreeMap<String, String> =
+            track.env.iter().map(|(key, value)| (key.clone(), self.fill(value, ""))).collect();
+        if self.sandboxed {
+            // A sandbox passes on nothing else.
+            let named = track.reads.iter().filter_map(|word| word.strip_prefix('$')?.split('/').next());
+            env.extend(named.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?))));
+        }
+        env
     }
 
     /// The command that builds it. A word that names the role appears once for each role.
@@ -150,7 +160,12 @@ impl Package {
         if let Some(found) = self.program(track, role).and_then(|path| self.find(&path)) {
             run[0] = found.to_string_lossy().into_owned();
         }
-        PeerCommand { run, env: self.env(track), dir: self.dir(), memory: None }
+        let reads = || {
+            let own = [self.out.clone(), self.dir()];
+            own.into_iter().chain(Sandbox::reads_of(&track.reads)).collect()
+        };
+        let sandbox = self.sandboxed.then(|| Sandbox { reads: reads(), ..Sandbox::default() });
+        PeerCommand { run, env: self.env(track), dir: self.dir(), memory: None, sandbox }
     }
 
     /// Forgets that it is built: the next build runs the tool again.
@@ -274,8 +289,9 @@ impl Package {
         let fail = |what: &str, error: std::io::Error| {
             Error::new(format!("cannot {what} `{}`, which builds `{}`", command[0], self.stage)).because(error)
         };
-        let mut tool = tokio::process::Command::new(&command[0]);
-        tool.args(&command[1..]).envs(self.env(track)).current_dir(&self.root);
+        let words = self.sandboxed_build(track, &command);
+        let mut tool = tokio::process::Command::new(&words[0]);
+        tool.args(&words[1..]).envs(self.env(track)).current_dir(&self.root);
         tool.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         // In a group: the compilers that it starts end with it when the runner is interrupted.
         let mut tool = Group::spawn(tool).map_err(|error| {
@@ -316,6 +332,17 @@ impl Package {
         };
         let status = status.map_err(|error| fail("wait for", error))?;
         Ok((status.success(), output))
+    }
+
+    /// The command that builds, in a sandbox if the package is a stranger's. The cache is shared: what builds may change
+    /// it.
+    fn sandboxed_build(&self, track: &Track, command: &[String]) -> Vec<String> {
+        if !self.sandboxed {
+            return command.to_vec();
+        }
+        let reads = std::iter::once(self.root.clone()).chain(Sandbox::reads_of(&track.reads)).collect();
+        let writes = [&self.out, &self.cache].into_iter().filter(|path| path.is_dir()).cloned().collect();
+        Sandbox { reads, writes, build: true }.command(command.to_vec(), &self.root, &self.env(track))
     }
 
     /// What kept the tool from building, if it was not the package: the tool reports what it lacked, and that is

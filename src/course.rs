@@ -125,6 +125,11 @@ pub struct Track {
     #[serde(default)]
     #[cfg_attr(test, schemars(example = std::collections::BTreeMap::from([("OUT", "{out}")])))]
     pub env: BTreeMap<String, String>,
+    /// What builds and programs read beside the system's own files, where they run in a sandbox: `~/` is the home,
+    /// `$NAME` a variable. What is not there is left out.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(example = ["~/.cargo/registry"]))]
+    pub reads: Vec<String>,
     /// A regular expression for the lines of a build that are errors, so that they are shown before
     /// anything else.
     #[serde(default)]

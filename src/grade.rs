@@ -30,6 +30,7 @@ use crate::hash::stable_hash;
 use crate::pattern::counted;
 use crate::report::{Spinner, millis, plain, print, say};
 use crate::runtime::block_on;
+use crate::sandbox;
 use crate::trace::Trace;
 use crate::verdict::StageVerdict;
 use crate::verify::build_folder::{BuildFolder, package};
@@ -40,11 +41,8 @@ use crate::verify::{Selection, Verified, new_seed, verify};
 /// # Errors
 /// The submissions or the course can't be read, the results can't be written, or something could not be graded.
 pub fn grade(catalog: &Catalog, args: &GradeArgs) -> Result<bool> {
-    if !args.trust_submissions {
-        return Err(Error::new("grading runs programs that others have written, with all your rights").help(
-            "read them first, or grade on a machine or in a container that has nothing to lose; then say \
-             `--trust-submissions`",
-        ));
+    if !args.trust_submissions && !sandbox::is_inside() {
+        sandbox::works()?;
     }
     let (folder, out) = (folder_of(args)?, out_of(args)?);
     let track_name = chosen_track(catalog, args)?;
@@ -55,6 +53,11 @@ pub fn grade(catalog: &Catalog, args: &GradeArgs) -> Result<bool> {
         return Err(Error::new("which stage?").help(format!("`--stage NAME`; {}", suggest("", "stages", &names))));
     }
     let (submissions, others) = find(folder, args.roster.as_deref())?;
+    let cache = cache_folder(args)?;
+    if !args.trust_submissions && !sandbox::is_inside() {
+        build_references(catalog, track_name, track, &stages, &cache)?;
+        sandbox::enter()?;
+    }
     if submissions.is_empty() {
         return Err(Error::new(format!("{} has no submissions", folder.display()))
             .help("a submission is a folder, a .zip or a .tar.gz, one for each learner"));
@@ -66,11 +69,7 @@ pub fn grade(catalog: &Catalog, args: &GradeArgs) -> Result<bool> {
         None => submissions.iter().collect(),
         Some(shard) => submissions.iter().skip(shard.part - 1).step_by(shard.of).collect(),
     };
-    let cache = args.cache.as_ref().map(|folder| match args.shard {
-        Some(shard) => folder.join(format!("part-{}-of-{}", shard.part, shard.of)),
-        None => folder.clone(),
-    });
-    let scratch = BuildFolder::open(cache.as_deref())?;
+    let scratch = BuildFolder::open(Some(&cache))?;
     let mut grader = Grader {
         catalog,
         track_name,
@@ -99,6 +98,39 @@ pub fn grade(catalog: &Catalog, args: &GradeArgs) -> Result<bool> {
         again::decide(&grader.pending, out, args.yes)?;
     }
     tally.trouble().map_or(Ok(true), Err)
+}
+
+/// Where packages are built. It outlives this process, which may go on as another one.
+fn cache_folder(args: &GradeArgs) -> Result<PathBuf> {
+    let folder = match &args.cache {
+        Some(folder) => folder.clone(),
+        None => out_of(args)?.join(result::BUILDS),
+    };
+    let folder = match args.shard {
+        Some(shard) => folder.join(format!("part-{}-of-{}", shard.part, shard.of)),
+        None => folder,
+    };
+    std::path::absolute(&folder).map_err(|error| Error::io("use", &folder, &error))
+}
+
+/// Builds the references while there is still a network: what submissions depend on is in the cache then.
+fn build_references(catalog: &Catalog, track_name: &str, track: &Track, stages: &[Stage], cache: &Path) -> Result<()> {
+    let scratch = BuildFolder::open(Some(cache))?;
+    let dir = scratch.path().join(track_name);
+    let solutions = catalog.tree(&track.solutions)?;
+    let mut progress = GradeProgress::default();
+    for stage in stages {
+        progress.what = format!("the reference of {}", stage.name);
+        let reference = package(&dir, stage, Party::Reference, "solution", &solutions)?;
+        if !block_on(crate::verify::build(track, &reference, &mut progress))? {
+            progress.spinner.done();
+            return Err(Error::new(format!("the reference of `{}` can't be built", stage.name))
+                .because(std::mem::take(&mut progress.not_built))
+                .help("`workshop doctor` looks at what a build needs"));
+        }
+    }
+    progress.spinner.done();
+    Ok(())
 }
 
 fn folder_of(args: &GradeArgs) -> Result<&Path> {
@@ -171,6 +203,10 @@ impl Grader<'_> {
         Ok(Found { result, was_there: false, file })
     }
 
+    fn sandboxed(&self) -> bool {
+        !self.args.trust_submissions
+    }
+
     /// What could not be graded is tried again.
     fn is_the_same(&self, old: &GradeResult, made_with: &MadeWith) -> bool {
         old.outcome != Outcome::NotGraded
@@ -197,7 +233,7 @@ impl Grader<'_> {
             submission: taken.map_or_else(|why| why.id.to_owned(), |taken| of(&taken.files)),
             repeat: self.args.repeat,
             all_or_nothing: self.args.all_or_nothing,
-            isolation: "none".to_owned(),
+            isolation: if self.sandboxed() { "namespaces" } else { "none" }.to_owned(),
         })
     }
 
@@ -207,6 +243,7 @@ impl Grader<'_> {
         result.ignored = taken.ignored;
         let files = onto_template(&self.templates, &stage.name, self.track, taken.files);
         let you = package(&self.dir, stage, Party::You, "submission", &files)?;
+        let you = Package { sandboxed: self.sandboxed(), ..you };
         // Whatever was built there was another submission's.
         you.forget();
         let reference = package(&self.dir, stage, Party::Reference, "solution", &self.solutions)?;
@@ -225,11 +262,9 @@ impl Grader<'_> {
                 result.reason = verdict.shown().map(|(_, failed)| failed.because.clone());
                 result.shown = traces.into_iter().find(|trace| !trace.passed());
                 result.steady = is_steady(&verdict);
-                match verdict.trouble() {
+                match trouble(&verdict) {
                     // The machine's fault is not the learner's.
-                    Some(trouble) => {
-                        result.output = trouble.to_string();
-                    }
+                    Some(trouble) => result.output = trouble,
                     None => {
                         result.count(self.args.all_or_nothing);
                         result.outcome = Outcome::Graded;
@@ -242,7 +277,9 @@ impl Grader<'_> {
 
     async fn verdict(&mut self, stage: &Stage, you: Package, reference: Package, seed: u64) -> Result<Judged> {
         let built = Built { track: self.track, you, reference };
-        let selection = Selection { repeat: self.args.repeat, seed, jobs: self.args.jobs, ..Selection::default() };
+        // One run at a time: a run's programs must not reach those of another one, whose loopback is the same.
+        let jobs = if self.sandboxed() { 1 } else { self.args.jobs };
+        let selection = Selection { repeat: self.args.repeat, seed, jobs, ..Selection::default() };
         self.progress.not_built.clear();
         Ok(match verify(stage, &built, &selection, &mut self.progress).await? {
             Verified::Verdict(verdict, traces) => Judged::Verdict(Box::new(verdict), traces),
@@ -279,6 +316,16 @@ fn run_result(run: &crate::verdict::Run) -> RunResult {
         ms: millis(run.evidence.took),
         reason: run.failure().map(|failed| failed.because.id.clone()),
     }
+}
+
+/// What kept runs from being executed, if something did: the machine, or the sandbox.
+fn trouble(verdict: &StageVerdict) -> Option<String> {
+    let sandbox = || {
+        let outputs = verdict.failed().flat_map(|(run, _)| &run.evidence.outputs);
+        let failed = outputs.map(|output| &output.stderr).find(|stderr| sandbox::failed(stderr))?;
+        Some(format!("the sandbox could not be made: {}", crate::pattern::excerpt(failed, 300)))
+    };
+    verdict.trouble().map(|trouble| trouble.to_string()).or_else(sandbox)
 }
 
 /// Did every repeat of each run come to the same?

@@ -19,7 +19,8 @@
 //!
 //! **Machinery** (touches the system): [`files`] (replaced whole, and locked), [`runtime`] (what runs asynchronous
 //! work, and ends it), [`assets`] (where a course's files come from),
-//! [`progress`], [`last`] and [`workspace`] (what a learner has), [`build`], [`machine`] (what it lacks), [`process`]
+//! [`progress`], [`last`] and [`workspace`] (what a learner has), [`build`], [`machine`] (what it lacks), [`sandbox`] (what a stranger's program
+//! may see and do), [`process`]
 //! (a peer and all that it starts), [`quiescence`] (what the kernel knows), [`link`] (the proxy between two
 //! peers), [`runs`] (one run from start to end), [`file_watch`] (tells of saves).
 //!
@@ -59,6 +60,7 @@ pub mod quiescence;
 pub mod report;
 pub mod runs;
 pub mod runtime;
+pub mod sandbox;
 
 pub mod serve;
 pub mod trace;

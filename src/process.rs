@@ -25,6 +25,7 @@ use self::typing::Input;
 use crate::evidence::{MAX_PRINTED, MAX_PRINTED_LINES};
 use crate::machine::{files, shortage};
 use crate::matcher::Ending;
+use crate::sandbox::Sandbox;
 use crate::transcript::RoleId;
 
 /// How many bytes are kept of standard error, at its beginning and at its end each.
@@ -50,6 +51,8 @@ pub struct PeerCommand {
     pub dir: PathBuf,
     /// The MiB that it may allocate, where the system can enforce that.
     pub memory: Option<u64>,
+    /// What it may see and do; everything when there is none.
+    pub sandbox: Option<Sandbox>,
 }
 
 /// Something that a peer did.
@@ -311,7 +314,12 @@ fn give_back_limits(command: &mut Command) {
 fn give_back_limits(_: &mut Command) {}
 
 fn spawn_peer(command: &PeerCommand, args: &[String]) -> io::Result<Group> {
-    let (program, first) = command.run.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
+    let words = command.run.iter().chain(args).cloned().collect();
+    let words = match &command.sandbox {
+        Some(sandbox) => sandbox.command(words, &command.dir, &command.env),
+        None => words,
+    };
+    let (program, args) = words.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     let mut spawned = match command.memory {
         Some(memory) => {
             may_start(program)?;
@@ -319,7 +327,7 @@ fn spawn_peer(command: &PeerCommand, args: &[String]) -> io::Result<Group> {
         }
         None => Command::new(program),
     };
-    spawned.args(first).args(args).envs(&command.env).current_dir(&command.dir);
+    spawned.args(args).envs(&command.env).current_dir(&command.dir);
     spawned.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Group::spawn(spawned)
 }
@@ -583,6 +591,7 @@ mod tests {
                     env: BTreeMap::new(),
                     dir: PathBuf::from("/"),
                     memory: None,
+                    sandbox: None,
                 };
                 let (events, mut told) = mpsc::unbounded_channel();
                 let peer = Peer::spawn(&command, &[], 0, events).expect("it starts");

@@ -392,6 +392,9 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         let mut command = self.programs.command(self.outputs[role].party, name);
         command.env.insert(orphans::MARK.to_owned(), orphans::mark());
         command.memory = self.plan.scenario.memory;
+        if let (Some(sandbox), Some(scratch)) = (&mut command.sandbox, self.follower.value(role, SCRATCH)) {
+            sandbox.writes.push(scratch.into());
+        }
         let peer = Peer::spawn(&command, args, role, self.events.sender.clone())
             .map_err(|error| machine_failure::not_started(&command, role, &error))?;
         let probe = ProcessProbe::new(peer.id);

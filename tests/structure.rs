@@ -20,7 +20,7 @@ const VOCABULARY: [&str; 14] = [
     "event",
     "lib",
 ];
-const MACHINERY: [&str; 13] = [
+const MACHINERY: [&str; 14] = [
     "files",
     "runtime",
     "assets",
@@ -30,6 +30,7 @@ const MACHINERY: [&str; 13] = [
     "build",
     "machine",
     "process",
+    "sandbox",
     "quiescence",
     "link",
     "runs",

@@ -122,5 +122,6 @@ pub(super) fn package(workspace: &Workspace, stage: &Stage, party: Party, whose:
         out: workspace.dot().join("out").join(whose.name()).join(&stage.name),
         cache: build::cache(workspace.dot().join("cache")),
         colour: crate::report::colour(),
+        sandboxed: false,
     })
 }

@@ -15,6 +15,9 @@ use crate::verdict::{Explanation, RuleState};
 /// The folder in which new results wait until the instructor agrees, below that of the results.
 pub(super) const WAITING: &str = ".again";
 
+/// The folder in which programs are built, below that of the results, unless another one is named.
+pub(super) const BUILDS: &str = ".builds";
+
 /// The version of the format.
 const FORMAT: u32 = 1;
 
@@ -189,8 +192,8 @@ impl GradeResult {
         let mut found = Vec::new();
         for who in fs::read_dir(results).map_err(fail)? {
             let who = who.map_err(fail)?.path();
-            let waits = who.file_name().is_some_and(|name| name == WAITING);
-            if waits || !who.is_dir() {
+            let is_own = who.file_name().is_some_and(|name| name == WAITING || name == BUILDS);
+            if is_own || !who.is_dir() {
                 continue;
             }
             for file in fs::read_dir(&who).map_err(fail)? {

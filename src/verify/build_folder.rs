@@ -82,6 +82,7 @@ pub(crate) fn package(dir: &Path, stage: &Stage, party: Party, name: &str, files
         out: dir.join("out").join(name).join(&stage.name),
         cache: build::cache(dir.join("cache")),
         colour: false,
+        sandboxed: false,
     })
 }
 

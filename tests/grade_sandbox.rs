@@ -1,0 +1,189 @@
+//! `workshop grade` keeps submissions from everything that is not theirs.
+//!
+//! Where the system can't make a sandbox, nothing may be run: that is what is tested there.
+#![cfg(target_os = "linux")]
+
+#[path = "support/folders.rs"]
+mod folders;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// An ordinary user, if the tests run as root: grading as root is refused.
+const NOBODY: u32 = 65534;
+
+const SHOUTS: &str = "while read -r line; do\n    echo \"$line\" | tr a-z A-Z\ndone\n";
+
+/// Nobody else uses this number.
+const LONG: &str = "98765.4321";
+
+/// An instructor, as an ordinary user, with a class and something to hide.
+struct Instructor {
+    dir: TempDir,
+}
+
+struct Done {
+    code: Option<i32>,
+    text: String,
+}
+
+impl Instructor {
+    fn new() -> Instructor {
+        let instructor = Instructor { dir: tempfile::tempdir().expect("a temporary folder") };
+        let course = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/courses/languages");
+        folders::copy(&course, &instructor.path("course"));
+        fs::copy(env!("CARGO_BIN_EXE_workshop"), instructor.path("workshop")).expect("copied");
+        fs::create_dir(instructor.path("home")).expect("made");
+        fs::write(instructor.path("home/secret"), "top-secret-of-home\n").expect("written");
+        instructor
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    fn shown(&self, path: &str) -> String {
+        self.path(path).display().to_string()
+    }
+
+    fn submits(&self, who: &str, crier: &str) {
+        let folder = self.path("class").join(who).join("shout");
+        fs::create_dir_all(&folder).expect("made");
+        fs::write(folder.join("crier.sh"), crier).expect("written");
+    }
+
+    fn grades(&self) -> Done {
+        let mut command = Command::new(self.path("workshop"));
+        command.args(["--course", "course", "grade", "class", "--stage", "shout", "--out", "results"]);
+        command.current_dir(self.dir.path());
+        command.env("NO_COLOR", "1").env("HOME", self.path("home")).env("TOKEN", "top-secret-of-env");
+        if rustix::process::geteuid().is_root() {
+            give(self.dir.path());
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let output = command.output().expect("it starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        Done { code: output.status.code(), text }
+    }
+
+    /// The result of a submission, as text and as a value.
+    fn result(&self, who: &str) -> (String, Value) {
+        let text = fs::read_to_string(self.path("results").join(who).join("shout.json")).expect("a result");
+        let value = serde_json::from_str(&text).expect("JSON");
+        (text, value)
+    }
+}
+
+/// Gives a folder and all below it to the ordinary user.
+fn give(folder: &Path) {
+    chown(folder, Some(NOBODY), Some(NOBODY)).expect("given");
+    for entry in fs::read_dir(folder).expect("readable").flatten() {
+        if entry.path().is_dir() {
+            give(&entry.path());
+        } else {
+            chown(entry.path(), Some(NOBODY), Some(NOBODY)).expect("given");
+        }
+    }
+}
+
+/// The processes whose command line has this in it.
+fn processes_with(text: &str) -> usize {
+    let commands = fs::read_dir("/proc").expect("readable").flatten();
+    commands
+        .filter(|entry| entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()))
+        .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok())
+        .filter(|line| String::from_utf8_lossy(line).contains(text))
+        .count()
+}
+
+#[test]
+fn no_submission_reaches_what_is_not_its_own() {
+    let instructor = Instructor::new();
+    let host = TcpListener::bind("127.0.0.1:0").expect("a port");
+    host.set_nonblocking(true).expect("set");
+    let address = host.local_addr().expect("an address");
+    let (course, class, home) = (instructor.shown("course"), instructor.shown("class"), instructor.shown("home"));
+    let marker = instructor.path("marker");
+    let outside = marker.display();
+
+    instructor.submits("ada", SHOUTS);
+    let read = format!(
+        "cat {home}/secret {course}/solutions/sh/shout/crier.sh {class}/ada/shout/crier.sh /etc/passwd\nenv\nls / {home}\ncat \
+         /proc/*/cmdline\n"
+    );
+    instructor.submits("reads", &read);
+    instructor.submits("runs-the-reference", &format!("exec sh {course}/solutions/sh/shout/crier.sh\n"));
+    instructor.submits(
+        "writes",
+        &format!("echo x > {outside}\necho x > \"$0\"\necho x > {class}/ada/shout/crier.sh\n{SHOUTS}"),
+    );
+    instructor.submits("signals", &format!("kill -9 -1\nkill -9 1\nkill -9 $PPID\n{SHOUTS}"));
+    instructor.submits("stays", &format!("sleep {LONG} &\nsetsid sleep {LONG} &\n{SHOUTS}"));
+    instructor.submits("forks", "b() { b | b & }\nb\nwhile read -r line; do echo \"$line\"; done\n");
+    instructor.submits("fills", "head -c 3000000000 /dev/zero > /tmp/a\nhead -c 3000000000 /dev/zero > b\ncat\n");
+    let speaks = "for file in /proc/[0-9]*/fd/*; do echo '{\"points\":1}' > $file; done\n";
+    instructor.submits("speaks-for-the-runner", speaks);
+    let connects =
+        format!("perl -MIO::Socket::INET -e 'print \"connected\\n\" if IO::Socket::INET->new(\"{address}\")'\n");
+    instructor.submits("connects", &connects);
+
+    let done = instructor.grades();
+    if done.text.contains("can't be kept apart from this machine") {
+        assert_eq!(done.code, Some(2), "{}", done.text);
+        assert!(!instructor.path("results/ada").exists(), "nothing is run without a sandbox");
+        return;
+    }
+    assert_eq!(done.code, Some(0), "{}", done.text);
+    let points = |who: &str| instructor.result(who).1["points"].clone();
+    for (who, expected) in [
+        ("ada", 1),
+        ("reads", 0),
+        ("runs-the-reference", 0),
+        ("writes", 1),
+        ("stays", 1),
+        ("forks", 0),
+        ("fills", 0),
+        ("speaks-for-the-runner", 0),
+        ("connects", 0),
+    ] {
+        assert_eq!(points(who), expected, "{who}: {}", done.text);
+        assert_eq!(instructor.result(who).1["made_with"]["isolation"], "namespaces");
+    }
+    for who in ["reads", "speaks-for-the-runner", "connects"] {
+        let (text, _) = instructor.result(who);
+        for secret in ["top-secret", "root:", "tr a-z A-Z", "workshop\\u0000", "connected"] {
+            assert!(!text.contains(secret), "{who} has seen {secret:?}: {text}");
+        }
+    }
+    assert!(!marker.exists(), "nothing is written outside");
+    let ada = fs::read_to_string(instructor.path("class/ada/shout/crier.sh")).expect("readable");
+    assert_eq!(ada, SHOUTS, "no other submission is changed");
+    assert_eq!(processes_with(LONG), 0, "nothing is left behind");
+    let heard = host.accept().map(drop).map_err(|error| error.kind());
+    assert_eq!(heard, Err(ErrorKind::WouldBlock), "nobody has connected");
+}
+
+#[test]
+fn root_is_told_to_be_somebody_else() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let instructor = Instructor::new();
+    instructor.submits("ada", SHOUTS);
+    let output = Command::new(env!("CARGO_BIN_EXE_workshop"))
+        .args(["--course", "course", "grade", "class", "--stage", "shout", "--out", "results"])
+        .current_dir(instructor.dir.path())
+        .output()
+        .expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("grade as an ordinary user"));
+    assert!(!instructor.path("results/ada").exists());
+}
