@@ -41,6 +41,8 @@ pub struct Package {
     pub edited: bool,
     /// The files that a learner was given, below the package: one that is missing explains why a build fails.
     pub given: Vec<PathBuf>,
+    /// The files that a learner was given beside all packages.
+    pub beside: Vec<PathBuf>,
     /// The folder of all packages.
     pub root: PathBuf,
     /// The folder for what is built of this package.
@@ -216,6 +218,11 @@ impl Package {
 
     /// What to say of the files that the learner was given and that are no longer there; empty when there are none.
     fn missing_files(&self) -> String {
+        let beside = self.beside.iter().filter(|path| !self.root.join(path).exists());
+        let beside: String = beside.map(|path| format!("  {}\n", path.display())).collect();
+        if !beside.is_empty() {
+            return format!("\nfiles of the workspace are missing:\n{beside}`workshop update` restores them\n");
+        }
         let missing = self.given.iter().filter(|path| !self.dir().join(path).exists());
         let lines: String = missing.map(|path| format!("  {}/{}\n", self.stage, path.display())).collect();
         if lines.is_empty() {

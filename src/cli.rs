@@ -290,8 +290,8 @@ pub struct RunArgs {
     /// Whose program to run
     #[arg(long = "as", value_name = "WHO", default_value = "you")]
     pub party: PartyName,
-    /// Arguments for the program, after `--`
-    #[arg(last = true)]
+    /// Arguments for the program; those that begin with `-` come after `--`
+    #[arg(trailing_var_arg = true)]
     pub args: Vec<String>,
 }
 

@@ -315,6 +315,24 @@ impl Connection {
         }
     }
 
+    /// What happened, in the order in which the receivers saw it, each with its time: an end is noted when it is sent, and
+    /// arrives after all bytes before it.
+    pub fn as_received(&self) -> Vec<(Duration, &WireEvent)> {
+        let last = |direction| {
+            let data = self.events.iter().filter(|event| event.direction == direction);
+            data.map(|event| event.at).max().unwrap_or_default()
+        };
+        let at = |event: &WireEvent| match event.what {
+            WireEventKind::Finished => {
+                self.flow_in(event.direction).fin_delivered.unwrap_or(event.at).max(last(event.direction))
+            }
+            _ => event.at,
+        };
+        let mut events: Vec<(Duration, &WireEvent)> = self.events.iter().map(|event| (at(event), event)).collect();
+        events.sort_by_key(|(at, event)| (*at, event.what == WireEventKind::Finished));
+        events
+    }
+
     /// Does either side speak libp2p?
     pub fn is_libp2p(&self) -> bool {
         self.to_listener.wire.is_libp2p() || self.to_dialer.wire.is_libp2p()

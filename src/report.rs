@@ -122,9 +122,11 @@ pub fn others<'r>(mut failed: impl Iterator<Item = (&'r str, String)>) -> Vec<St
     failed.for_each(|(id, title)| reasons.entry(id).or_insert((0, title)).0 += 1);
     let line = |(id, (count, first)): (&str, (usize, String))| match id == shown {
         true => format!("{count} more failed for the same reason ({id})"),
-        false => format!("{count} failed otherwise ({id}), first: {first}"),
+        false => format!("{count} failed with {id}, first: {first}"),
     };
-    reasons.into_iter().map(line).collect()
+    // The same reason first, then by name.
+    let same = reasons.remove_entry(shown);
+    same.into_iter().chain(reasons).map(line).collect()
 }
 
 /// Is there a terminal to ask questions on?

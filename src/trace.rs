@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::course::{Party, Scenario};
 use crate::evidence::{Connection, Evidence, LinkEvidence, WireEventKind};
 use crate::matcher::Ending;
-use crate::pattern::{counted, escape, excerpt};
+use crate::pattern::{Pattern, counted, escape, excerpt};
 use crate::transcript::{Action, After, Break, Expect, LinkFault, RoleId, StepKind};
 use crate::verdict::{Explanation, Failed, Failure, Run};
 
@@ -264,12 +264,9 @@ fn wires(link: &LinkEvidence) -> impl Iterator<Item = TraceEvent> {
 }
 
 fn wire_events(link: &LinkEvidence, connection: &Connection) -> impl Iterator<Item = TraceEvent> {
-    connection.events.iter().map(|event| {
+    connection.as_received().into_iter().map(|(at, event)| {
         let (from, to) = event.direction.ends(link.dialer, link.listener);
         let (kind, text) = (kind(&event.what), happened(&event.what));
-        // An end arrives after the bytes before it.
-        let told = connection.flow_in(event.direction).fin_delivered;
-        let at = if kind == WireKind::End { told.unwrap_or(event.at) } else { event.at };
         TraceEvent { at, what: TraceEventKind::Wire { from, to, text, kind }, wrong: false }
     })
 }
@@ -311,8 +308,18 @@ fn missing(run: &Run, failed: &Failed, scenario: &Scenario) -> Vec<TraceEvent> {
     let steps = &scenario.transcript.steps;
     let awaited = failed.awaited.iter().filter_map(|step| match &steps[*step].kind {
         StepKind::Expect(role, Expect::Line(pattern) | Expect::Unordered(pattern)) => {
-            let filled = pattern.fill(&|name| run.captures.get(*role)?.get(name).cloned());
-            Some(TraceEventKind::Missing(*role, text(filled.as_bytes())))
+            let fill = |pattern: &Pattern| pattern.fill(&|name| run.captures.get(*role)?.get(name).cloned());
+            let filled = fill(pattern);
+            // It may have come while the run was being ended.
+            let expected = steps[..=*step].iter().filter(|step| match &step.kind {
+                StepKind::Expect(other, Expect::Line(pattern) | Expect::Unordered(pattern)) => {
+                    other == role && fill(pattern) == filled
+                }
+                _ => false,
+            });
+            let printed = run.evidence.outputs[*role].lines.iter().filter(|line| line.bytes == filled.as_bytes());
+            let came = printed.count() >= expected.count();
+            (!came).then(|| TraceEventKind::Missing(*role, text(filled.as_bytes())))
         }
         StepKind::Expect(role, Expect::Exit(code)) => Some(TraceEventKind::Missing(*role, format!("exit {code}"))),
         _ => None,

@@ -204,6 +204,15 @@ impl Workspace {
         Ok(Some((another, files)))
     }
 
+    /// The files that the course puts beside all packages, such as that of a build tool.
+    ///
+    /// # Errors
+    /// The course's templates can't be read.
+    pub fn beside(&self) -> Result<Vec<String>> {
+        let files = self.catalog.tree(&self.track()?.templates)?.into_iter();
+        Ok(files.map(|(path, _)| path).filter(|path| !path.contains('/')).collect())
+    }
+
     /// Those of these files that a learner edits, as text.
     fn edited_of(&self, stage: &str, files: impl Iterator<Item = (PathBuf, Vec<u8>)>) -> Result<Vec<TextFile>> {
         let edited = self.editable(stage)?;

@@ -61,6 +61,16 @@ mod wakes {
         passes("polls");
     }
 
+    /// Bytes go from one to the other for ever. The limit is 30 s: a request of a library that is held back meanwhile
+    /// gives up much earlier.
+    #[test]
+    fn who_sends_heartbeats_is_at_rest() {
+        let quick = took(&passes("heartbeats"));
+        assert!(quick < Duration::from_secs(10), "{quick:?}");
+        let longer = took(&passes("heartbeats-for-a-while"));
+        assert!((Duration::from_secs(3)..Duration::from_secs(15)).contains(&longer), "{longer:?}");
+    }
+
     #[test]
     fn who_sleeps_once_is_waited_for() {
         passes("dozes");

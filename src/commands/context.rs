@@ -112,7 +112,12 @@ pub(super) fn package(workspace: &Workspace, stage: &Stage, party: Party, whose:
         Party::You => workspace.template(&stage.name)?.into_iter().map(|(path, _)| path.into()).collect(),
         Party::Reference | Party::Stage => Vec::new(),
     };
+    let beside = match whose {
+        Party::You => workspace.beside()?.into_iter().map(PathBuf::from).collect(),
+        Party::Reference | Party::Stage => Vec::new(),
+    };
     Ok(Package {
+        beside,
         party,
         stage: stage.name.clone(),
         roles: stage.programs(whose),

@@ -33,7 +33,14 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
         }
         WorkspaceState::update(&workspace.dot(), |state| state.stage(&current).shown = true)?;
         let ahead = start_ahead(&workspace, args.no_prefetch);
-        return show(&workspace, &current).inspect(|_| say_ahead(ahead));
+        show(&workspace, &current)?;
+        if made {
+            // Behind the lesson: a pager may have hidden what stood above it.
+            print(&format!("\n{}\n", format!("Your workspace: {}", report::relative(&workspace.root)).bold()));
+            print(&wrap(workspace.catalog.course.about.trim(), width(), ""));
+        }
+        say_ahead(ahead);
+        return Ok(true);
     }
     let following = move_on(&workspace, &current)?;
     let ahead = start_ahead(&workspace, args.no_prefetch);
@@ -70,8 +77,6 @@ fn make(here: &Path, chosen: &Chosen, args: &NextArgs) -> Result<Workspace> {
     }
     let workspace = Workspace::create(here, catalog, track)?;
     context::remember(&workspace, chosen)?;
-    print(&format!("{}\n", format!("Your workspace: {}", report::relative(&workspace.root)).bold()));
-    print(&wrap(workspace.catalog.course.about.trim(), width(), ""));
     Ok(workspace)
 }
 
@@ -189,14 +194,14 @@ pub(super) fn list_text(workspace: &Workspace, width: usize) -> Result<String> {
             Standing::Skipped => "○ skipped".normal(),
             Standing::Open => "○ open".dimmed(),
         };
-        let title = crate::pattern::shorten(&stage.title, width.saturating_sub(room + 16).max(20));
+        let title = crate::pattern::cut(&stage.title, width.saturating_sub(room + 16).max(6));
         out.push_str(&format!("  {name:room$}  {mark:<10}  {title}\n"));
         if let Some(kept) = rules_kept(&workspace.state, &stage) {
             out.push_str(&format!("  {:room$}  {}\n", "", kept.dimmed()));
         }
     }
     if let Some(status) = super::prefetch::status(workspace) {
-        let status = crate::pattern::shorten(&format!("building ahead: {status}"), width.saturating_sub(2).max(20));
+        let status = crate::pattern::cut(&format!("building ahead: {status}"), width.saturating_sub(2).max(20));
         out.push_str(&format!("  {}\n", status.dimmed()));
     }
     Ok(out)

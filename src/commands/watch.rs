@@ -30,9 +30,10 @@ pub fn watch(chosen: &Chosen, args: &WatchArgs) -> Result<bool> {
         ));
     }
     learn::start_ahead(&workspace, args.no_prefetch);
-    let mut message = None;
+    // What was on the screen when the learner left it for a while.
+    let (mut kept, mut message) = (None, None);
     loop {
-        match runtime::block_on(session(chosen, args, &mut stage, message.take()))? {
+        match runtime::block_on(session(chosen, args, &mut stage, (&mut kept, message.take())))? {
             Exit::ForGood => return Ok(true),
             Exit::ForNow => suspend(),
             Exit::ToEdit(place) => message = edit(chosen, &stage, place.as_deref()).err().map(|error| one_line(&error)),
@@ -75,9 +76,17 @@ fn one_line(error: &Error) -> String {
 }
 
 /// Shows the view until the learner leaves. The terminal is restored first, then what runs is ended.
-async fn session(chosen: &Chosen, args: &WatchArgs, stage: &mut String, message: Option<String>) -> Result<Exit> {
+async fn session(
+    chosen: &Chosen,
+    args: &WatchArgs,
+    stage: &mut String,
+    (kept, message): (&mut Option<View>, Option<String>),
+) -> Result<Exit> {
     let (worker, mut receiver) = VerifyWorker::start(chosen, stage, args.poll)?;
     let mut controller = Controller::new(chosen, worker, stage)?;
+    if let Some(view) = kept.take() {
+        controller.view = view;
+    }
     controller.view.message = message;
     // Declared after the controller, and so dropped before it: to end what runs may take a moment.
     let mut screen = Screen::enter()?;
@@ -92,8 +101,15 @@ async fn session(chosen: &Chosen, args: &WatchArgs, stage: &mut String, message:
                 Some(KeyOrResize::Resize) => screen.clear()?,
                 Some(KeyOrResize::Key(key)) => match ask(key) {
                     Some(KeyAction::Quit) => return Ok(Exit::ForGood),
-                    Some(KeyAction::Suspend) => return Ok(Exit::ForNow),
-                    Some(KeyAction::Edit) => return Ok(Exit::ToEdit(controller.view.place.take())),
+                    Some(KeyAction::Suspend) => {
+                        *kept = Some(controller.view);
+                        return Ok(Exit::ForNow);
+                    }
+                    Some(KeyAction::Edit) => {
+                        let place = controller.view.place.clone();
+                        *kept = Some(controller.view);
+                        return Ok(Exit::ToEdit(place));
+                    }
                     Some(asked) => {
                         controller.answer(asked);
                         stage.clone_from(&controller.stage);
@@ -185,6 +201,8 @@ impl<'c> Controller<'c> {
                 if let Some(run) = failed {
                     if self.failed == 0 {
                         view.show_runs(vec![*run]);
+                        // The place was that of another reason.
+                        view.place = None;
                     }
                     self.failed += 1;
                 }

@@ -143,7 +143,13 @@ impl<'c> Case<'c> {
             }
             None => {
                 let from = if self.never_came(role, text) { ", and which no peer sent to it" } else { "" };
-                let say = format!("{who} printed «{said}», which nothing asked for{from}.");
+                let say = match text.is_empty() && self.told_of_end(role) {
+                    true => format!(
+                        "{who} printed an empty line, which nothing asked for, and the stream to it has ended. A read of 0 \
+                         bytes is that end, and no line: is it printed as one?"
+                    ),
+                    false => format!("{who} printed «{said}», which nothing asked for{from}."),
+                };
                 facts.push(Fact::new("extra-line", say));
             }
             Some(_) => {}

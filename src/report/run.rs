@@ -265,11 +265,11 @@ fn wire(evidence: &Evidence, link: &LinkEvidence, width: usize, verbose: bool) -
     }
     for connection in &link.connections {
         let count = if verbose { connection.events.len() } else { MAX_LINES };
-        for event in connection.events.iter().take(count) {
+        for (at, event) in connection.as_received().into_iter().take(count) {
             let (from, to) = event.direction.ends(link.dialer, link.listener);
             let arrow = format!("{} → {}", name(from), name(to));
             let what = happened(&event.what);
-            let line = format!("{:7.3} s  {arrow}  {what}", event.at.as_secs_f64());
+            let line = format!("{:7.3} s  {arrow}  {what}", at.as_secs_f64());
             out.push_str(&format!("    {}\n", cut(&line, width.saturating_sub(4)).dimmed()));
         }
         if connection.events.len() > count {

@@ -159,12 +159,17 @@ impl TextReporter {
 fn not_kept(stage: &Stage, scenario: &Scenario, failed: &Failed) -> String {
     let own = stage.explanations.iter().find(|own| own.id == failed.because.id);
     let is_meant = |rule: &&Rule| own.is_none_or(|own| own.rules.is_empty() || own.rules.contains(&rule.id));
-    let rules = stage.rules.iter().filter(|rule| scenario.rules.contains(&rule.id)).filter(is_meant);
-    let line = |rule: &Rule| {
+    let rules: Vec<&Rule> =
+        stage.rules.iter().filter(|rule| scenario.rules.contains(&rule.id)).filter(is_meant).collect();
+    let line = |rule: &&Rule| {
         let lesson = rule.lesson.as_ref().map(|heading| format!(" (lesson: {heading})")).unwrap_or_default();
-        entry(&format!("Rule {}: {}{lesson}", rule.id, rule.say)).cyan().to_string()
+        format!("{}: {}{lesson}", rule.id, rule.say)
     };
-    rules.map(line).collect()
+    match rules.as_slice() {
+        [rule] => entry(&format!("Rule {}", line(rule))).cyan().to_string(),
+        // Of several rules that a scenario tests, only its author could say which one a general reason is about.
+        rules => rules.iter().map(|rule| entry(&format!("The run tests {}", line(rule))).cyan().to_string()).collect(),
+    }
 }
 
 /// At most so many failed scenarios are named.

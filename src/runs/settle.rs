@@ -16,6 +16,10 @@ const BUSY_POLLS: u32 = 12;
 /// How often links are released at the end of a run, as peers may talk for ever.
 const RELEASES: u32 = 100;
 
+/// Peers that send each other something now and then, such as heartbeats, are never at rest for long. After this much
+/// time in which nothing could be seen of them, or what the transcript asks for, a moment of rest is enough.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// After a difference, this many more lines of a role are read: they may say why.
 const MORE_LINES: usize = 64;
 
@@ -39,11 +43,13 @@ impl<F: Follower> ActiveRun<'_, F> {
     /// Waits until a poll at rest fulfils `wanted`, or until more polls are useless because the system does not say.
     pub(super) async fn until(&mut self, until: Until, wanted: fn(&Self) -> bool) -> Result<(), Failure> {
         self.begin_to_wait();
+        let mut since = self.limit.now();
         loop {
             let taken = self.taken;
             self.take_waiting()?;
             if self.taken != taken {
                 self.begin_to_wait();
+                since = self.limit.now();
             }
             tokio::time::sleep(self.watchdog.pause).await;
             let (snapshot, judgement) = self.consider();
@@ -54,7 +60,8 @@ impl<F: Follower> ActiveRun<'_, F> {
                 Assessment::Release | Assessment::Wait | Assessment::Stuck | Assessment::Restless => {}
             }
             let held = snapshot.is_holding() && until == Until::Still;
-            if snapshot.is_at_rest() && !held && wanted(self) {
+            let patient = || until == Until::Still && self.limit.usable_since(since) >= self.horizon.max(PATIENCE);
+            if snapshot.is_at_rest() && !held && (wanted(self) || patient()) {
                 return Ok(());
             }
         }

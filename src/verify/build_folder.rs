@@ -78,6 +78,7 @@ pub(crate) fn package(dir: &Path, stage: &Stage, party: Party, name: &str, files
         roles: stage.programs(party),
         edited: false,
         given: Vec::new(),
+        beside: Vec::new(),
         root,
         out: dir.join("out").join(name).join(&stage.name),
         cache: build::cache(dir.join("cache")),

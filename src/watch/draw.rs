@@ -137,7 +137,7 @@ fn run(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
         (VerifyStatus::NotBuilt(output), _) => (not_built(), output.clone(), None),
         (VerifyStatus::Trouble(error), _) => (String::new(), error.clone(), None),
         (_, None) => {
-            (String::new(), "The first verify is running; `l` shows the lesson meanwhile.\n".dimmed().to_string(), None)
+            (String::new(), "A verify is running; `l` shows the lesson meanwhile.\n".dimmed().to_string(), None)
         }
         (_, Some(run)) => (above(view, run, width), trace::picture(run, width), wrong_line(run)),
     };

@@ -153,8 +153,8 @@ impl UpdateInProgress<'_> {
         let base = read_base(&self.mine(path, false))?;
         let mut action = decide(base.as_deref(), &mine, new.as_deref());
         let package = path.split_once('/').map_or("", |(package, _)| package);
-        if action == Action::Deleted && self.shared.contains(package) {
-            // Learners do not edit it, and all stages need it.
+        if action == Action::Deleted && (self.shared.contains(package) || package.is_empty()) {
+            // Learners edit neither shared packages nor the files beside all packages, and every stage needs them.
             action = Action::Added;
         }
         let beside = match &new {

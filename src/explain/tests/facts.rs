@@ -273,6 +273,8 @@ fn a_line_has_its_place_elsewhere() {
     let all = "b > a hello there\\n\nb > a bye\\n\na | hello there\na | bye\n";
     is(&talk(&format!("{all}a | more")), "extra-line", &["which nothing asked for, and which no peer sent to it."]);
     is(&talk(&format!("{all}b > a more\\n\na | > more")), "extra-line", &["which nothing asked for."]);
+    is(&talk(&format!("{all}b > a fin\na | ")), "extra-line", &["A read of 0 bytes is that end, and no line"]);
+    is(&talk(&format!("{all}a | ")), "extra-line", &["«», which nothing asked for"]);
 }
 
 #[test]

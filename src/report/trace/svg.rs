@@ -10,6 +10,8 @@ const ROW: usize = 24;
 /// The width of the column with the times, and of each role's.
 const TIME: usize = 84;
 const COLUMN: usize = 260;
+/// The width of a column where there are two: most pages have room for it.
+const WIDE_COLUMN: usize = 320;
 
 /// How wide a character of the font is.
 const CHARACTER: f64 = 7.3;
@@ -28,7 +30,8 @@ pub fn svg(run: &Trace) -> String {
 
 /// The picture, to be put into a page that has the style.
 pub(super) fn picture(run: &Trace) -> String {
-    let (width, height) = (TIME + run.columns.len() * COLUMN, (run.events.len() + 2) * ROW);
+    let columns = Columns::of(run);
+    let (width, height) = (columns.x(run.columns.len()), (run.events.len() + 2) * ROW);
     let title = escape(&run.title());
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"trace\" role=\"img\" width=\"{width}\" height=\"{height}\" \
@@ -37,14 +40,18 @@ pub(super) fn picture(run: &Trace) -> String {
     );
     for (column, about) in run.columns.iter().enumerate() {
         let name = format!("{} ({})", about.role, about.party.name());
-        out.push_str(&format!("<text class=\"role\" x=\"{}\" y=\"16\">{}</text>", x(column) - 4, escape(&name)));
+        out.push_str(&format!(
+            "<text class=\"role\" x=\"{}\" y=\"16\">{}</text>",
+            columns.x(column) - 4,
+            escape(&name)
+        ));
     }
     for (column, from, to) in lives(run) {
         let (y1, y2) = (y(from), y(to));
         out.push_str(&format!(
             "<line class=\"life\" x1=\"{0}\" x2=\"{0}\" y1=\"{y1}\" y2=\"{y2}\" data-from=\"{from}\" \
              data-to=\"{to}\"/>",
-            x(column)
+            columns.x(column)
         ));
     }
     for (index, event) in run.events.iter().enumerate() {
@@ -57,15 +64,32 @@ pub(super) fn picture(run: &Trace) -> String {
             escape(&told(run, event)),
             TIME - 20,
             event.at.as_secs_f64(),
-            moment(event)
+            moment(event, columns)
         ));
     }
     out + "</svg>"
 }
 
-/// The x coordinate of a role's line.
-fn x(column: usize) -> usize {
-    TIME + column * COLUMN
+/// Where the columns are.
+#[derive(Clone, Copy)]
+struct Columns {
+    width: usize,
+}
+
+impl Columns {
+    fn of(run: &Trace) -> Columns {
+        Columns { width: if run.columns.len() > 2 { COLUMN } else { WIDE_COLUMN } }
+    }
+
+    /// The x coordinate of a role's line.
+    fn x(self, column: usize) -> usize {
+        TIME + column * self.width
+    }
+
+    /// How many characters there is room for beside a line.
+    fn room(self) -> usize {
+        (self.width as f64 / CHARACTER) as usize - 3
+    }
 }
 
 /// The y coordinate of an event.
@@ -106,11 +130,10 @@ fn class(event: &TraceEvent) -> String {
 }
 
 /// What is drawn for an event.
-fn moment(event: &TraceEvent) -> String {
+fn moment(event: &TraceEvent, columns: Columns) -> String {
     let beside = |column: usize, text: &str| {
-        let room = (COLUMN as f64 / CHARACTER) as usize - 3;
-        let dot = format!("<circle cx=\"{}\" r=\"3\"/>", x(column));
-        format!("{dot}<text x=\"{}\" y=\"4\">{}</text>", x(column) + 10, escape(&shorten(text, room)))
+        let (x, text) = (columns.x(column), shorten(text, columns.room()));
+        format!("<circle cx=\"{x}\" r=\"3\"/><text x=\"{}\" y=\"4\">{}</text>", x + 10, escape(&text))
     };
     match &event.what {
         TraceEventKind::Started(column) => beside(*column, "starts"),
@@ -124,13 +147,13 @@ fn moment(event: &TraceEvent) -> String {
         TraceEventKind::Printed(column, text) => beside(*column, text),
         TraceEventKind::Missing(column, text) => beside(*column, &format!("- {text}")),
         TraceEventKind::Fault(what) => format!("<text x=\"{}\" y=\"4\">! {}</text>", TIME + 10, escape(what)),
-        TraceEventKind::Wire { from, to, text, .. } => arrow(*from, *to, text),
+        TraceEventKind::Wire { from, to, text, .. } => arrow(*from, *to, text, columns),
     }
 }
 
 /// An arrow with its text above the line.
-fn arrow(from: usize, to: usize, text: &str) -> String {
-    let (start, end) = (x(from), x(to));
+fn arrow(from: usize, to: usize, text: &str, columns: Columns) -> String {
+    let (start, end) = (columns.x(from), columns.x(to));
     let point = if start < end { [-8, -8] } else { [8, 8] };
     let tip = |offset: i64| end as i64 + offset;
     let room = ((start.abs_diff(end)) as f64 / CHARACTER) as usize - 4;

@@ -65,9 +65,10 @@ async fn run(address: Multiaddr, peer: PeerId) -> Result<ExitCode, String> {
 /// `main` prints it.
 ///
 /// Then open the stream: `open_stream` of `node.control`, for the protocol
-/// `chat::CHAT`. This is an ordinary future, which does not drive the swarm. So pin
-/// it with `tokio::pin!`, and wait for it and for events of the swarm at the same
-/// time (`tokio::select!` in a loop).
+/// `chat::CHAT`. This is an ordinary future, which does not drive the swarm: if you
+/// wait for it alone, you hear of nothing else meanwhile. So pin it with
+/// `tokio::pin!`, and wait for it and for events of the swarm at the same time
+/// (`tokio::select!` in a loop).
 async fn call(node: &mut Node, address: Multiaddr, peer: PeerId) -> Result<Stream, String> {
     let _ = (node, address, peer);
     todo!("3. dial, wait for the connection, then open a stream while the swarm is driven")

@@ -46,6 +46,23 @@ def polls(address, pause):
         print(came.decode().rstrip())
 
 
+def beats(address, pause):
+    """Sends a heartbeat again and again, and prints what is typed."""
+    connection = dial(address)
+    while not select.select([sys.stdin], [], [], float(pause))[0]:
+        connection.sendall(b"x")
+    print(sys.stdin.readline().rstrip())
+
+
+def hears():
+    """Reads heartbeats until they end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        print("listening on 127.0.0.1:%d" % listener.getsockname()[1])
+        connection, _ = listener.accept()
+        while connection.recv(100):
+            pass
+
+
 def dozes(pause):
     print("one")
     time.sleep(float(pause))
