@@ -20,6 +20,7 @@
 //! * `done`: prints `done`, to show that all earlier lines have been executed.
 //! * `asked`: waits until the other side asks whether it was heard out, and prints
 //!   `asked`. The peer answers at the end of its input.
+//! * `unasked`: prints `not asked yet`, or `asked already`.
 //! * `hush`: drops that question without an answer, as the library does when its
 //!   program is busy.
 //! * `ask`: asks the other side whether the chat is over for it, too.
@@ -170,6 +171,18 @@ impl Odd<'_> {
                 Ok(()) => println!("asked"),
                 Err(why) => println!("lost {}: {why}", self.peer),
             },
+            "unasked" => {
+                let question = self.asked().now_or_never();
+                let asked = self.question.is_some() && question.is_some();
+                println!(
+                    "{}",
+                    if asked {
+                        "asked already"
+                    } else {
+                        "not asked yet"
+                    }
+                );
+            }
             "done" => println!("done"),
             "hush" => self.question = None,
             "ask" => {

@@ -73,7 +73,7 @@ async fn answer(mut stream: Stream, how: &str) -> Result<(), Box<dyn Error>> {
             }
         }
         "empty" => {
-            for part in ["Part 0", "", "", "Part 3"] {
+            for part in ["Part 0", "", "", "Part 9"] {
                 send(&mut stream, &framed(part)).await?;
             }
             println!("sent 4 parts, two of them empty");
