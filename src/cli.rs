@@ -91,6 +91,9 @@ pub enum Command {
 /// `workshop next`
 #[derive(Debug, Args)]
 pub struct NextArgs {
+    /// Go to this stage, instead of the next one
+    #[arg(conflicts_with = "skip")]
+    pub stage: Option<String>,
     /// Move on although the stage is not verified
     #[arg(long)]
     pub skip: bool,

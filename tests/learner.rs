@@ -91,6 +91,10 @@ fn from_the_first_lesson_to_a_verified_stage() {
     assert!(another.starts_with("Two threads, and no async\n") && another.contains("thread::spawn"), "{another}");
     assert!(learner.says("diff --another", 0).contains("+    let writer = stream.try_clone()?;"));
     assert!(learner.says("solution chat --another --spoil", 2).contains("chat has no other solution"));
+    assert!(learner.says("next chat", 0).contains("Stage 2 of 7"));
+    assert!(learner.says("list", 0).contains("→ current"), "chat is the current stage");
+    assert!(learner.says("next chatt", 2).contains("did you mean `chat`?"));
+    assert!(learner.says("next duplex-tcp", 0).contains("Stage 1 of 7"));
 
     an_old_file_put_back_is_built(&learner);
     a_program_of_before_plays_nobody(&learner);

@@ -22,6 +22,12 @@ pub fn next(chosen: &Chosen, args: &NextArgs) -> Result<bool> {
     let here = context::current_dir()?;
     let made = !Workspace::exists(&here)?;
     let workspace = if made { make(&here, chosen, args)? } else { context::open_workspace(chosen)? };
+    if let Some(wanted) = &args.stage {
+        let stage = context::stage_name(&workspace, Some(wanted))?;
+        take_up(&workspace, &stage)?;
+        let ahead = start_ahead(&workspace, args.no_prefetch);
+        return show(&workspace, &stage).inspect(|_| say_ahead(ahead));
+    }
     let current = workspace.state.current.clone();
     let verified = workspace.state.verified(&current);
     if !verified && !args.skip {

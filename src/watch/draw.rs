@@ -190,6 +190,12 @@ fn above(view: &View, run: &Trace, width: usize) -> String {
         for said in trace::others(&view.runs) {
             out.push_str(&format!("  {}\n", cut(&said, width.saturating_sub(2)).dimmed()));
         }
+        let kept = view.runs.iter().filter(|run| !run.passed()).count();
+        if let VerifyStatus::Over { failed, .. } = view.status
+            && failed > kept
+        {
+            out.push_str(&format!("  {}\n", format!("only the first {kept} failed runs are counted here").dimmed()));
+        }
     }
     if let VerifyStatus::Over { left_out: 1.., .. } = view.status {
         let said = "Some runs were skipped, because the failed ones took long.";
