@@ -231,7 +231,7 @@ fn what_is_wrong_is_wrong_for_both() {
         (&stage, "bytes: 65536}", "bytes: 65536, text: x}", "/let/long: oneOf"),
         (&stage, "bytes: 65536}", "bytes: 2000000}", "/let/long/bytes: maximum"),
         (&stage, "    args: [\"{addr}\"]\n", "    by: nobody\n", "/roles/1/by: oneOf"),
-        (&stage, "    explains: held-back\n", "", "/mistakes/0: required"),
+        (&stage, "    explains: held-back\n", "", ": required [\"name\",\"about\",\"patch\",\"explains\"]"),
     ];
     for (whole, right, instead, expected) in wrong {
         assert!(whole.contains(right), "{right}");
