@@ -125,7 +125,7 @@ async fn the_page_is_read_in_a_browser() {
     assert!(after > before.map(|before| 2.0 * before), "{before:?} {after:?}");
 
     // In words, for those who see no picture.
-    page.find(Locator::Css("section.shown summary")).await.expect("there").click().await.expect("clicked");
+    page.find(Locator::Css("section.shown > details summary")).await.expect("there").click().await.expect("clicked");
     let words = page.find(Locator::Css("section.shown table")).await.expect("a table").text().await.expect("text");
     assert!(words.contains("listener starts"), "{words}");
     // Nothing was asked for from anywhere, and the page is a page.
