@@ -198,19 +198,17 @@ impl Workspace {
     /// # Errors
     /// See [`Workspace::solution`]; or the other solution is wrong.
     pub fn another(&self, stage: &str) -> Result<Option<(Another, Vec<TextFile>)>> {
-        let Some(another) = self.catalog.another(stage, &self.state.track, self.track()?)? else { return Ok(None) };
-        let files = another.files.iter().map(|(path, bytes)| (PathBuf::from(path), bytes.clone()));
-        let files = self.edited_of(stage, files)?;
+        let Some(another) = self.catalog.another(stage, &self.state.track)? else { return Ok(None) };
+        let files = another.files(stage, &self.catalog.tree(&self.track()?.solutions)?)?;
+        let files = self.edited_of(stage, files.into_iter().map(|(path, bytes)| (path.into(), bytes)))?;
         Ok(Some((another, files)))
     }
 
-    /// The files that the course puts beside all packages, such as that of a build tool.
-    ///
-    /// # Errors
-    /// The course's templates can't be read.
-    pub fn beside(&self) -> Result<Vec<String>> {
-        let files = self.catalog.tree(&self.track()?.templates)?.into_iter();
-        Ok(files.map(|(path, _)| path).filter(|path| !path.contains('/')).collect())
+    /// The files that the learner was given beside all packages, such as that of a build tool. Asked at each verify,
+    /// so only one folder is looked into.
+    pub fn beside(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.base()).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.path().is_file()).map(|entry| entry.file_name().into()).collect()
     }
 
     /// Those of these files that a learner edits, as text.

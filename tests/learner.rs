@@ -221,6 +221,14 @@ fn a_lost_manifest_is_named(learner: &Learner) {
     let said = learner.says("verify", 1);
     assert!(said.contains("duplex-tcp/Cargo.toml`") && said.contains("No such file"), "the cause:\n{said}");
     fs::write(&manifest, text).expect("written");
+    // That of the workspace belongs to all stages, and an update restores it.
+    let manifest = learner.root().join("Cargo.toml");
+    let text = fs::read(&manifest).expect("there");
+    fs::remove_file(&manifest).expect("removed");
+    let said = learner.says("verify", 1);
+    assert!(said.contains("files of the workspace are missing:\n  Cargo.toml\n"), "{said}");
+    learner.says("update", 0);
+    assert_eq!(fs::read(&manifest).expect("restored"), text);
 }
 
 fn a_reset_keeps_what_was_there(learner: &Learner) {

@@ -1,7 +1,6 @@
 //! Another good solution of a stage: the reference with a patch, whose first lines say what it is and why it is good.
 
 use super::{Catalog, File, patch};
-use crate::course::Track;
 use crate::error::{Error, Result};
 
 /// Another good solution.
@@ -11,26 +10,41 @@ pub struct Another {
     pub title: String,
     /// Why it is good, and what it costs: Markdown.
     pub why: String,
-    /// All packages of the track, with this one in the place of the stage's solution.
-    pub files: Vec<File>,
+    /// The file that it comes from, as the reader knows it.
+    file: String,
+    /// What stands in it.
+    text: String,
 }
 
 impl Catalog {
     /// The stage's other solution, if it has one for this track.
     ///
     /// # Errors
-    /// The course can't be read, or the patch is not one of the solution.
-    pub fn another(&self, stage: &str, track_name: &str, track: &Track) -> Result<Option<Another>> {
+    /// The file can't be read, or does not say what the solution is and why it is good.
+    pub fn another(&self, stage: &str, track_name: &str) -> Result<Option<Another>> {
         let name = format!("another/{track_name}.patch");
         let Some((file, text)) = self.stage_file_if_there(stage, &name)? else { return Ok(None) };
-        let wrong = |why: String| Error::new(format!("{file} is not another solution")).because(why);
         let (title, why) = title_and_why(&text).map_err(|why| {
-            wrong(why).help("it begins with a heading, as in `# Two threads`, and a paragraph; then comes the patch")
+            wrong(&file, why)
+                .help("it begins with a heading, as in `# Two threads`, and a paragraph; then comes the patch")
         })?;
-        let files = patch::apply(&text, stage, &self.tree(&track.solutions)?)
-            .map_err(|why| wrong(why).help("make it again, as a patch of the solution as it is now"))?;
-        Ok(Some(Another { title, why, files }))
+        Ok(Some(Another { title, why, file, text }))
     }
+}
+
+impl Another {
+    /// All packages of the track, with this one in the place of the stage's solution.
+    ///
+    /// # Errors
+    /// It is not a patch of the solution.
+    pub fn files(&self, stage: &str, solutions: &[File]) -> Result<Vec<File>> {
+        patch::apply(&self.text, stage, solutions)
+            .map_err(|why| wrong(&self.file, why).help("make it again, as a patch of the solution as it is now"))
+    }
+}
+
+fn wrong(file: &str, why: String) -> Error {
+    Error::new(format!("{file} is not another solution")).because(why)
 }
 
 /// What stands before the patch: a heading, and text.

@@ -309,12 +309,15 @@ impl<'c> StageCheck<'c> {
 
     /// 2: so does the other solution, against the reference.
     async fn another(&mut self, reference: &Package) -> Result<Option<Finding>> {
-        let another = match self.catalog.another(&self.stage.name, self.track_name, self.track) {
+        let stage = &self.stage.name;
+        let another = self.catalog.another(stage, self.track_name);
+        let files = another.and_then(|another| another.map(|one| one.files(stage, &self.trees.solution)).transpose());
+        let files = match files {
             Ok(None) => return Ok(None),
-            Ok(Some(another)) => another,
+            Ok(Some(files)) => files,
             Err(error) => return Ok(Some(Finding::bad(CheckItem::Another, error.to_string()))),
         };
-        let you = self.package(Party::You, "another", &another.files)?;
+        let you = self.package(Party::You, "another", &files)?;
         self.passes(CheckItem::Another, &you, reference).await.map(Some)
     }
 

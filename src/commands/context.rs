@@ -113,7 +113,7 @@ pub(super) fn package(workspace: &Workspace, stage: &Stage, party: Party, whose:
         Party::Reference | Party::Stage => Vec::new(),
     };
     let beside = match whose {
-        Party::You => workspace.beside()?.into_iter().map(PathBuf::from).collect(),
+        Party::You => workspace.beside(),
         Party::Reference | Party::Stage => Vec::new(),
     };
     Ok(Package {

@@ -170,8 +170,8 @@ fn verify_one(
             (true, true, _) => String::new(),
             (true, false, true) => {
                 let learned = report::wrap(&stage.learned, report::width(), "  ");
-                let another = match workspace.another(&stage.name)? {
-                    Some((another, _)) => format!(
+                let another = match workspace.catalog.another(&stage.name, &workspace.state.track)? {
+                    Some(another) => format!(
                         "`workshop solution --another` shows another good way: {}",
                         crate::pattern::visible(&another.title)
                     ),
