@@ -281,6 +281,15 @@ impl Catalog {
         })
     }
 
+    /// A track by its name, or else the course's first one; with its name.
+    ///
+    /// # Errors
+    /// See [`Catalog::track`].
+    pub fn track_or_first<'n>(&'n self, name: Option<&'n str>) -> Result<(&'n str, &'n Track)> {
+        let name = name.or(self.course.tracks.keys().next().map(String::as_str)).unwrap_or_default();
+        Ok((name, self.track(name)?))
+    }
+
     /// All files below a folder of the course.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod report;
 mod result;
 mod submissions;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -18,49 +19,48 @@ use colored::Colorize;
 
 use self::again::Pending;
 pub use self::report::report;
-use self::result::{GradeResult, MadeWith, Outcome, RuleResult, RunResult, WAITING};
+use self::result::{BUILDS, GradeResult, MadeWith, Outcome, RuleResult, RunResult, WAITING};
 use self::submissions::{Submission, Taken, Unreadable, find, take};
 use crate::assets::{Catalog, File};
 use crate::build::{Built, Package};
 use crate::cli::GradeArgs;
-use crate::course::{Party, Stage, Track};
+use crate::course::{Party, Rule, Stage, Track};
 use crate::error::{Error, Result, suggest};
-use crate::event::{Event, Reporter};
 use crate::hash::stable_hash;
-use crate::pattern::counted;
-use crate::report::{Spinner, millis, plain, print, say};
+use crate::pattern::{counted, excerpt};
+use crate::report::{millis, plain, print, say};
 use crate::runtime::block_on;
 use crate::sandbox;
 use crate::trace::Trace;
-use crate::verdict::StageVerdict;
-use crate::verify::build_folder::{BuildFolder, package};
-use crate::verify::{Selection, Verified, new_seed, verify};
+use crate::verdict::{RuleState, Run, StageVerdict};
+use crate::verify::build_folder::{BuildFolder, ProgressLine, Trees, package};
+use crate::verify::{Selection, Verified, build, new_seed, verify};
 
 /// Grades the submissions in a folder.
 ///
 /// # Errors
 /// The submissions or the course can't be read, the results can't be written, or something could not be graded.
 pub fn grade(catalog: &Catalog, args: &GradeArgs) -> Result<bool> {
-    if !args.trust_submissions && !sandbox::is_inside() {
+    let is_outside = !args.trust_submissions && !sandbox::is_inside();
+    if is_outside {
         sandbox::works()?;
     }
     let (folder, out) = (folder_of(args)?, out_of(args)?);
-    let track_name = chosen_track(catalog, args)?;
-    let track = catalog.track(track_name)?;
+    let (track_name, track) = catalog.track_or_first(args.track.as_deref())?;
     let stages = args.stages.iter().map(|name| catalog.stage(name)).collect::<Result<Vec<Stage>>>()?;
     if stages.is_empty() {
         let names: Vec<&str> = catalog.course.stages.iter().map(String::as_str).collect();
         return Err(Error::new("which stage?").help(format!("`--stage NAME`; {}", suggest("", "stages", &names))));
     }
     let (submissions, others) = find(folder, args.roster.as_deref())?;
-    let cache = cache_folder(args)?;
-    if !args.trust_submissions && !sandbox::is_inside() {
-        build_references(catalog, track_name, track, &stages, &cache)?;
-        sandbox::enter()?;
-    }
     if submissions.is_empty() {
         return Err(Error::new(format!("{} has no submissions", folder.display()))
             .help("a submission is a folder, a .zip or a .tar.gz, one for each learner"));
+    }
+    let cache = cache_folder(args)?;
+    if is_outside {
+        build_references(catalog, track_name, track, &stages, &cache)?;
+        sandbox::enter()?;
     }
     for other in &others {
         say(&format!("{other} is no submission of this class: it is left out"));
@@ -76,18 +76,19 @@ pub fn grade(catalog: &Catalog, args: &GradeArgs) -> Result<bool> {
         track,
         args,
         dir: scratch.path().join(track_name),
-        solutions: catalog.tree(&track.solutions)?,
-        templates: catalog.templates(track)?,
-        progress: GradeProgress::default(),
+        trees: Trees::of(catalog, track)?,
+        progress: ProgressLine::default(),
         pending: Vec::new(),
     };
+    // The course does not change meanwhile: its mark is made once for each stage.
+    let marks = stages.iter().map(|stage| grader.mark_of(stage)).collect::<Result<Vec<String>>>()?;
     let mut tally = Tally::default();
     let total = mine.len() * stages.len();
     for (index, submission) in mine.iter().enumerate() {
-        for (number, stage) in stages.iter().enumerate() {
+        for (number, (stage, mark)) in stages.iter().zip(&marks).enumerate() {
             grader.progress.what =
                 format!("{} of {total}: {}, {}", index * stages.len() + number + 1, submission.who, stage.name);
-            let found = grader.one(submission, stage, out)?;
+            let found = grader.one(submission, stage, mark, out)?;
             grader.progress.spinner.done();
             tally.add(&found);
             print(&line(&found));
@@ -104,7 +105,7 @@ pub fn grade(catalog: &Catalog, args: &GradeArgs) -> Result<bool> {
 fn cache_folder(args: &GradeArgs) -> Result<PathBuf> {
     let folder = match &args.cache {
         Some(folder) => folder.clone(),
-        None => out_of(args)?.join(result::BUILDS),
+        None => out_of(args)?.join(BUILDS),
     };
     let folder = match args.shard {
         Some(shard) => folder.join(format!("part-{}-of-{}", shard.part, shard.of)),
@@ -118,11 +119,11 @@ fn build_references(catalog: &Catalog, track_name: &str, track: &Track, stages: 
     let scratch = BuildFolder::open(Some(cache))?;
     let dir = scratch.path().join(track_name);
     let solutions = catalog.tree(&track.solutions)?;
-    let mut progress = GradeProgress::default();
+    let mut progress = ProgressLine::default();
     for stage in stages {
         progress.what = format!("the reference of {}", stage.name);
         let reference = package(&dir, stage, Party::Reference, "solution", &solutions)?;
-        if !block_on(crate::verify::build(track, &reference, &mut progress))? {
+        if !block_on(build(track, &reference, &mut progress))? {
             progress.spinner.done();
             return Err(Error::new(format!("the reference of `{}` can't be built", stage.name))
                 .because(std::mem::take(&mut progress.not_built))
@@ -143,11 +144,6 @@ fn out_of(args: &GradeArgs) -> Result<&Path> {
     args.out.as_deref().ok_or_else(|| Error::new("where do the results go?").help("`--out FOLDER`"))
 }
 
-fn chosen_track<'c>(catalog: &'c Catalog, args: &'c GradeArgs) -> Result<&'c str> {
-    let first = catalog.course.tracks.keys().next().map(String::as_str);
-    args.track.as_deref().or(first).ok_or_else(|| Error::new("the course has no track"))
-}
-
 /// A result that is new, or that was there.
 struct Found {
     result: GradeResult,
@@ -162,32 +158,47 @@ struct Grader<'g> {
     track: &'g Track,
     args: &'g GradeArgs,
     dir: PathBuf,
-    solutions: Vec<File>,
-    templates: Vec<File>,
-    progress: GradeProgress,
+    trees: Trees,
+    progress: ProgressLine,
     /// With `--again`: new results, which are not in their place yet.
     pending: Vec<Pending>,
 }
 
 impl Grader<'_> {
     /// Grades a submission in one stage, unless its result is there.
-    fn one(&mut self, submission: &Submission, stage: &Stage, out: &Path) -> Result<Found> {
+    fn one(&mut self, submission: &Submission, stage: &Stage, course: &str, out: &Path) -> Result<Found> {
         let file = GradeResult::file(out, submission, &stage.name);
         let taken = take(&submission.path, &stage.name, self.track);
-        let made_with = self.made_with(stage, taken.as_ref())?;
+        let made_with = self.made_with(course, taken.as_ref());
         let old = GradeResult::load(&file);
-        if let Some(result) = old.clone().filter(|old| self.is_the_same(old, &made_with)) {
-            return Ok(Found { result, was_there: true, file });
+        if let Some(result) = old.as_ref().filter(|old| self.is_the_same(old, &made_with)) {
+            return Ok(Found { result: result.clone(), was_there: true, file });
+        }
+        if !self.args.again {
+            let result = self.made(submission, stage, taken, made_with, &file)?;
+            return Ok(Found { result, was_there: false, file });
         }
         // Beside the results, so that an interrupted command goes on with these, too.
-        let place =
-            if self.args.again { GradeResult::file(&out.join(WAITING), submission, &stage.name) } else { file.clone() };
-        if self.args.again
-            && let Some(result) = GradeResult::load(&place).filter(|new| self.is_the_same(new, &made_with))
-        {
-            self.pending.push(Pending { old, new: result.clone(), from: place, to: file.clone() });
-            return Ok(Found { result, was_there: true, file });
-        }
+        let from = GradeResult::file(&out.join(WAITING), submission, &stage.name);
+        let waiting = GradeResult::load(&from).filter(|new| self.is_the_same(new, &made_with));
+        let was_there = waiting.is_some();
+        let result = match waiting {
+            Some(result) => result,
+            None => self.made(submission, stage, taken, made_with, &from)?,
+        };
+        self.pending.push(Pending { old, new: result.clone(), from, to: file.clone() });
+        Ok(Found { result, was_there, file })
+    }
+
+    /// Makes a result, and writes it into a file.
+    fn made(
+        &mut self,
+        submission: &Submission,
+        stage: &Stage,
+        taken: std::result::Result<Taken, Unreadable>,
+        made_with: MadeWith,
+        file: &Path,
+    ) -> Result<GradeResult> {
         let start = Instant::now();
         let seed = self.args.seed.unwrap_or_else(new_seed);
         let mut result = GradeResult::new(submission, stage, self.track_name, made_with, seed);
@@ -196,11 +207,8 @@ impl Grader<'_> {
             Ok(taken) => self.judge(stage, taken, &mut result)?,
         }
         result.ms = millis(start.elapsed());
-        result.save(&place)?;
-        if self.args.again {
-            self.pending.push(Pending { old, new: result.clone(), from: place, to: file.clone() });
-        }
-        Ok(Found { result, was_there: false, file })
+        result.save(file)?;
+        Ok(result)
     }
 
     fn sandboxed(&self) -> bool {
@@ -214,44 +222,47 @@ impl Grader<'_> {
             && self.args.seed.is_none_or(|seed| seed == old.seed)
     }
 
-    fn made_with(&self, stage: &Stage, taken: std::result::Result<&Taken, &Unreadable>) -> Result<MadeWith> {
-        let of = |files: &[File]| format!("{:016x}", stable_hash(&files));
-        let below = |files: &[File]| -> Vec<File> {
-            let package = |path: &str| path.split('/').next().map(str::to_owned).unwrap_or_default();
-            let counts = |path: &str| package(path) == stage.name || self.track.shared.contains(&package(path));
-            files.iter().filter(|(path, _)| counts(path)).cloned().collect()
+    /// A mark of everything of the course that a result of a stage depends on.
+    fn mark_of(&self, stage: &Stage) -> Result<String> {
+        let counts = |path: &str| {
+            let package = path.split('/').next().unwrap_or_default();
+            package == stage.name || self.track.shared.iter().any(|shared| shared == package)
         };
-        let parts = [
+        let below = |files: &[File]| files.iter().filter(|(path, _)| counts(path)).cloned().collect();
+        let parts: [Vec<File>; 4] = [
             self.catalog.tree(&format!("exercises/{}", stage.name))?,
-            below(&self.solutions),
-            below(&self.templates),
+            below(&self.trees.solution),
+            below(&self.trees.template),
             vec![("course".to_owned(), self.catalog.text()?.into_bytes())],
         ];
-        Ok(MadeWith {
+        Ok(mark(&parts.concat()))
+    }
+
+    fn made_with(&self, course: &str, taken: std::result::Result<&Taken, &Unreadable>) -> MadeWith {
+        MadeWith {
             runner: env!("CARGO_PKG_VERSION").to_owned(),
-            course: of(&parts.concat()),
-            submission: taken.map_or_else(|why| why.id.to_owned(), |taken| of(&taken.files)),
+            course: course.to_owned(),
+            submission: taken.map_or_else(|why| why.id.to_owned(), |taken| mark(&taken.files)),
             repeat: self.args.repeat,
             all_or_nothing: self.args.all_or_nothing,
             isolation: if self.sandboxed() { "namespaces" } else { "none" }.to_owned(),
-        })
+        }
     }
 
     /// Builds the submission's programs, and runs them.
     fn judge(&mut self, stage: &Stage, taken: Taken, result: &mut GradeResult) -> Result<()> {
         result.taken = taken.files.iter().map(|(path, _)| path.clone()).collect();
         result.ignored = taken.ignored;
-        let files = onto_template(&self.templates, &stage.name, self.track, taken.files);
+        let files = onto_template(&self.trees.template, &stage.name, self.track, taken.files);
         let you = package(&self.dir, stage, Party::You, "submission", &files)?;
         let you = Package { sandboxed: self.sandboxed(), ..you };
         // Whatever was built there was another submission's.
         you.forget();
-        let reference = package(&self.dir, stage, Party::Reference, "solution", &self.solutions)?;
+        let reference = package(&self.dir, stage, Party::Reference, "solution", &self.trees.solution)?;
         let verdict = block_on(self.verdict(stage, you, reference, result.seed))?;
         match verdict {
             Judged::NotBuilt(output) => {
-                let rules = stage.rules.iter().map(|rule| (rule, crate::verdict::RuleState::Untried));
-                result.rules = rules.map(|(rule, state)| rule_result(rule, state)).collect();
+                result.rules = stage.rules.iter().map(|rule| rule_result(rule, RuleState::Untried)).collect();
                 result.output = plain(&output);
                 result.count(self.args.all_or_nothing);
                 result.outcome = Outcome::NotBuilt;
@@ -294,6 +305,11 @@ enum Judged {
     NotBuilt(String),
 }
 
+/// A mark of files: of others it is another one.
+fn mark(files: &[File]) -> String {
+    format!("{:016x}", stable_hash(&files))
+}
+
 /// The pristine template, with what the learner edits in the place of its own.
 fn onto_template(templates: &[File], stage: &str, track: &Track, taken: Vec<File>) -> Vec<File> {
     let edited =
@@ -303,11 +319,11 @@ fn onto_template(templates: &[File], stage: &str, track: &Track, taken: Vec<File
     files
 }
 
-fn rule_result(rule: &crate::course::Rule, state: crate::verdict::RuleState) -> RuleResult {
+fn rule_result(rule: &Rule, state: RuleState) -> RuleResult {
     RuleResult { id: rule.id.clone(), say: rule.say.clone(), state, worth: rule.points }
 }
 
-fn run_result(run: &crate::verdict::Run) -> RunResult {
+fn run_result(run: &Run) -> RunResult {
     RunResult {
         name: run.id.to_string(),
         repeat: run.id.repeat,
@@ -323,14 +339,14 @@ fn trouble(verdict: &StageVerdict) -> Option<String> {
     let sandbox = || {
         let outputs = verdict.failed().flat_map(|(run, _)| &run.evidence.outputs);
         let failed = outputs.map(|output| &output.stderr).find(|stderr| sandbox::failed(stderr))?;
-        Some(format!("the sandbox could not be made: {}", crate::pattern::excerpt(failed, 300)))
+        Some(format!("the sandbox could not be made: {}", excerpt(failed, 300)))
     };
     verdict.trouble().map(|trouble| trouble.to_string()).or_else(sandbox)
 }
 
 /// Did every repeat of each run come to the same?
 fn is_steady(verdict: &StageVerdict) -> bool {
-    let mut first = std::collections::BTreeMap::new();
+    let mut first = BTreeMap::new();
     verdict.runs.iter().all(|run| {
         let passed = run.passed();
         *first.entry(run.id.to_string()).or_insert(passed) == passed
@@ -339,22 +355,16 @@ fn is_steady(verdict: &StageVerdict) -> bool {
 
 /// A line about a result.
 fn line(found: &Found) -> String {
-    let GradeResult { who, attempt, stage, outcome, points, of, reason, output, steady, .. } = &found.result;
-    let who = if *attempt == 1 { who.clone() } else { format!("{who} (attempt {attempt})") };
+    let GradeResult { stage, outcome, points, of, steady, .. } = &found.result;
     let mark = match (outcome, points) {
         (Outcome::NotGraded, _) => "!".yellow(),
         (_, Some(points)) if points >= of => "✓".green(),
         _ => "✗".red(),
     };
-    let said = match outcome {
-        Outcome::Graded => reason.as_ref().map(|reason| reason.id.clone()).unwrap_or_default(),
-        Outcome::NotBuilt => "does not build".to_owned(),
-        Outcome::NotGraded => output.lines().next().unwrap_or_default().to_owned(),
-    };
-    let points = points.map_or_else(|| "not graded".to_owned(), |points| format!("{points} of {of}"));
+    let (whose, score, said) = (found.result.whose(), found.result.score(), found.result.in_short());
     let unsteady = if *steady { "" } else { "  repeats differ: look at it yourself" };
     let was_there = if found.was_there { "  (was there)" } else { "" };
-    let line = format!("{mark} {who}  {stage}  {points}  {said}{unsteady}{was_there}");
+    let line = format!("{mark} {whose}  {stage}  {score}  {said}{unsteady}{was_there}");
     let file = if *outcome == Outcome::NotGraded { format!("\n  see {}", found.file.display()) } else { String::new() };
     format!("{}{file}\n", line.trim_end())
 }
@@ -390,27 +400,5 @@ impl Tally {
             Error::new(format!("{} could not be graded", counted(self.not_graded, "result")))
                 .help("the lines with `!` say why; the same command tries these again, and leaves the others")
         })
-    }
-}
-
-/// Shows what is being graded, and keeps what a build says.
-#[derive(Default)]
-struct GradeProgress {
-    spinner: Spinner,
-    what: String,
-    not_built: String,
-}
-
-impl Reporter for GradeProgress {
-    fn tell(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Building { .. } => self.spinner.say(format!("{}: building", self.what)),
-            Event::Verifying { runs, .. } => self.spinner.say(format!("{}: {runs} runs", self.what)),
-            Event::RunOver { done, total, .. } if done.is_multiple_of(16) => {
-                self.spinner.say(format!("{}: {done} of {total} runs", self.what));
-            }
-            Event::NotBuilt { output, .. } => (*output).clone_into(&mut self.not_built),
-            _ => {}
-        }
     }
 }

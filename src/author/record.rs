@@ -23,7 +23,6 @@ use self::rehearsal::Rehearsal;
 use self::script::ScriptLine;
 use self::splice::splice;
 use super::locate::own_course;
-use crate::assets::Catalog;
 use crate::build::{BuildOutcome, Built, Package};
 use crate::cli::RecordArgs;
 use crate::course::{Party, Stage, Track};
@@ -47,7 +46,7 @@ pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
     if let Some(name) = &args.scenario {
         stage.scenario(name)?;
     }
-    let (track_name, track) = chosen_track(&catalog, args.track.as_deref())?;
+    let (track_name, track) = catalog.track_or_first(args.track.as_deref())?;
     let scratch = BuildFolder::open(args.cache.as_deref())?;
     let solution = package(
         &scratch.path().join(track_name),
@@ -72,11 +71,6 @@ pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
     report::print(&report::diff(&shown(&file), &old, "as recorded", &new, None));
     block_on(recording.verify(&new, &changes, &solution))?;
     decide(args, Path::new(&file), &old, &new)
-}
-
-fn chosen_track<'c>(catalog: &'c Catalog, name: Option<&str>) -> Result<(String, &'c Track)> {
-    let name = name.or(catalog.course.tracks.keys().next().map(String::as_str)).unwrap_or_default();
-    Ok((name.to_owned(), catalog.track(name)?))
 }
 
 /// The file, relative to the current folder.

@@ -22,14 +22,9 @@ pub(super) struct Pending {
 impl Pending {
     /// What would change for the learner; none if nothing does.
     fn change(&self) -> Option<String> {
-        let points = |result: &GradeResult| match result.points {
-            Some(points) => format!("{points} of {}", result.of),
-            None => "not graded".to_owned(),
-        };
-        let old = self.old.as_ref().map_or_else(|| "no result".to_owned(), points);
-        let new = points(&self.new);
-        let attempt = if self.new.attempt > 1 { format!(" (attempt {})", self.new.attempt) } else { String::new() };
-        (old != new).then(|| format!("{}{attempt}  {}  {old} → {new}", self.new.who, self.new.stage))
+        let old = self.old.as_ref().map_or_else(|| "no result".to_owned(), GradeResult::score);
+        let new = self.new.score();
+        (old != new).then(|| format!("{}  {}  {old} → {new}", self.new.whose(), self.new.stage))
     }
 }
 

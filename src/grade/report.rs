@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 
 use super::class::{Class, Learner, StageFindings};
-use super::result::{GradeResult, Outcome};
+use super::result::{GradeResult, Outcome, score};
 use crate::cli::GradeReportArgs;
 use crate::error::{Error, Result};
 use crate::files::replace;
@@ -38,18 +38,9 @@ pub fn report(args: &GradeReportArgs) -> Result<bool> {
     Ok(true)
 }
 
-fn of(points: Option<u32>, of: u32) -> String {
-    points.map_or_else(|| "not graded".to_owned(), |points| format!("{points} of {of}"))
-}
-
 /// What a result came to, in a few words.
 fn said(result: &GradeResult) -> String {
-    let mut said = match (result.outcome, &result.reason) {
-        (Outcome::NotBuilt, _) => "does not build".to_owned(),
-        (Outcome::NotGraded, _) => result.output.lines().next().unwrap_or_default().to_owned(),
-        (Outcome::Graded, Some(reason)) => reason.id.clone(),
-        (Outcome::Graded, None) => String::new(),
-    };
+    let mut said = result.in_short().to_owned();
     if !result.steady {
         said.push_str(" (repeats differ: look at it yourself)");
     }
@@ -64,11 +55,11 @@ fn table(class: &Class<'_>) -> String {
     let mut out = String::new();
     for learner in &class.learners {
         let (points, most) = learner.total();
-        out.push_str(&format!("{}  {}\n", learner.who.bold(), of(points, most)));
+        out.push_str(&format!("{}  {}\n", learner.who.bold(), score(points, most)));
         for (stage, result) in class.stages.iter().zip(&learner.results) {
             match result {
                 Some(result) => {
-                    let line = format!("  {stage}  {}  {}", of(result.points, result.of), said(result));
+                    let line = format!("  {stage}  {}  {}", result.score(), said(result));
                     out.push_str(&format!("{}\n", line.trim_end()));
                 }
                 None => out.push_str(&format!("  {stage}  no submission\n")),
@@ -132,7 +123,7 @@ fn junit(class: &Class<'_>) -> Result<String> {
                 _ => TestCaseStatus::non_success(NonSuccessKind::Failure),
             };
             let why = result.reason.as_ref().map_or_else(|| result.output.clone(), |reason| reason.say.clone());
-            status.set_message(format!("{}: {why}", of(result.points, result.of)));
+            status.set_message(format!("{}: {why}", result.score()));
             let mut case = TestCase::new(learner.who, status);
             case.set_classname(*stage).set_time(std::time::Duration::from_millis(result.ms));
             suite.add_test_case(case);
@@ -231,7 +222,7 @@ fn learner_view<'r>(class: &Class<'r>, number: usize, learner: &Learner<'r>) -> 
         Some(result) => cell(stage, result),
         None => CellView { stage, said: "no submission".to_owned(), ..CellView::default() },
     });
-    LearnerView { number: number + 1, who: learner.who, total: of(points, most), cells: cells.collect() }
+    LearnerView { number: number + 1, who: learner.who, total: score(points, most), cells: cells.collect() }
 }
 
 fn cell<'r>(stage: &'r str, result: &'r GradeResult) -> CellView<'r> {
@@ -251,7 +242,7 @@ fn cell<'r>(stage: &'r str, result: &'r GradeResult) -> CellView<'r> {
     CellView {
         there: true,
         stage,
-        points: of(result.points, result.of),
+        points: result.score(),
         said: said(result),
         say: result.reason.as_ref().map_or_else(String::new, |reason| reason.say.clone()),
         rules: result.rules.iter().map(rule).collect(),

@@ -12,6 +12,11 @@ use crate::files::{make_folder, replace};
 use crate::trace::Trace;
 use crate::verdict::{Explanation, RuleState};
 
+/// Points of so many, in words.
+pub(super) fn score(points: Option<u32>, of: u32) -> String {
+    points.map_or_else(|| "not graded".to_owned(), |points| format!("{points} of {of}"))
+}
+
 /// The folder in which new results wait until the instructor agrees, below that of the results.
 pub(super) const WAITING: &str = ".again";
 
@@ -161,6 +166,28 @@ impl GradeResult {
         let passed = !self.runs.is_empty() && self.runs.iter().all(|run| run.outcome == "passed");
         let by_rule = !all_or_nothing && !self.rules.is_empty();
         self.points = Some(if by_rule { kept } else { u32::from(passed) * self.of });
+    }
+
+    /// Whose it is, and which attempt, unless it is the first.
+    pub(super) fn whose(&self) -> String {
+        match self.attempt {
+            1 => self.who.clone(),
+            attempt => format!("{} (attempt {attempt})", self.who),
+        }
+    }
+
+    /// The points, in words.
+    pub(super) fn score(&self) -> String {
+        score(self.points, self.of)
+    }
+
+    /// What it came to beside the points, in a few words.
+    pub(super) fn in_short(&self) -> &str {
+        match (self.outcome, &self.reason) {
+            (Outcome::NotBuilt, _) => "does not build",
+            (Outcome::NotGraded, _) => self.output.lines().next().unwrap_or_default(),
+            (Outcome::Graded, reason) => reason.as_ref().map_or("", |reason| &reason.id),
+        }
     }
 
     /// Where it is kept.

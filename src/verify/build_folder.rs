@@ -103,12 +103,14 @@ fn remove_others(dir: &Path, files: &[PathBuf]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Shows on one line what is being checked.
+/// Shows on one line what is being built and run.
 #[derive(Default)]
 pub(crate) struct ProgressLine {
     pub(crate) spinner: Spinner,
     /// The stage, and the part of it.
     pub(crate) what: String,
+    /// What the last build that failed has printed.
+    pub(crate) not_built: String,
 }
 
 impl Reporter for ProgressLine {
@@ -119,6 +121,7 @@ impl Reporter for ProgressLine {
             Event::RunOver { done, total, .. } if done.is_multiple_of(16) => {
                 self.spinner.say(format!("{}: {done} of {total} runs", self.what));
             }
+            Event::NotBuilt { output, .. } => (*output).clone_into(&mut self.not_built),
             _ => {}
         }
     }
