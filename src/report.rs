@@ -26,7 +26,7 @@ use textwrap::WordSplitter;
 use crate::error::{Error, Result};
 use crate::event::Reporter;
 
-pub use ascii::{showable, unicode};
+pub use ascii::{drawn, showable, unicode};
 pub use diff::{Hunk, HunkLine, Side, diff, hunks};
 pub use json::{EventLine, JsonLine, JsonReporter, OverLine, RuleLine, json_line, millis};
 pub use junit::JunitReporter;

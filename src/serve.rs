@@ -284,6 +284,7 @@ impl Templates {
             engine.add_template("progress", include_str!("serve/progress.html"))?;
             engine.add_template("verdict", include_str!("serve/verdict.html"))?;
             engine.add_template("files", include_str!("serve/files.html"))?;
+            engine.add_template("difference", include_str!("serve/difference.html"))?;
             engine.add_template("solution", include_str!("serve/solution.html"))?;
             engine.add_template("hints", include_str!("serve/hints.html"))?;
             engine.add_template("lesson", include_str!("serve/lesson.html"))?;

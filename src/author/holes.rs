@@ -4,7 +4,7 @@
 //! So each function is written once, in the solution, which stays free of marks; and what a hole says to the learner
 //! is in the patch. All of this is values.
 
-use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
+use diffy::patch_set::{FileOperation, FilePatch, ParseOptions, PatchSet};
 use diffy::{ConflictStyle, DiffOptions, MergeOptions};
 
 use crate::assets::File;
@@ -63,14 +63,18 @@ pub(super) fn between(solution: &[File], template: &[File]) -> Result<String, St
     Ok(holes)
 }
 
+fn parse(holes: &str) -> Result<Vec<FilePatch<'_, str>>, String> {
+    let patches: Result<_, _> = PatchSet::parse(holes, ParseOptions::gitdiff()).collect();
+    patches.map_err(|error| format!("this is not a patch of git's: {error}"))
+}
+
 /// The template that the holes make of the solution, exactly.
 ///
 /// # Errors
 /// Which of the holes is in the way.
 pub(super) fn cut(holes: &str, solution: &[File]) -> Result<Vec<File>, String> {
     let mut files = solution.to_vec();
-    for patch in PatchSet::parse(holes, ParseOptions::gitdiff()) {
-        let patch = patch.map_err(|error| format!("this is not a patch of git's: {error}"))?;
+    for patch in parse(holes)? {
         match patch.operation().strip_prefix(1) {
             FileOperation::Delete(path) => files.retain(|(name, _)| *name != path),
             FileOperation::Create(path) => {
@@ -101,12 +105,8 @@ pub(super) fn follow(holes: &str, solution: &[File], template: &[File]) -> Resul
         Ok(files) => return Ok(Template { files, holes: holes.to_owned(), inside: Vec::new() }),
         Err(why) => why,
     };
-    let mut files = Vec::new();
-    let mut inside = Vec::new();
-    let mut patches = Vec::new();
-    for patch in PatchSet::parse(holes, ParseOptions::gitdiff()) {
-        patches.push(patch.map_err(|error| format!("this is not a patch of git's: {error}"))?);
-    }
+    let (mut files, mut inside) = (Vec::new(), Vec::new());
+    let patches = parse(holes)?;
     for (path, new) in solution {
         let patch = patches.iter().find(|patch| match patch.operation().strip_prefix(1) {
             FileOperation::Delete(name) | FileOperation::Modify { modified: name, .. } => name == *path,
@@ -116,10 +116,10 @@ pub(super) fn follow(holes: &str, solution: &[File], template: &[File]) -> Resul
             files.push((path.clone(), new.clone()));
             continue;
         };
-        let (Some(hunks), Some(ours)) = (patch.patch().as_text(), find(template, path)) else { continue };
         if patch.operation().is_delete() {
             continue;
         }
+        let (Some(hunks), Some(ours)) = (patch.patch().as_text(), find(template, path)) else { continue };
         let ours = text_of(path, ours)?;
         let before = diffy::apply(ours, &hunks.reverse()).map_err(|_| exact.clone())?;
         let (merged, clean) = merge(&before, ours, text_of(path, new)?);

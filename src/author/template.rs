@@ -153,12 +153,9 @@ impl StagePackage<'_> {
 
 /// Shows what would be written.
 fn show(root: &Path, changes: &Changes) {
-    for (file, new) in &changes.replaced {
+    // The patch says in another way what the templates show.
+    for (file, new) in changes.replaced.iter().filter(|(file, _)| !file.ends_with(".patch")) {
         let old = std::fs::read(root.join(file)).unwrap_or_default();
-        // The patch says in another way what the templates show.
-        if file.ends_with(".patch") {
-            continue;
-        }
         let [old, new] = [&old, new].map(|bytes| String::from_utf8_lossy(bytes));
         report::print(&report::diff(file, &old, "from the solution", &new, None));
     }

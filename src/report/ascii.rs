@@ -14,17 +14,31 @@ pub fn showable(text: &str, unicode: bool) -> Cow<'_, str> {
     if unicode || text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.chars().map(ascii).collect()) }
 }
 
-/// The most similar ASCII character, which takes one column as well.
-fn ascii(character: char) -> char {
-    match character {
-        '\0'..='\x7f' => character,
-        '─' | '–' | '—' | '━' => '-',
+/// The ASCII character for one that draws a line or an arrow.
+pub fn drawn(character: char) -> Option<char> {
+    Some(match character {
+        '─' | '━' => '-',
+        '═' => '=',
         '│' | '║' | '┃' => '|',
-        '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' => '+',
-        '→' | '▶' | '›' | '►' => '>',
-        '←' | '◀' | '‹' | '◄' => '<',
+        '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' | '╭' | '╮' | '╰' | '╯' => '+',
+        '→' | '▶' | '►' => '>',
+        '←' | '◀' | '◄' => '<',
         '↑' | '▲' => '^',
         '↓' | '▼' => 'v',
+        _ => return None,
+    })
+}
+
+/// The most similar ASCII character, which takes one column as well.
+fn ascii(character: char) -> char {
+    if let Some(drawn) = drawn(character) {
+        return drawn;
+    }
+    match character {
+        '\0'..='\x7f' => character,
+        '–' | '—' => '-',
+        '›' => '>',
+        '‹' => '<',
         '«' | '»' | '„' | '“' | '”' => '"',
         '’' | '‘' => '\'',
         '·' | '…' => '.',

@@ -37,9 +37,16 @@ pub fn verdict(run: &Trace, width: usize) -> String {
     }
 }
 
-/// Which runs failed besides the first, and why: a line for each reason.
-pub fn others(runs: &[Trace]) -> Vec<String> {
-    super::others(runs.iter().filter_map(|run| Some((run.reason.as_ref()?.id.as_str(), run.title()))))
+/// Which runs failed besides the first, and why: a line for each reason. Of many that failed, only the first are kept;
+/// then the last line says so.
+pub fn others(runs: &[Trace], failed: usize) -> Vec<String> {
+    let reasons: Vec<_> = runs.iter().filter_map(|run| Some((run.reason.as_ref()?.id.as_str(), run.title()))).collect();
+    let kept = reasons.len();
+    let mut lines = super::others(reasons.into_iter());
+    if failed > kept {
+        lines.push(format!("Only the first {kept} failed runs are counted here."));
+    }
+    lines
 }
 
 /// What goes over a wire, fitted into a room. If not everything fits, the content and the number of pieces matter

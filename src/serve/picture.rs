@@ -4,6 +4,7 @@
 //! arrowheads, and `/` and `\`, or with Unicode's characters for the same. All else is text, and so are these
 //! characters where no line can be meant, as in a path. The picture takes its colours from the page.
 
+use crate::report::drawn;
 use crate::report::trace::escape;
 
 /// The width of a character's cell, in pixels: that of a monospaced font of [`FONT`].
@@ -119,7 +120,7 @@ struct Grid {
 
 impl Grid {
     fn of(text: &str) -> Grid {
-        Grid { rows: text.lines().map(|line| line.chars().map(plain).collect()).collect() }
+        Grid { rows: text.lines().map(|line| line.chars().map(|c| drawn(c).unwrap_or(c)).collect()).collect() }
     }
 
     fn columns(&self) -> usize {
@@ -167,10 +168,9 @@ impl Grid {
             let after = self.at(Some(row), Some(last));
             let is_long = end - at > 1 || left_head || right_head || (before == '+' && after == '+');
             if is_long && !before.is_alphanumeric() && !after.is_alphanumeric() {
-                let meets = |c: char| matches!(c, '|');
                 for (column, stroke) in strokes.iter_mut().enumerate().take(end).skip(at) {
-                    let left = column == at && !left_head && meets(before);
-                    let right = column + 1 == end && !right_head && meets(after);
+                    let left = column == at && !left_head && before == '|';
+                    let right = column + 1 == end && !right_head && after == '|';
                     *stroke = Some(Stroke::Across { double: sign == '=', left, right });
                 }
                 if left_head {
@@ -227,21 +227,6 @@ impl Grid {
             }
         }
         words
-    }
-}
-
-/// The character that stands for the same in ASCII.
-fn plain(c: char) -> char {
-    match c {
-        '─' | '━' => '-',
-        '═' => '=',
-        '│' | '┃' | '║' => '|',
-        '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' | '╭' | '╮' | '╰' | '╯' => '+',
-        '▶' | '►' | '→' => '>',
-        '◀' | '◄' | '←' => '<',
-        '▲' | '↑' => '^',
-        '▼' | '↓' => 'v',
-        other => other,
     }
 }
 

@@ -186,15 +186,9 @@ fn above(view: &View, run: &Trace, width: usize) -> String {
     if let Some(place) = view.place.as_ref().filter(|_| run.reason.is_some()) {
         out.push_str(&format!("  {}\n", cut(&format!("look at {place}"), width).bold()));
     }
-    if let VerifyStatus::Over { failed: 1.., .. } = view.status {
-        for said in trace::others(&view.runs) {
+    if let VerifyStatus::Over { failed: failed @ 1.., .. } = view.status {
+        for said in trace::others(&view.runs, failed) {
             out.push_str(&format!("  {}\n", cut(&said, width.saturating_sub(2)).dimmed()));
-        }
-        let kept = view.runs.iter().filter(|run| !run.passed()).count();
-        if let VerifyStatus::Over { failed, .. } = view.status
-            && failed > kept
-        {
-            out.push_str(&format!("  {}\n", format!("only the first {kept} failed runs are counted here").dimmed()));
         }
     }
     if let VerifyStatus::Over { left_out: 1.., .. } = view.status {

@@ -93,11 +93,7 @@ fn verdict<'s>(state: &'s PageState, address: &PageAddress) -> Result<VerdictPar
             VerdictPart { old, trouble: render_error(error, false), ..VerdictPart::default() }
         }
         LastVerify::Verdict(outcome) => {
-            let mut notes = others(&outcome.last.runs);
-            let kept = outcome.last.runs.iter().filter(|run| !run.passed()).count();
-            if outcome.failed > kept {
-                notes.push(format!("Only the first {kept} failed runs are kept and counted here."));
-            }
+            let mut notes = others(&outcome.last.runs, outcome.failed);
             if outcome.left_out > 0 {
                 let skipped = counted(outcome.left_out, "more run");
                 notes.push(format!("Skipped: {skipped}, because the failed ones took long."));
