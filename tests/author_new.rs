@@ -2,6 +2,8 @@
 //! made is refused, and leaves everything as it was.
 #![cfg(target_os = "linux")]
 
+#[path = "support/done.rs"]
+mod done;
 #[path = "support/folders.rs"]
 mod folders;
 #[path = "support/python.rs"]
@@ -12,19 +14,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use folders::copy;
+use done::Done;
+use folders::{change, copy};
 use python::path;
 use tempfile::TempDir;
 
 /// An author in a folder of their own, with a course in it.
 struct Author {
     dir: TempDir,
-}
-
-/// What a command came to: its exit code, and all that it printed.
-struct Done {
-    code: Option<i32>,
-    text: String,
 }
 
 /// Every file of a folder with its content.
@@ -70,20 +67,18 @@ impl Author {
     }
 
     fn change(&self, path: &str, from: &str, to: &str) {
-        let text = self.read(path);
-        assert!(text.contains(from), "{text}");
-        fs::write(self.file(path), text.replacen(from, to, 1)).expect("written");
+        change(&self.file(path), from, to);
     }
 
     fn types_in(&self, folder: &str, line: &[&str]) -> Done {
-        let output = Command::new(env!("CARGO_BIN_EXE_workshop"))
-            .args(line)
-            .current_dir(self.file(folder))
-            .envs([("WORKSHOP_NO_PREFETCH", "1"), ("NO_COLOR", "1"), ("COLUMNS", "100"), ("PATH", path())])
-            .output()
-            .expect("it starts");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        Done { code: output.status.code(), text }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
+        command.args(line).current_dir(self.file(folder)).envs([
+            ("WORKSHOP_NO_PREFETCH", "1"),
+            ("NO_COLOR", "1"),
+            ("COLUMNS", "100"),
+            ("PATH", path()),
+        ]);
+        Done::of(&mut command)
     }
 
     fn types(&self, line: &[&str]) -> Done {

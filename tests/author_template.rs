@@ -1,5 +1,7 @@
 //! `workshop author template`: a template follows its solution, and its holes stay.
 
+#[path = "support/done.rs"]
+mod done;
 #[path = "support/folders.rs"]
 mod folders;
 
@@ -7,18 +9,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use folders::copy;
+use done::Done;
+use folders::{change, copy};
 use tempfile::TempDir;
 
 /// An author with a copy of the part of the built-in course that the command reads.
 struct Author {
     dir: TempDir,
-}
-
-/// What a command came to.
-struct Done {
-    code: Option<i32>,
-    text: String,
 }
 
 /// The built-in course's folder.
@@ -27,15 +24,9 @@ fn built_in() -> &'static Path {
 }
 
 fn types(folder: &Path, line: &[&str]) -> Done {
-    let output = Command::new(env!("CARGO_BIN_EXE_workshop"))
-        .args(["author", "template"])
-        .args(line)
-        .current_dir(folder)
-        .env("NO_COLOR", "1")
-        .output()
-        .expect("the runner starts");
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    Done { code: output.status.code(), text }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
+    command.args(["author", "template"]).args(line).current_dir(folder).env("NO_COLOR", "1");
+    Done::of(&mut command)
 }
 
 impl Author {
@@ -56,9 +47,7 @@ impl Author {
     }
 
     fn change(&self, path: &str, from: &str, to: &str) {
-        let text = self.read(path);
-        assert!(text.contains(from), "{text}");
-        fs::write(self.file(path), text.replacen(from, to, 1)).expect("written");
+        change(&self.file(path), from, to);
     }
 
     fn types(&self, line: &[&str]) -> Done {

@@ -1,74 +1,54 @@
 //! `workshop grade`: a class of submissions, of which not all mean well.
 #![cfg(target_os = "linux")]
 
+#[path = "support/done.rs"]
+mod done;
 #[path = "support/folders.rs"]
 mod folders;
+#[path = "support/instructor.rs"]
+mod instructor;
 #[path = "support/python.rs"]
 mod python;
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use done::Done;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use folders::change;
+use instructor::{Instructor, SHOUTS};
 use serde_json::Value;
-use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 
-const SHOUTS: &str = "while read -r line; do\n    echo \"$line\" | tr a-z A-Z\ndone\n";
 const WHISPERS: &str = "while read -r line; do\n    echo \"$line\"\ndone\n";
 /// Keeps one of the two rules.
 const ENDS_WRONG: &str = "while read -r line; do\n    echo \"$line\" | tr a-z A-Z\ndone\nexit 3\n";
 
-/// An instructor with a course and a class.
-struct Instructor {
-    dir: TempDir,
-}
-
-struct Done {
-    code: Option<i32>,
-    text: String,
+/// An instructor whose stage has two rules.
+fn with_rules() -> Instructor {
+    let instructor = Instructor::new();
+    let file = instructor.path("course/exercises/shout/stage.yaml");
+    change(
+        &file,
+        "scenarios:\n",
+        "rules:\n  - {id: shouts, say: What is typed is printed in capitals., points: 3}\n  - {id: ends, say: It ends with its \
+         input.}\nscenarios:\n",
+    );
+    change(&file, "    about: Each line is answered.\n", "    about: Each line is answered.\n    for: [shouts]\n");
+    change(&file, "      crier < ^D\n      crier = exit 0\n", "      ! kill crier\n");
+    change(
+        &file,
+        "hints:\n",
+        "  - name: end\n    about: It ends.\n    for: [ends]\n    transcript: |\n      $ crier\n      crier < ^D\n      crier = exit \
+         0\nhints:\n",
+    );
+    instructor
 }
 
 impl Instructor {
-    fn new() -> Instructor {
-        let instructor = Instructor { dir: tempfile::tempdir().expect("a temporary folder") };
-        let course = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/courses/languages");
-        folders::copy(&course, &instructor.path("course"));
-        let file = instructor.path("course/exercises/shout/stage.yaml");
-        let text = fs::read_to_string(&file).expect("readable");
-        let text = text
-            .replace(
-                "scenarios:\n",
-                "rules:\n  - {id: shouts, say: What is typed is printed in capitals., points: 3}\n  - {id: ends, say: It ends \
-                 with its input.}\nscenarios:\n",
-            )
-            .replace("    about: Each line is answered.\n", "    about: Each line is answered.\n    for: [shouts]\n")
-            .replace("      crier < ^D\n      crier = exit 0\n", "      ! kill crier\n")
-            .replace(
-                "hints:\n",
-                "  - name: end\n    about: It ends.\n    for: [ends]\n    transcript: |\n      $ crier\n      crier < ^D\n      \
-                 crier = exit 0\nhints:\n",
-            );
-        fs::write(&file, text).expect("written");
-        fs::create_dir(instructor.path("class")).expect("made");
-        instructor
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.dir.path().join(path)
-    }
-
-    /// A submission that is a folder.
-    fn folder(&self, who: &str, crier: &str) {
-        let folder = self.path("class").join(who).join("shout");
-        fs::create_dir_all(&folder).expect("made");
-        fs::write(folder.join("crier.sh"), crier).expect("written");
-    }
-
     /// A submission that is a zip archive with these files.
     fn zip(&self, who: &str, files: &[(&str, &str)]) {
         let file = File::create(self.path("class").join(format!("{who}.zip"))).expect("made");
@@ -97,16 +77,10 @@ impl Instructor {
     }
 
     fn types(&self, line: &[&str]) -> Done {
-        let output = Command::new(env!("CARGO_BIN_EXE_workshop"))
-            .args(["--course", "course", "grade"])
-            .args(line)
-            .current_dir(self.dir.path())
-            .envs([("NO_COLOR", "1"), ("LANG", "C"), ("COLUMNS", "100")])
-            .env("PATH", python::path())
-            .output()
-            .expect("it starts");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        Done { code: output.status.code(), text }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
+        command.args(["--course", "course", "grade"]).args(line).current_dir(self.dir.path());
+        command.envs([("NO_COLOR", "1"), ("LANG", "C"), ("COLUMNS", "100"), ("PATH", python::path())]);
+        Done::of(&mut command)
     }
 
     fn grades(&self, more: &[&str], code: i32) -> String {
@@ -115,16 +89,11 @@ impl Instructor {
         assert_eq!(done.code, Some(code), "{}", done.text);
         done.text
     }
-
-    fn result(&self, who: &str) -> Value {
-        let file = self.path("results").join(who).join("shout.json");
-        serde_json::from_slice(&fs::read(file).expect("a result")).expect("JSON")
-    }
 }
 
 #[test]
 fn points_are_by_rule() {
-    let instructor = Instructor::new();
+    let instructor = with_rules();
     instructor.folder("ada", SHOUTS);
     instructor.folder("bob", WHISPERS);
     instructor.zip("carol", &[("homework/shout/crier.sh", ENDS_WRONG), ("homework/shout/notes.txt", "hello")]);
@@ -146,7 +115,7 @@ fn points_are_by_rule() {
 
 #[test]
 fn what_is_there_is_not_played_again() {
-    let instructor = Instructor::new();
+    let instructor = with_rules();
     instructor.folder("ada", SHOUTS);
     instructor.folder("bob", WHISPERS);
     instructor.grades(&["--shard", "1/2"], 0);
@@ -165,7 +134,7 @@ fn what_is_there_is_not_played_again() {
 
 #[test]
 fn what_can_t_be_graded_is_no_zero_and_changes_nothing_else() {
-    let instructor = Instructor::new();
+    let instructor = with_rules();
     instructor.folder("ada", SHOUTS);
     fs::create_dir_all(instructor.path("class/links/shout")).expect("made");
     symlink("/etc/passwd", instructor.path("class/links/shout/crier.sh")).expect("linked");
@@ -195,7 +164,7 @@ fn what_can_t_be_graded_is_no_zero_and_changes_nothing_else() {
 
 #[test]
 fn a_roster_says_whose_a_submission_is() {
-    let instructor = Instructor::new();
+    let instructor = with_rules();
     instructor.folder("Lovelace_12345_file", WHISPERS);
     instructor.folder("Lovelace_12399_file", SHOUTS);
     instructor.folder("stranger", SHOUTS);
@@ -213,7 +182,7 @@ fn a_roster_says_whose_a_submission_is() {
 
 #[test]
 fn a_report_says_what_the_class_has_not_understood() {
-    let instructor = Instructor::new();
+    let instructor = with_rules();
     instructor.folder("ada", SHOUTS);
     instructor.folder("bob", WHISPERS);
     instructor.folder("carol", "echo '<script>alert(1)</script>'\n");
@@ -235,7 +204,7 @@ fn a_report_says_what_the_class_has_not_understood() {
 
 #[test]
 fn grading_again_shows_whose_points_would_change() {
-    let instructor = Instructor::new();
+    let instructor = with_rules();
     instructor.folder("ada", SHOUTS);
     instructor.folder("bob", ENDS_WRONG);
     instructor.grades(&[], 0);

@@ -3,63 +3,45 @@
 //! Where the system can't make a sandbox, nothing may be run: that is what is tested there.
 #![cfg(target_os = "linux")]
 
+#[path = "support/done.rs"]
+mod done;
 #[path = "support/folders.rs"]
 mod folders;
+#[path = "support/instructor.rs"]
+mod instructor;
 
 use std::fs;
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
-use tempfile::TempDir;
+use done::Done;
+use instructor::{Instructor, SHOUTS};
 
 /// An ordinary user, if the tests run as root: grading as root is refused.
 const NOBODY: u32 = 65534;
 
-const SHOUTS: &str = "while read -r line; do\n    echo \"$line\" | tr a-z A-Z\ndone\n";
-
 /// Nobody else uses this number.
 const LONG: &str = "98765.4321";
 
-/// An instructor, as an ordinary user, with a class and something to hide.
-struct Instructor {
-    dir: TempDir,
-}
-
-struct Done {
-    code: Option<i32>,
-    text: String,
+/// An instructor who has something to hide.
+fn with_secrets() -> Instructor {
+    let instructor = Instructor::new();
+    fs::copy(env!("CARGO_BIN_EXE_workshop"), instructor.path("workshop")).expect("copied");
+    fs::create_dir(instructor.path("home")).expect("made");
+    fs::write(instructor.path("home/secret"), "top-secret-of-home\n").expect("written");
+    instructor
 }
 
 impl Instructor {
-    fn new() -> Instructor {
-        let instructor = Instructor { dir: tempfile::tempdir().expect("a temporary folder") };
-        let course = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/courses/languages");
-        folders::copy(&course, &instructor.path("course"));
-        fs::copy(env!("CARGO_BIN_EXE_workshop"), instructor.path("workshop")).expect("copied");
-        fs::create_dir(instructor.path("home")).expect("made");
-        fs::write(instructor.path("home/secret"), "top-secret-of-home\n").expect("written");
-        instructor
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.dir.path().join(path)
-    }
-
     fn shown(&self, path: &str) -> String {
         self.path(path).display().to_string()
     }
 
-    fn submits(&self, who: &str, crier: &str) {
-        let folder = self.path("class").join(who).join("shout");
-        fs::create_dir_all(&folder).expect("made");
-        fs::write(folder.join("crier.sh"), crier).expect("written");
-    }
-
+    /// Grades the class as an ordinary user.
     fn grades(&self) -> Done {
         let mut command = Command::new(self.path("workshop"));
         command.args(["--course", "course", "grade", "class", "--stage", "shout", "--out", "results"]);
@@ -69,16 +51,7 @@ impl Instructor {
             give(self.dir.path());
             command.uid(NOBODY).gid(NOBODY);
         }
-        let output = command.output().expect("it starts");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        Done { code: output.status.code(), text }
-    }
-
-    /// The result of a submission, as text and as a value.
-    fn result(&self, who: &str) -> (String, Value) {
-        let text = fs::read_to_string(self.path("results").join(who).join("shout.json")).expect("a result");
-        let value = serde_json::from_str(&text).expect("JSON");
-        (text, value)
+        Done::of(&mut command)
     }
 }
 
@@ -106,7 +79,7 @@ fn processes_with(text: &str) -> usize {
 
 #[test]
 fn no_submission_reaches_what_is_not_its_own() {
-    let instructor = Instructor::new();
+    let instructor = with_secrets();
     let host = TcpListener::bind("127.0.0.1:0").expect("a port");
     host.set_nonblocking(true).expect("set");
     let address = host.local_addr().expect("an address");
@@ -114,26 +87,26 @@ fn no_submission_reaches_what_is_not_its_own() {
     let marker = instructor.path("marker");
     let outside = marker.display();
 
-    instructor.submits("ada", SHOUTS);
+    instructor.folder("ada", SHOUTS);
     let read = format!(
         "cat {home}/secret {course}/solutions/sh/shout/crier.sh {class}/ada/shout/crier.sh /etc/passwd\nenv\nls / {home}\ncat \
          /proc/*/cmdline\n"
     );
-    instructor.submits("reads", &read);
-    instructor.submits("runs-the-reference", &format!("exec sh {course}/solutions/sh/shout/crier.sh\n"));
-    instructor.submits(
+    instructor.folder("reads", &read);
+    instructor.folder("runs-the-reference", &format!("exec sh {course}/solutions/sh/shout/crier.sh\n"));
+    instructor.folder(
         "writes",
         &format!("echo x > {outside}\necho x > \"$0\"\necho x > {class}/ada/shout/crier.sh\n{SHOUTS}"),
     );
-    instructor.submits("signals", &format!("kill -9 -1\nkill -9 1\nkill -9 $PPID\n{SHOUTS}"));
-    instructor.submits("stays", &format!("sleep {LONG} &\nsetsid sleep {LONG} &\n{SHOUTS}"));
-    instructor.submits("forks", "b() { b | b & }\nb\nwhile read -r line; do echo \"$line\"; done\n");
-    instructor.submits("fills", "head -c 3000000000 /dev/zero > /tmp/a\nhead -c 3000000000 /dev/zero > b\ncat\n");
+    instructor.folder("signals", &format!("kill -9 -1\nkill -9 1\nkill -9 $PPID\n{SHOUTS}"));
+    instructor.folder("stays", &format!("sleep {LONG} &\nsetsid sleep {LONG} &\n{SHOUTS}"));
+    instructor.folder("forks", "b() { b | b & }\nb\nwhile read -r line; do echo \"$line\"; done\n");
+    instructor.folder("fills", "head -c 3000000000 /dev/zero > /tmp/a\nhead -c 3000000000 /dev/zero > b\ncat\n");
     let speaks = "for file in /proc/[0-9]*/fd/*; do echo '{\"points\":1}' > $file; done\n";
-    instructor.submits("speaks-for-the-runner", speaks);
+    instructor.folder("speaks-for-the-runner", speaks);
     let connects =
         format!("perl -MIO::Socket::INET -e 'print \"connected\\n\" if IO::Socket::INET->new(\"{address}\")'\n");
-    instructor.submits("connects", &connects);
+    instructor.folder("connects", &connects);
 
     let done = instructor.grades();
     if done.text.contains("can't be kept apart from this machine") {
@@ -142,7 +115,7 @@ fn no_submission_reaches_what_is_not_its_own() {
         return;
     }
     assert_eq!(done.code, Some(0), "{}", done.text);
-    let points = |who: &str| instructor.result(who).1["points"].clone();
+    let points = |who: &str| instructor.result(who)["points"].clone();
     for (who, expected) in [
         ("ada", 1),
         ("reads", 0),
@@ -155,10 +128,10 @@ fn no_submission_reaches_what_is_not_its_own() {
         ("connects", 0),
     ] {
         assert_eq!(points(who), expected, "{who}: {}", done.text);
-        assert_eq!(instructor.result(who).1["made_with"]["isolation"], "namespaces");
+        assert_eq!(instructor.result(who)["made_with"]["isolation"], "namespaces");
     }
     for who in ["reads", "speaks-for-the-runner", "connects"] {
-        let (text, _) = instructor.result(who);
+        let text = instructor.result(who).to_string();
         for secret in ["top-secret", "root:", "tr a-z A-Z", "workshop\\u0000", "connected"] {
             assert!(!text.contains(secret), "{who} has seen {secret:?}: {text}");
         }
@@ -177,13 +150,11 @@ fn root_is_told_to_be_somebody_else() {
         return;
     }
     let instructor = Instructor::new();
-    instructor.submits("ada", SHOUTS);
-    let output = Command::new(env!("CARGO_BIN_EXE_workshop"))
-        .args(["--course", "course", "grade", "class", "--stage", "shout", "--out", "results"])
-        .current_dir(instructor.dir.path())
-        .output()
-        .expect("it starts");
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("grade as an ordinary user"));
+    instructor.folder("ada", SHOUTS);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
+    command.args(["--course", "course", "grade", "class", "--stage", "shout", "--out", "results"]);
+    let done = Done::of(command.current_dir(instructor.dir.path()));
+    assert_eq!(done.code, Some(2));
+    assert!(done.text.contains("grade as an ordinary user"), "{}", done.text);
     assert!(!instructor.path("results/ada").exists());
 }

@@ -15,3 +15,11 @@ pub fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// Changes a text in a file, where it stands for the first time.
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
+pub fn change(file: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    assert!(text.contains(from), "{text}");
+    fs::write(file, text.replacen(from, to, 1)).expect("written");
+}
