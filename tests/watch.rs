@@ -86,6 +86,12 @@ fn from_a_failing_program_to_the_next_stage() {
     terminal.press(ESC);
     terminal.sees("listener (you)");
     assert!(terminal.text().contains("«"), "what went over the wire:\n{}", terminal.text());
+    // The names stay above their columns while the picture is scrolled.
+    terminal.press("g");
+    terminal.sees("starts");
+    terminal.press("jjjj");
+    terminal.sees_no("starts");
+    assert!(terminal.text().contains("listener (you)"), "{}", terminal.text());
     terminal.press("s");
     terminal.sees("✓ verified");
     leave(terminal, &learner);

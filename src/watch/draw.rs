@@ -133,14 +133,17 @@ fn page(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
 /// A run and its result, which stays in place while the picture is scrolled.
 fn run(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
     let width = usize::from(area.width.saturating_sub(BESIDE));
-    let (top, picture, wrong) = match (&view.status, view.runs.get(view.at)) {
-        (VerifyStatus::NotBuilt(output), _) => (not_built(), output.clone(), None),
-        (VerifyStatus::Trouble(error), _) => (String::new(), error.clone(), None),
-        (_, None) => {
-            (String::new(), "A verify is running; `l` shows the lesson meanwhile.\n".dimmed().to_string(), None)
-        }
-        (_, Some(run)) => (above(view, run, width), trace::picture(run, width), wrong_line(run)),
+    let shown = match view.status {
+        VerifyStatus::NotBuilt(_) | VerifyStatus::Trouble(_) => None,
+        _ => view.runs.get(view.at),
     };
+    let (top, picture) = match (&view.status, shown) {
+        (VerifyStatus::NotBuilt(output), _) => (not_built(), output.clone()),
+        (VerifyStatus::Trouble(error), _) => (String::new(), error.clone()),
+        (_, None) => (String::new(), "A verify is running; `l` shows the lesson meanwhile.\n".dimmed().to_string()),
+        (_, Some(run)) => (above(view, run, width), trace::picture(run, width)),
+    };
+    let (drawn, wrong) = (shown.is_some(), shown.and_then(wrong_event));
     let mut top = lines(&top, width);
     let mut picture = lines(&picture, width);
     let height = usize::from(area.height);
@@ -150,10 +153,14 @@ fn run(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
         view.run_top = Some(scrolled(frame, area, top, view.run_top.unwrap_or(0)));
         return;
     }
+    // The names of the roles stay above their columns.
+    if drawn && !picture.is_empty() {
+        top.push(picture.remove(0));
+    }
     let [above, below] =
         Layout::vertical([Constraint::Length(u16::try_from(top.len()).unwrap_or(0)), Constraint::Min(0)]).areas(area);
     frame.render_widget(Paragraph::new(top), inside(above));
-    let seen = wrong.map_or(0, |line| line + 3).saturating_sub(usize::from(below.height));
+    let seen = wrong.map_or(0, |line| line + 2).saturating_sub(usize::from(below.height));
     let first = scrolled(frame, below, picture, view.run_top.unwrap_or(seen));
     view.run_top = Some(first);
     if view.page == ViewPage::Run {
@@ -161,13 +168,9 @@ fn run(frame: &mut Frame<'_>, view: &mut View, area: Rect) {
     }
 }
 
-/// The line of a run's picture with the first thing that did not fit.
-fn wrong_line(run: &Trace) -> Option<usize> {
-    // Above it is the line with the names.
-    run.events
-        .iter()
-        .position(|event| event.wrong && !matches!(event.what, TraceEventKind::Missing(..)))
-        .map(|line| line + 1)
+/// The first thing that did not fit, which is also its line below the names of the roles.
+fn wrong_event(run: &Trace) -> Option<usize> {
+    run.events.iter().position(|event| event.wrong && !matches!(event.what, TraceEventKind::Missing(..)))
 }
 
 fn not_built() -> String {
