@@ -341,8 +341,7 @@ impl Package {
         Ok((status.success(), output))
     }
 
-    /// The command that builds, in a sandbox if the package is a stranger's. The cache is shared: what builds may change
-    /// it.
+    /// The command that builds, in a sandbox if the package is a stranger's.
     fn sandboxed_build(&self, track: &Track, command: &[String]) -> Vec<String> {
         if !self.sandboxed {
             return command.to_vec();

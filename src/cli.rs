@@ -72,7 +72,7 @@ pub enum Command {
     /// Run one peer by hand, in this terminal
     Run(RunArgs),
     /// Check that this machine has what is needed, and list what a course runs on it
-    Doctor,
+    Doctor(DoctorArgs),
     /// For instructors: grade the submissions of a class
     Grade(Box<GradeArgs>),
     /// For instructors: is a stage fair and strict?
@@ -86,6 +86,14 @@ pub enum Command {
     /// Build the dependencies of the stages ahead of time
     #[command(hide = true)]
     Prefetch,
+}
+
+/// `workshop doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// For instructors: can submissions be graded here, and how well are they kept apart?
+    #[arg(long)]
+    pub grade: bool,
 }
 
 /// `workshop next`
@@ -322,15 +330,18 @@ pub struct GradeArgs {
     /// Where the results go
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
+    /// What you have decided about the class: stages, weights, repeats, what learners see
+    #[arg(long, value_name = "GRADE.YAML")]
+    pub settings: Option<PathBuf>,
     /// A CSV file that says whose each submission is, in the columns `submission` and `who`
     #[arg(long, value_name = "FILE")]
     pub roster: Option<PathBuf>,
     /// The track of the submissions; the course's first one when left out
     #[arg(long, value_name = "NAME")]
     pub track: Option<String>,
-    /// How often to repeat every run
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(REPEATS))]
-    pub repeat: u32,
+    /// How often to repeat every run; once when left out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(REPEATS))]
+    pub repeat: Option<u32>,
     /// Make the same random choices for every submission
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -362,6 +373,40 @@ pub struct GradeArgs {
 pub enum GradeCommand {
     /// Make a table or a page of the results
     Report(GradeReportArgs),
+    /// Write job scripts for Slurm: a class as an array of jobs, and its report
+    Slurm(ClusterArgs),
+    /// Write an indexed job for Kubernetes, and what its image is made of
+    Kubernetes(ClusterArgs),
+    /// Write a workflow for GitHub's runners
+    Github(ClusterArgs),
+    /// Write an autograder for Gradescope
+    Gradescope(ClusterArgs),
+}
+
+/// `workshop grade slurm`, `kubernetes`, `github`, `gradescope`
+#[derive(Debug, Clone, Args)]
+pub struct ClusterArgs {
+    /// The folder with the submissions, as the machines that grade see it
+    #[arg(default_value = "submissions")]
+    pub submissions: PathBuf,
+    /// A stage to grade; may be repeated
+    #[arg(long = "stage", value_name = "NAME")]
+    pub stages: Vec<String>,
+    /// Where the results go
+    #[arg(long, value_name = "FOLDER", default_value = "results")]
+    pub out: PathBuf,
+    /// What you have decided about the class
+    #[arg(long, value_name = "GRADE.YAML")]
+    pub settings: Option<PathBuf>,
+    /// Into how many parts the class is divided
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub shards: u16,
+    /// The folder for what is written
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub write: PathBuf,
+    /// More options of `workshop grade`
+    #[arg(last = true)]
+    pub more: Vec<String>,
 }
 
 /// `workshop grade report`
@@ -378,6 +423,18 @@ pub struct GradeReportArgs {
     /// For tools that collect test results
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    /// A page for each learner, with what the settings let them see
+    #[arg(long, value_name = "FOLDER")]
+    pub learners: Option<PathBuf>,
+    /// A `results.json` of Gradescope for each learner, with the same
+    #[arg(long, value_name = "FOLDER")]
+    pub gradescope: Option<PathBuf>,
+    /// A report of check50 for each learner, with the same
+    #[arg(long, value_name = "FOLDER")]
+    pub check50: Option<PathBuf>,
+    /// What you have decided about the class: weights, what learners see
+    #[arg(long, value_name = "GRADE.YAML")]
+    pub settings: Option<PathBuf>,
 }
 
 /// `workshop author`
@@ -450,6 +507,8 @@ pub enum SchemaOf {
     CourseLanguage,
     /// exercises/STAGE/stage.LANGUAGE.yaml
     StageLanguage,
+    /// grade.yaml
+    Grade,
 }
 
 /// `workshop author record`

@@ -22,6 +22,7 @@ use crate::assets::{Catalog, Origin};
 use crate::cli::{AuthorCommand, Cli, Command, GradeCommand, SchemaOf, WatchArgs};
 use crate::course::schema;
 use crate::error::Result;
+use crate::grade::cluster;
 
 pub use completion::answer as answer_shell;
 
@@ -47,15 +48,20 @@ pub fn run(cli: Cli) -> Result<bool> {
         Command::Diff(args) => learn::diff(chosen, &args),
         Command::Reset(args) => learn::reset(chosen, args.stage.as_deref()),
         Command::Run(args) => verify::run_role(chosen, &args),
-        Command::Doctor => doctor::doctor(chosen),
+        Command::Doctor(args) if args.grade => doctor::grade::doctor(chosen),
+        Command::Doctor(_) => doctor::doctor(chosen),
         Command::Prefetch => prefetch::prefetch(chosen),
-        Command::Grade(args) => match &args.command {
-            Some(GradeCommand::Report(args)) => crate::grade::report(args),
-            None => {
-                let around = crate::author::course(course)?;
-                crate::grade::grade(&around.map_or_else(|| Catalog::open(Origin::BuiltIn), Ok)?, &args)
+        Command::Grade(args) => {
+            let catalog = || crate::author::course(course)?.map_or_else(|| Catalog::open(Origin::BuiltIn), Ok);
+            match &args.command {
+                Some(GradeCommand::Report(args)) => crate::grade::report(args),
+                Some(GradeCommand::Slurm(args)) => cluster::slurm(&catalog()?, args),
+                Some(GradeCommand::Kubernetes(args)) => cluster::kubernetes(&catalog()?, args),
+                Some(GradeCommand::Github(args)) => cluster::github(&catalog()?, args),
+                Some(GradeCommand::Gradescope(args)) => cluster::gradescope(&catalog()?, args),
+                None => crate::grade::grade(&catalog()?, &args),
             }
-        },
+        }
         Command::Author(AuthorCommand::Check(args)) => {
             let around = crate::author::course(course)?;
             crate::author::check(&around.map_or_else(|| Catalog::open(Origin::BuiltIn), Ok)?, &args)
@@ -74,6 +80,7 @@ pub fn run(cli: Cli) -> Result<bool> {
                 Some(SchemaOf::Stage) => schema::STAGE,
                 Some(SchemaOf::CourseLanguage) => schema::COURSE_LANGUAGE,
                 Some(SchemaOf::StageLanguage) => schema::STAGE_LANGUAGE,
+                Some(SchemaOf::Grade) => schema::GRADE,
                 None => schema::REFERENCE,
             });
             Ok(true)

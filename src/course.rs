@@ -256,6 +256,8 @@ pub struct Scenario {
     pub about: String,
     /// The rules that it is there for, by their ids.
     pub rules: Vec<String>,
+    /// Learners do not get it.
+    pub hidden: bool,
     /// The transcript as the author wrote it.
     pub text: String,
     /// The transcript as the runner reads it.

@@ -5,8 +5,12 @@
 //! own inside of that: it sees the system's programs and libraries, its own files and an empty `/tmp`, no other
 //! process, and no environment but the track's. When its first process ends, the kernel ends all others.
 
+mod layer;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+pub use layer::Layer;
 
 use crate::error::{Error, Result};
 
@@ -45,8 +49,8 @@ const TMP: &str = "268435456";
 const LIMITS: &str = "ulimit -c 0; ulimit -f 131072; ulimit -n 512; ulimit -d 2097152; ulimit -t 60; \
                       ulimit -u 256 2>/dev/null || ulimit -p 256 2>/dev/null; exec \"$@\"";
 
-/// The limits of a build: no core files, an hour of processor time.
-const BUILD_LIMITS: &str = "ulimit -c 0; ulimit -t 3600; exec \"$@\"";
+/// The limits of a build: no core files, files of 2 GiB, two minutes of processor time for each of its processes.
+const BUILD_LIMITS: &str = "ulimit -c 0; ulimit -f 4194304; ulimit -t 120; exec \"$@\"";
 
 /// What a program may see and do beside what all may.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -135,7 +139,10 @@ pub fn is_inside() -> bool {
 /// The command that runs this one inside of the outer wall.
 fn outer() -> std::process::Command {
     let mut command = std::process::Command::new(BWRAP);
-    command.args(["--dev-bind", "/", "/", "--unshare-net", "--die-with-parent", "--setenv", INSIDE, "1", "--"]);
+    // This command may do there what root may, in namespaces that are its own: that is how it makes a layer. Programs of
+    // strangers have an inner wall around them, and none of these rights.
+    command.args(["--dev-bind", "/", "/", "--unshare-net", "--unshare-user", "--uid", "0", "--gid", "0"]);
+    command.args(["--cap-add", "ALL", "--die-with-parent", "--setenv", INSIDE, "1", "--"]);
     command
 }
 
@@ -182,26 +189,14 @@ pub fn works() -> Result<()> {
     }
 }
 
-/// Goes on inside of the outer wall: this program is started again there, with the same arguments, in the place of
-/// this process.
+/// The command that starts this program again inside of an outer wall of its own, with the same arguments.
 ///
 /// # Errors
-/// It can't be started.
-#[cfg(unix)]
-pub fn enter() -> Result<()> {
-    use std::os::unix::process::CommandExt;
-    let program = std::env::current_exe().map_err(|error| Error::new("this program has no path").because(error))?;
-    let error = outer().arg(program).args(std::env::args_os().skip(1)).exec();
-    Err(Error::new(format!("cannot start `{BWRAP}`")).because(error))
-}
-
-/// Other systems have no such walls; [`works`] has said so.
-///
-/// # Errors
-/// Always.
-#[cfg(not(unix))]
-pub fn enter() -> Result<()> {
-    works()
+/// It can't be found.
+pub fn inside() -> std::io::Result<std::process::Command> {
+    let mut command = outer();
+    command.arg(std::env::current_exe()?).args(std::env::args_os().skip(1));
+    Ok(command)
 }
 
 #[cfg(test)]

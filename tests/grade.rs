@@ -5,6 +5,7 @@
 mod done;
 #[path = "support/folders.rs"]
 mod folders;
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
 #[path = "support/instructor.rs"]
 mod instructor;
 #[path = "support/python.rs"]
@@ -224,4 +225,142 @@ fn grading_again_shows_whose_points_would_change() {
     assert!(said.contains("2 of them there already") && said.contains("2 results written"), "{said}");
     assert_eq!((&instructor.result("ada")["points"], &instructor.result("bob")["points"]), (&3.into(), &4.into()));
     assert!(!instructor.path("results/.again").exists());
+}
+
+/// What an instructor has decided: the scenario `end` is hidden, and learners do not see the run.
+const SETTINGS: &str = "stages: [{name: shout, weight: 2}]\nseed: 7\nroster: roster.csv\nshow: [rules, reason]\n";
+
+/// A class whose results are there, with settings, and with a hidden scenario.
+fn with_settings() -> Instructor {
+    let instructor = with_rules();
+    change(
+        &instructor.path("course/exercises/shout/stage.yaml"),
+        "  - name: end\n",
+        "  - name: end\n    hidden: true\n",
+    );
+    fs::write(instructor.path("grade.yaml"), SETTINGS).expect("written");
+    fs::write(instructor.path("roster.csv"), "submission,who\nada,ada\nbob,bob\ncarol,carol\n").expect("written");
+    instructor.folder("ada", SHOUTS);
+    instructor.folder("bob", WHISPERS);
+    instructor.folder("carol", ENDS_WRONG);
+    let done = instructor.types(&["class", "--settings", "grade.yaml", "--out", "results", "--trust-submissions"]);
+    assert_eq!(done.code, Some(0), "{}", done.text);
+    instructor
+}
+
+#[test]
+fn settings_are_written_down_once() {
+    let instructor = with_settings();
+    assert_eq!(instructor.result("ada")["seed"], 7);
+    let done = instructor.types(&["report", "results", "--settings", "grade.yaml"]);
+    assert!(done.text.contains("ada  8 of 8\n") && done.text.contains("carol  6 of 8\n"), "{}", done.text);
+    for (text, wrong) in [
+        ("stages: [{name: shout, weight: 0}]\n", "`weight` is between 1 and 1000\n --> grade.yaml:1:32"),
+        ("stages: [{name: shout}, {name: shout}]\n", "the stage `shout` is named twice"),
+        ("stagse: []\n", "did you mean `stages`?"),
+    ] {
+        fs::write(instructor.path("grade.yaml"), text).expect("written");
+        let done = instructor.types(&["class", "--settings", "grade.yaml", "--out", "results", "--trust-submissions"]);
+        assert_eq!(done.code, Some(2), "{}", done.text);
+        assert!(done.text.contains(wrong), "{wrong} is not in {}", done.text);
+    }
+}
+
+#[test]
+fn learners_see_what_the_instructor_lets_them_see() {
+    let instructor = with_settings();
+    let carol = instructor.result("carol");
+    assert_eq!((&carol["reason_is_hidden"], &carol["reason"]["id"]), (&true.into(), &"wrong-ending".into()));
+    let told = [
+        "report",
+        "results",
+        "--settings",
+        "grade.yaml",
+        "--learners",
+        "pages",
+        "--gradescope",
+        "gs",
+        "--check50",
+        "c50",
+    ];
+    let done = instructor.types(&told);
+    assert_eq!(done.code, Some(0), "{}", done.text);
+    let read = |path: &str| fs::read_to_string(instructor.path(path)).expect(path);
+    let page = read("pages/carol.html");
+    for expected in ["carol: 6 of 8", "It ends with its input.", "A scenario that is not in your course fails."] {
+        assert!(page.contains(expected), "{expected} is not on the page");
+    }
+    for secret in ["bob", "It ends.", "exit 3", "<svg"] {
+        assert!(!page.contains(secret), "{secret} is on the page");
+    }
+    assert!(read("pages/bob.html").contains("Your crier does not shout."));
+
+    let json = |path: &str| serde_json::from_str::<Value>(&read(path)).expect("JSON");
+    let bob = json("gs/bob.json");
+    assert_eq!(
+        (&bob["score"], &bob["tests"][0]["score"], &bob["tests"][0]["max_score"]),
+        (&2.into(), &0.into(), &6.into())
+    );
+    assert_eq!((&bob["tests"][1]["status"], &bob["stdout_visibility"]), (&"passed".into(), &"hidden".into()));
+    let bob = json("c50/bob.json");
+    assert_eq!(
+        bob["results"][0],
+        serde_json::json!({
+            "name": "shout/builds", "description": "The programs build and can be run.", "passed": true,
+            "log": [], "cause": null, "data": {}, "dependency": null
+        })
+    );
+    assert_eq!((&bob["results"][1]["passed"], &bob["results"][2]["passed"]), (&false.into(), &true.into()));
+    assert!(bob["results"][1]["cause"]["rationale"].as_str().expect("a reason").contains("does not shout"), "{bob}");
+}
+
+#[test]
+fn what_could_not_be_graded_costs_nothing_elsewhere_either() {
+    let instructor = with_rules();
+    fs::write(instructor.path("class/nonsense.zip"), "no archive").expect("written");
+    instructor.grades(&[], 2);
+    assert_eq!(instructor.types(&["report", "results", "--gradescope", "gs", "--check50", "c50"]).code, Some(0));
+    let json = |path: &str| -> Value {
+        serde_json::from_slice(&fs::read(instructor.path(path)).expect("a file")).expect("JSON")
+    };
+    let gradescope = json("gs/nonsense.json");
+    assert!(gradescope.get("score").is_none() && gradescope.get("tests").is_none(), "{gradescope}");
+    assert_eq!(json("c50/nonsense.json")["results"][0]["passed"], Value::Null);
+}
+
+#[test]
+fn others_start_the_grading_with_files_of_their_own() {
+    let instructor = with_settings();
+    let write = |what: &str, more: &[&str]| {
+        let line = [what, "class", "--settings", "grade.yaml", "--shards", "3", "--write", what];
+        instructor.types(&[&line, more].concat())
+    };
+    let read = |path: &str| fs::read_to_string(instructor.path(path)).expect(path);
+    for what in ["slurm", "kubernetes", "github", "gradescope"] {
+        let done = write(what, &["--", "--repeat", "2"]);
+        assert_eq!(done.code, Some(0), "{}", done.text);
+    }
+    let dir = instructor.dir.path().canonicalize().expect("a path").display().to_string();
+    let slurm = read("slurm/grade.slurm");
+    assert!(
+        slurm.contains("#SBATCH --array=1-3\n") && slurm.contains(&format!("grade {dir}/class --settings")),
+        "{slurm}"
+    );
+    assert!(slurm.ends_with("--repeat 2 --shard \"$SLURM_ARRAY_TASK_ID/3\"\n"), "{slurm}");
+    let job = read("kubernetes/grade.yaml");
+    assert!(job.contains("completions: 3\n") && job.contains(&format!("mountPath: {dir}}}")), "{job}");
+    let workflow = read("github/.github/workflows/grade.yml");
+    assert!(workflow.contains("run: workshop --course course grade class --settings grade.yaml"), "{workflow}");
+    let mut archive =
+        zip::ZipArchive::new(File::open(instructor.path("gradescope/autograder.zip")).expect("there")).expect("a zip");
+    for name in ["setup.sh", "run_autograder", "workshop", "grade.yaml", "course/exercises/shout/stage.yaml"] {
+        assert!(archive.by_name(name).is_ok(), "{name} is not in the archive");
+    }
+    for text in [slurm, job, workflow] {
+        let open =
+            ["@SHARDS@", "@GRADE@", "@REPORT@", "@OUT@", "@LOGS@", "@COMMAND@", "@MOUNT@", "@PARTS@", "@VERSION@"];
+        assert!(!open.iter().any(|word| text.contains(word)), "{text}");
+    }
+    let done = write("kubernetes", &["--out", "/elsewhere/results"]);
+    assert!(done.text.contains("is not below /elsewhere"), "{}", done.text);
 }

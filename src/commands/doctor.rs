@@ -1,5 +1,7 @@
 //! `workshop doctor`: does this machine have what is needed?
 
+pub mod grade;
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};

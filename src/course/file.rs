@@ -131,6 +131,10 @@ pub(super) struct ScenarioFile {
     #[serde(default, rename = "for")]
     #[cfg_attr(test, schemars(extend("uniqueItems" = true), example = ["greets"]))]
     pub(super) rules: Vec<String>,
+    /// Learners do not get it: it is played when their work is graded, and `workshop author export` leaves it out of
+    /// their course.
+    #[serde(default)]
+    pub(super) hidden: bool,
     /// Its own conditions, instead of the stage's.
     #[serde(default)]
     #[cfg_attr(test, schemars(length(min = 1), extend("uniqueItems" = true), example = ["clear"]))]

@@ -35,6 +35,7 @@ impl ScenarioReader<'_, '_> {
             name: self.raw.name.clone(),
             about: self.raw.about.clone(),
             rules: self.raw.rules.clone(),
+            hidden: self.raw.hidden,
             text: self.raw.transcript.clone(),
             cast: self.cast(&transcript)?,
             given: self.given()?,

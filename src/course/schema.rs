@@ -25,6 +25,9 @@ pub const COURSE_LANGUAGE: &str = include_str!("../../docs/schema/course-languag
 /// The schema of `stage.LANGUAGE.yaml`.
 pub const STAGE_LANGUAGE: &str = include_str!("../../docs/schema/stage-language.json");
 
+/// The schema of `grade.yaml`.
+pub const GRADE: &str = include_str!("../../docs/schema/grade.json");
+
 /// A page for people, made from all of them: every key, its type, its meaning and its limits.
 pub const REFERENCE: &str = include_str!("../../docs/reference.md");
 

@@ -25,6 +25,16 @@ impl Lock {
         Ok(Lock(file))
     }
 
+    /// Takes the lock together with all others that share it: who has it alone comes before or after.
+    ///
+    /// # Errors
+    /// The file can't be opened or locked.
+    pub fn share(dir: &Path, name: &str) -> Result<Lock> {
+        let (path, file) = Lock::file(dir, name)?;
+        file.lock_shared().map_err(|error| Error::io("lock", &path, &error))?;
+        Ok(Lock(file))
+    }
+
     /// Takes the lock without blocking the caller. If the future is dropped, the lock is not taken.
     ///
     /// # Errors

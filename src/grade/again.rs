@@ -10,7 +10,7 @@ use crate::pattern::counted;
 use crate::report::{print, write_it};
 
 /// A new result, and the one that it would replace.
-pub(super) struct Pending {
+pub(super) struct Waiting {
     pub(super) old: Option<GradeResult>,
     pub(super) new: GradeResult,
     /// Where it waits.
@@ -19,7 +19,7 @@ pub(super) struct Pending {
     pub(super) to: PathBuf,
 }
 
-impl Pending {
+impl Waiting {
     /// What would change for the learner; none if nothing does.
     fn change(&self) -> Option<String> {
         let old = self.old.as_ref().map_or_else(|| "no result".to_owned(), GradeResult::score);
@@ -32,18 +32,18 @@ impl Pending {
 ///
 /// # Errors
 /// There is no terminal to ask on, or a result can't be moved; those that were moved before stay there.
-pub(super) fn decide(pending: &[Pending], results: &Path, yes: bool) -> Result<()> {
+pub(super) fn decide(pending: &[Waiting], results: &Path, yes: bool) -> Result<()> {
     if pending.is_empty() {
         print("Nothing has changed.\n");
         return Ok(());
     }
-    let changes: Vec<String> = pending.iter().filter_map(Pending::change).collect();
+    let changes: Vec<String> = pending.iter().filter_map(Waiting::change).collect();
     print(&format!("{}; points change in {}\n", counted(pending.len(), "new result"), changes.len()));
     changes.iter().for_each(|change| print(&format!("  {change}\n")));
     if !yes && !write_it("the new results wait, and the same command goes on with them")? {
         return Ok(());
     }
-    for Pending { from, to, .. } in pending {
+    for Waiting { from, to, .. } in pending {
         make_folder(to.parent().unwrap_or(results))?;
         fs::rename(from, to).map_err(|error| Error::io("put in its place", to, &error))?;
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::result::{GradeResult, Outcome};
+use super::settings::Settings;
 use crate::verdict::RuleState;
 
 /// A class.
@@ -20,6 +21,8 @@ pub(super) struct Learner<'r> {
     pub(super) who: &'r str,
     /// The last attempt in each stage of the class.
     pub(super) results: Vec<Option<&'r GradeResult>>,
+    /// How often the points of each stage count.
+    weights: Vec<u32>,
 }
 
 /// What was not understood of a stage.
@@ -35,7 +38,7 @@ pub(super) struct StageFindings<'r> {
 
 impl<'r> Class<'r> {
     /// The class with these results, which are ordered by who, stage and attempt.
-    pub(super) fn of(results: &'r [GradeResult]) -> Class<'r> {
+    pub(super) fn of(results: &'r [GradeResult], settings: &Settings) -> Class<'r> {
         let mut stages: Vec<&str> = results.iter().map(|result| result.stage.as_str()).collect();
         stages.sort_unstable();
         stages.dedup();
@@ -46,6 +49,7 @@ impl<'r> Class<'r> {
         let learners = last.iter().map(|(who, of_stage)| Learner {
             who,
             results: stages.iter().map(|stage| of_stage.get(stage).copied()).collect(),
+            weights: stages.iter().map(|stage| settings.weight(stage)).collect(),
         });
         let learners: Vec<Learner<'_>> = learners.collect();
         let findings = stages.iter().enumerate().map(|(column, stage)| {
@@ -55,12 +59,16 @@ impl<'r> Class<'r> {
     }
 }
 
-impl Learner<'_> {
+impl<'r> Learner<'r> {
     /// The points in all stages, and the most that there are; none if a stage could not be graded.
     pub(super) fn total(&self) -> (Option<u32>, u32) {
-        let results = || self.results.iter().flatten();
-        let points = results().map(|result| result.points).sum::<Option<u32>>();
-        (points, results().map(|result| result.of).sum())
+        let points = self.weighted().map(|(result, weight)| Some(result.points? * weight)).sum::<Option<u32>>();
+        (points, self.weighted().map(|(result, weight)| result.of * weight).sum())
+    }
+
+    /// The results that there are, with how often their points count.
+    pub(super) fn weighted(&self) -> impl Iterator<Item = (&'r GradeResult, u32)> {
+        self.results.iter().zip(&self.weights).filter_map(|(result, weight)| Some(((*result)?, *weight)))
     }
 }
 

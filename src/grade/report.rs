@@ -1,20 +1,24 @@
 //! `workshop grade report`: a class's results as a table, as a page, and for tools that collect test results.
 
-use std::path::PathBuf;
+mod learner;
+mod page;
+
+use std::path::{Path, PathBuf};
 
 use colored::Colorize;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 
-use super::class::{Class, Learner, StageFindings};
+use self::learner::{check50, for_learners, gradescope};
+use self::page::{class_page, learner_page};
+use super::class::{Class, Learner};
 use super::result::{GradeResult, Outcome, score};
+use super::settings::Settings;
 use crate::cli::GradeReportArgs;
 use crate::error::{Error, Result};
-use crate::files::replace;
+use crate::files::{make_folder, replace};
 use crate::pattern::counted;
 use crate::report::print;
-use crate::report::trace::{RunView, STYLE, engine, show};
-use crate::verdict::RuleState;
 
 /// Reports the results in a folder.
 ///
@@ -26,16 +30,44 @@ pub fn report(args: &GradeReportArgs) -> Result<bool> {
         return Err(Error::new(format!("{} has no results", args.results.display()))
             .help("`workshop grade FOLDER --stage NAME --out RESULTS` makes some"));
     }
-    let class = Class::of(&results);
+    let settings = Settings::load(args.settings.as_deref())?;
+    let class = Class::of(&results, &settings);
     let write = |file: &Option<PathBuf>, text: &dyn Fn() -> Result<String>| match file {
         Some(file) => replace(file, text()?.as_bytes()).map(|()| print(&format!("{} is written\n", file.display()))),
         None => Ok(()),
     };
     print(&table(&class));
     write(&args.csv, &|| csv(&results))?;
-    write(&args.html, &|| page(&class))?;
+    write(&args.html, &|| class_page(&class))?;
     write(&args.junit, &|| junit(&class))?;
+    // What learners get: a file for each of them, with what the instructor lets them see.
+    let theirs: Vec<GradeResult> = results.iter().map(|result| for_learners(result, &settings)).collect();
+    let theirs = Class::of(&theirs, &settings);
+    each(args.learners.as_deref(), "html", &theirs, &|learner| learner_page(&theirs, learner))?;
+    each(args.gradescope.as_deref(), "json", &theirs, &|learner| json(&gradescope(learner)))?;
+    each(args.check50.as_deref(), "json", &theirs, &|learner| json(&check50(learner)))?;
     Ok(true)
+}
+
+/// Writes a file for each learner into a folder.
+fn each(
+    folder: Option<&Path>,
+    ending: &str,
+    class: &Class<'_>,
+    text: &dyn Fn(&Learner<'_>) -> Result<String>,
+) -> Result<()> {
+    let Some(folder) = folder else { return Ok(()) };
+    make_folder(folder)?;
+    for learner in &class.learners {
+        // A result's folder has this name, so it is one of a file.
+        replace(&folder.join(format!("{}.{ending}", learner.who)), text(learner)?.as_bytes())?;
+    }
+    print(&format!("{} in {}\n", counted(class.learners.len(), "file"), folder.display()));
+    Ok(())
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string_pretty(value).map_err(|error| Error::new("this can't be written as JSON").because(error))
 }
 
 /// What a result came to, in a few words.
@@ -131,172 +163,6 @@ fn junit(class: &Class<'_>) -> Result<String> {
         report.add_test_suite(suite);
     }
     report.to_string().map_err(|error| Error::new("the report can't be written as XML").because(error))
-}
-
-/// The page of a class.
-#[derive(Serialize)]
-struct ClassPage<'r> {
-    count: String,
-    style: &'static str,
-    stages: &'r [&'r str],
-    learners: Vec<LearnerView<'r>>,
-    findings: Vec<FindingView<'r>>,
-}
-
-#[derive(Serialize)]
-struct LearnerView<'r> {
-    number: usize,
-    who: &'r str,
-    total: String,
-    cells: Vec<CellView<'r>>,
-}
-
-/// A result on the page.
-#[derive(Serialize, Default)]
-struct CellView<'r> {
-    there: bool,
-    stage: &'r str,
-    points: String,
-    said: String,
-    say: String,
-    rules: Vec<RuleView<'r>>,
-    output: String,
-    made_with: String,
-    has_run: bool,
-    run: Option<RunView<'r>>,
-}
-
-#[derive(Serialize)]
-struct RuleView<'r> {
-    mark: &'static str,
-    id: &'r str,
-    say: &'r str,
-    points: String,
-    count: usize,
-    width: usize,
-}
-
-#[derive(Serialize)]
-struct ReasonView<'r> {
-    id: &'r str,
-    say: String,
-    who: String,
-    count: usize,
-    width: usize,
-}
-
-#[derive(Serialize)]
-struct FindingView<'r> {
-    stage: &'r str,
-    graded: usize,
-    reasons: Vec<ReasonView<'r>>,
-    rules: Vec<RuleView<'r>>,
-    has_run: bool,
-    run_of: &'r str,
-    run: Option<RunView<'r>>,
-}
-
-fn page(class: &Class<'_>) -> Result<String> {
-    let view = ClassPage {
-        count: format!("{}, {}", counted(class.learners.len(), "learner"), counted(class.stages.len(), "stage")),
-        style: STYLE,
-        stages: &class.stages,
-        learners: class
-            .learners
-            .iter()
-            .enumerate()
-            .map(|(number, learner)| learner_view(class, number, learner))
-            .collect(),
-        findings: class.findings.iter().map(finding_view).collect(),
-    };
-    let page = engine().and_then(|engine| {
-        let template = engine.compile(include_str!("class.html"))?;
-        template.render(&engine, &view).to_string()
-    });
-    page.map_err(|error| Error::new("the page can't be made").because(format!("{error:#}")))
-}
-
-fn learner_view<'r>(class: &Class<'r>, number: usize, learner: &Learner<'r>) -> LearnerView<'r> {
-    let (points, most) = learner.total();
-    let cells = class.stages.iter().zip(&learner.results).map(|(stage, result)| match result {
-        Some(result) => cell(stage, result),
-        None => CellView { stage, said: "no submission".to_owned(), ..CellView::default() },
-    });
-    LearnerView { number: number + 1, who: learner.who, total: score(points, most), cells: cells.collect() }
-}
-
-fn cell<'r>(stage: &'r str, result: &'r GradeResult) -> CellView<'r> {
-    let rule = |rule: &'r super::result::RuleResult| RuleView {
-        mark: if rule.state == RuleState::Kept { "✓" } else { "✗" },
-        id: &rule.id,
-        say: &rule.say,
-        points: match rule.state {
-            RuleState::Kept => counted(rule.worth as usize, "point"),
-            RuleState::Broken => "broken".to_owned(),
-            RuleState::Untried => "not fully tested".to_owned(),
-        },
-        count: 0,
-        width: 0,
-    };
-    let made = &result.made_with;
-    CellView {
-        there: true,
-        stage,
-        points: result.score(),
-        said: said(result),
-        say: result.reason.as_ref().map_or_else(String::new, |reason| reason.say.clone()),
-        rules: result.rules.iter().map(rule).collect(),
-        output: result.output.clone(),
-        made_with: format!(
-            "Made with workshop {}, course {}, seed {}, each run {}, isolation: {}.",
-            made.runner,
-            made.course,
-            result.seed,
-            counted(made.repeat as usize, "time"),
-            made.isolation
-        ),
-        has_run: result.shown.is_some(),
-        run: result.shown.as_ref().map(|trace| show(1, trace)),
-    }
-}
-
-/// The width of a bar, in pixels.
-fn width(count: usize, of: usize) -> usize {
-    160 * count / of.max(1)
-}
-
-fn finding_view<'r>(finding: &StageFindings<'r>) -> FindingView<'r> {
-    let common = finding.reasons.iter().flat_map(|(_, results)| results).find(|result| result.shown.is_some());
-    FindingView {
-        stage: finding.stage,
-        graded: finding.graded,
-        reasons: finding
-            .reasons
-            .iter()
-            .map(|(id, results)| ReasonView {
-                id,
-                say: results.iter().find_map(|result| Some(result.reason.as_ref()?.say.clone())).unwrap_or_default(),
-                who: results.iter().map(|result| result.who.as_str()).collect::<Vec<_>>().join(", "),
-                count: results.len(),
-                width: width(results.len(), finding.graded),
-            })
-            .collect(),
-        rules: finding
-            .rules
-            .iter()
-            .map(|(id, say, count)| RuleView {
-                mark: "✗",
-                id,
-                say,
-                points: String::new(),
-                count: *count,
-                width: width(*count, finding.graded),
-            })
-            .collect(),
-        has_run: common.is_some(),
-        run_of: common.map_or("", |result| &result.who),
-        run: common.and_then(|result| result.shown.as_ref()).map(|trace| show(1, trace)),
-    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(super) const WAITING: &str = ".again";
 pub(super) const BUILDS: &str = ".builds";
 
 /// The version of the format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The result of a submission in one stage: `RESULTS/WHO/STAGE.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,8 +52,10 @@ pub(super) struct GradeResult {
     pub(super) rules: Vec<RuleResult>,
     /// All runs, in order.
     pub(super) runs: Vec<RunResult>,
-    /// Why the first failed run failed.
+    /// Why the first failed run failed: of those that learners can play, if any of them failed.
     pub(super) reason: Option<Explanation>,
+    /// That run is one of a hidden scenario.
+    pub(super) reason_is_hidden: bool,
     /// Every repeat came to the same. If not, a human should look.
     pub(super) steady: bool,
     /// What the build printed, if it failed, or what kept the submission from being graded.
@@ -125,6 +127,8 @@ pub(super) struct RunResult {
     pub(super) ms: u64,
     /// The id of the reason why it failed.
     pub(super) reason: Option<String>,
+    /// Its scenario is not in the learners' course.
+    pub(super) hidden: bool,
 }
 
 impl GradeResult {
@@ -151,6 +155,7 @@ impl GradeResult {
             rules: Vec::new(),
             runs: Vec::new(),
             reason: None,
+            reason_is_hidden: false,
             steady: true,
             output: String::new(),
             taken: Vec::new(),

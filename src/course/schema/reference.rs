@@ -120,6 +120,7 @@ fn kind(value: &Value) -> String {
             let names = value["propertyNames"]["pattern"].as_str().map_or("text", word);
             format!("for each {names}, {}", kind(&value["additionalProperties"]))
         }
+        Some("boolean") => "`true` or `false`".to_owned(),
         Some("integer") => "number".to_owned(),
         Some("string") if value["format"] == "regex" => "regular expression".to_owned(),
         Some("string") => value["pattern"].as_str().map_or("text", word).to_owned(),

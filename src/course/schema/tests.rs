@@ -9,6 +9,7 @@ use snapbox::{assert_data_eq, file};
 use super::super::file::StageFile;
 use super::super::{Course, CourseWords, StageWords};
 use super::reference;
+use crate::grade::SettingsFile;
 
 /// The schema of a file that is read as a `T`.
 fn schema<T: JsonSchema>() -> Schema {
@@ -76,8 +77,19 @@ fn the_schema_of_a_stage_is_what_its_type_says() {
 }
 
 #[test]
+fn the_schema_of_a_class_is_what_its_type_says() {
+    assert_data_eq!(printed(&schema::<SettingsFile>()), file!["../../../docs/schema/grade.json": Text].raw());
+}
+
+#[test]
 fn the_reference_is_made_from_the_schemas() {
-    let schemas = [schema::<Course>(), schema::<StageFile>(), schema::<CourseWords>(), schema::<StageWords>()]
-        .map(Schema::to_value);
+    let schemas = [
+        schema::<Course>(),
+        schema::<StageFile>(),
+        schema::<CourseWords>(),
+        schema::<StageWords>(),
+        schema::<SettingsFile>(),
+    ]
+    .map(Schema::to_value);
     assert_data_eq!(reference::page(&schemas), file!["../../../docs/reference.md": Text].raw());
 }
