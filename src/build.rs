@@ -79,7 +79,8 @@ pub fn cache(own: PathBuf) -> PathBuf {
 const MAX_OUTPUT: usize = 1 << 20;
 
 /// What to do when a tool can't be started.
-const NOT_INSTALLED: &str = "is the language of this track installed? `workshop doctor` checks";
+const NOT_INSTALLED: &str = "is the language of this track installed? `workshop doctor` checks; it is named under \
+                             `build` of the track in exercises/course.yaml";
 
 /// What the last good build was made from.
 const BUILT_FROM: &str = ".built-from";

@@ -401,15 +401,28 @@ impl Course {
     /// # Errors
     /// Anything that is wrong, with its place.
     pub fn parse(file: &str, text: &str) -> Result<Course> {
+        let (course, source) = Course::read(file, text)?;
+        if course.stages.is_empty() {
+            return Err(Error::new("this course has no stages")
+                .at(source.place("stages"))
+                .help("`workshop author new NAME` makes the first one"));
+        }
+        Ok(course)
+    }
+
+    /// Reads a `course.yaml` that may have no stage yet: `stages: []`.
+    ///
+    /// # Errors
+    /// Anything else that is wrong, with its place.
+    pub fn draft(file: &str, text: &str) -> Result<Course> {
+        Course::read(file, text).map(|(course, _)| course)
+    }
+
+    fn read<'t>(file: &'t str, text: &'t str) -> Result<(Course, Source<'t>)> {
         // First, so that keys of a newer runner are not reported as unknown.
         runner::check(file, text)?;
         let (mut course, source): (Course, Source<'_>) = Source::parse(file, text)?;
         check_file_name(&course.name, "name", &source)?;
-        if course.stages.is_empty() {
-            return Err(Error::new("this course has no stages")
-                .at(source.place("stages"))
-                .help("name a folder below exercises/, as in `stages: [first]`"));
-        }
         let path = |index| format!("stages[{index}]");
         for (index, stage) in course.stages.iter().enumerate() {
             check_file_name(stage, &path(index), &source)?;
@@ -427,7 +440,7 @@ impl Course {
         }
         course.check_languages(&source)?;
         course.sanitize();
-        Ok(course)
+        Ok((course, source))
     }
 
     /// A mark of all commands that the course runs; it changes when they change.

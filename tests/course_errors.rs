@@ -524,6 +524,9 @@ fn names_and_paths_are_refused_in_their_place() {
         case("stage that leads out").course("[one]", "[⟦../one]"),
         case("stage that is a path").course("[one]", "[⟦/one]"),
         case("course with a space").course("name: small", "name: ⟦my course"),
+        case("role in capitals").stage("- name: a", "- name: ⟦One").says("`One`").helps("lower-case letters, digits and `_`, a letter first"),
+        case("role with a hyphen").stage("- name: a", "- name: ⟦one-two").says("`one-two`").helps("digits and `_`, a letter first"),
+        case("two roles of one name").stage("- name: b", "- name: ⟦a").says("two roles named `a`"),
         case("role with an escape sequence").stage("- name: a", "- name: ⟦\"\\e[31ma\""),
         case("key with an escape sequence").stage("    about: z", "    ⟦\"\\e[31mabout\": z"),
         case("role with another direction").stage("- name: a", "- name: ⟦\u{202e}a"),
@@ -597,11 +600,27 @@ fn files_that_are_no_files_are_refused() {
         fs::File::options().write(true).open(course.join(STAGE_FILE)).unwrap().set_len(length).unwrap();
     }
     let mut cases = vec![
-        case("missing stage").prepared(STAGE_FILE, |course| fs::remove_file(course.join(STAGE_FILE)).unwrap()),
+        case("missing stage")
+            .prepared(STAGE_FILE, |course| fs::remove_file(course.join(STAGE_FILE)).unwrap())
+            .helps("`stages` in"),
         case("missing course").prepared(COURSE_FILE, |course| fs::remove_file(course.join(COURSE_FILE)).unwrap()),
-        case("missing lesson").prepared("exercises/one/lesson.md", |course| {
-            fs::remove_file(course.join("exercises/one/lesson.md")).unwrap();
-        }),
+        case("missing lesson")
+            .prepared("exercises/one/lesson.md", |course| {
+                fs::remove_file(course.join("exercises/one/lesson.md")).unwrap();
+            })
+            .helps("every stage has a lesson: write that of `one`"),
+        case("missing template")
+            .prepared("templates/rust/one", |course| {
+                fs::remove_dir_all(course.join("templates/rust/one")).unwrap();
+            })
+            .says("the stage `one` has no package for Rust")
+            .helps("in the templates and in the solutions of every track"),
+        case("missing solution")
+            .prepared("solutions/rust/one", |course| {
+                fs::remove_dir_all(course.join("solutions/rust/one")).unwrap();
+            })
+            .says("the stage `one` has no package for Rust")
+            .helps("take `one` out of `stages`"),
         case("folder for a file").prepared(STAGE_FILE, |course| {
             fs::remove_file(course.join(STAGE_FILE)).unwrap();
             fs::create_dir(course.join(STAGE_FILE)).unwrap();
@@ -658,6 +677,8 @@ fn transcripts_that_cannot_be_played_are_refused_in_their_place() {
         case("unknown role in an earlier line").transcript("$ a\na | for c\n$ ⟦c\na = running\nc = exit 0").says("`c`"),
         case("role typed into before it is started").transcript("$ a\n⟦b < hi\n$ b\na = running\nb = running").helps("$ b"),
         case("role seen before it is started").transcript("$ a\n⟦b | hi\n$ b\na = running\nb = running").helps("$ b"),
+        case("misspelt role").transcript("$ a\n⟦aa | hi\na = running").any_column().says("no role `aa`").helps("did you mean `a`?"),
+        case("misspelt role that would have to be started").transcript("$ a\n⟦too | hi\na = running").any_column().says("no role `too`").helps("the roles are `a`, `b`"),
         case("role started twice").transcript("$ a\n⟦$ a\na = exit 0").says("`a`"),
         case("role without an ending").transcript("⟦$ a\na | hi").helps("a = exit 0"),
         case("line below an ending").transcript("$ a\na = exit 0\n⟦a | hi").says("ended"),

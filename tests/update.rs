@@ -189,6 +189,26 @@ fn what_is_no_course_is_refused_and_leaves_nothing() {
     assert!(desk.says("scripts", &["init", "../course", "other"], 2).contains("holds no other"));
 }
 
+/// A learner would find out in the second stage, after hours.
+#[test]
+fn a_course_that_lacks_a_package_is_refused() {
+    let desk = Desk::new();
+    desk.says(".", &["init", "course", "whole", "--track", "sh"], 0);
+    for folder in ["templates/sh", "solutions/sh"] {
+        let package = format!("course/{folder}/echo-line");
+        let aside = desk.path("aside");
+        fs::rename(desk.path(&package), &aside).expect("moved");
+        let said = desk.says(".", &["init", "course", "mine", "--track", "sh"], 2);
+        assert!(said.contains("the stage `echo-line` has no package for Shell") && said.contains(folder), "{said}");
+        assert!(!desk.path("mine").exists(), "nothing is left");
+        let said = desk.says("whole", &["update"], 2);
+        assert!(said.contains("the stage `echo-line` has no package for Shell"), "{said}");
+        // The other track has all of its packages.
+        desk.says(".", &["init", "course", &format!("other-{}", &folder[..4]), "--track", "python"], 0);
+        fs::rename(&aside, desk.path(&package)).expect("moved back");
+    }
+}
+
 #[test]
 fn texts_of_a_course_do_not_reach_the_terminal_as_they_are() {
     let desk = Desk::new();
