@@ -145,10 +145,15 @@ pub struct Track {
     #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"(?<done>[0-9]+)/(?<total>[0-9]+): (?<what>.*)"))]
     pub progress: Option<String>,
     /// A regular expression with the groups `file` and `line`: where a program says, on standard
-    /// error, that it crashed.
+    /// error, that it crashed. Of several places, one in a file that learners edit counts.
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"panicked at (?<file>[^:]+):(?<line>[0-9]+)"))]
     pub crash: Option<String>,
+    /// Where a stack in that output has the frame in which the program crashed: `innermost-first`, or `innermost-last` as
+    /// in Python.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(example = &"innermost-last"))]
+    pub stack: StackOrder,
     /// A regular expression for what a program says, on standard error, that runs into a hole of
     /// the template.
     #[serde(default)]
@@ -173,6 +178,18 @@ pub struct Track {
     /// What `workshop doctor` looks at.
     #[serde(default)]
     pub checks: Vec<DoctorCheck>,
+}
+
+/// The order of the frames of a stack.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum StackOrder {
+    /// The frame in which the program crashed comes first.
+    #[default]
+    InnermostFirst,
+    /// It comes last.
+    InnermostLast,
 }
 
 /// One thing that `workshop doctor` looks at. A check with a word in braces (`{root}`, `{out}`,
@@ -385,9 +402,10 @@ pub struct Mistake {
     #[serde(default)]
     #[cfg_attr(test, schemars(example = &"greets"))]
     pub breaks: Option<String>,
-    /// The id of the explanation that a learner must be shown.
-    #[cfg_attr(test, schemars(example = &"nothing-sent"))]
-    pub explains: String,
+    /// The id of the explanation that a learner must be shown; one of these, when it is a list.
+    #[serde(deserialize_with = "explanation::one_or_several")]
+    #[cfg_attr(test, schemars(with = "explanation::Several<String>", example = &"nothing-sent"))]
+    pub explains: Vec<String>,
 }
 
 impl Course {

@@ -28,8 +28,19 @@ pub struct Evidence {
     pub acted: Vec<Duration>,
     /// How long the run took.
     pub took: Duration,
-    /// For a failed run, how long its peers were ready to run and had no processor, added up, where the system says.
+    /// For a failed run, how much of its time peers were ready to run and had no processor, where the system says.
     pub denied: Duration,
+    /// The wait for rest that was not over when the run was ended.
+    pub unrest: Option<Unrest>,
+}
+
+/// A wait for rest (`! until still`) that was not over, and who was not at rest.
+#[derive(Debug, Clone)]
+pub struct Unrest {
+    /// The line of the transcript that waits, counted from 0.
+    pub line: usize,
+    /// Which roles woke meanwhile, and how often: those that woke by themselves, if there are any.
+    pub woken: Vec<(RoleId, u32)>,
 }
 
 /// What one role printed, and how it ended.

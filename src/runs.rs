@@ -25,6 +25,7 @@ mod recorder;
 mod recording;
 mod scratch;
 mod settle;
+mod unrest;
 mod watchdog;
 
 use std::rc::Rc;
@@ -42,6 +43,7 @@ use self::livelock::LivelockMeter;
 use self::order::{EventOrder, Turn};
 use self::scratch::Scratch;
 use self::settle::Until;
+use self::unrest::RestMeter;
 use self::watchdog::{Assessment, SOON, Watchdog};
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, SCRATCH, Scenario, Stage};
 use crate::evidence::{Direction, Evidence, Printed, RoleOutput, Typed};
@@ -201,6 +203,8 @@ struct ActiveRun<'c, F> {
     order: Option<EventOrder>,
     /// Waiting for rest ignores a peer that wakes by itself later than this.
     horizon: Duration,
+    /// Who was not at rest, while a line of the transcript waits for that.
+    rest_meter: Option<RestMeter>,
     /// How many events have been taken.
     taken: u64,
     /// Links increment it whenever something happens on them.
@@ -239,6 +243,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             livelock_meter: LivelockMeter::new(transcript.roles.len(), 0),
             order: plan.id.order().map(|number| EventOrder::new(number, plan.id.seed)),
             horizon: SOON,
+            rest_meter: None,
             taken: 0,
             ticks: Arc::default(),
             aftermath: false,
@@ -260,7 +265,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             let Some((step, action)) = actions.peek() else { return self.settle().await };
             // Lines printed until then belong above this action.
             if let Action::UntilStill(time) = action {
-                self.until_still(*time).await?;
+                self.until_still(*time, step.line).await?;
             }
             if due == 0 {
                 due = self.block(step.phase);

@@ -153,6 +153,21 @@ fn what_cannot_be_asked_is_said() {
     author.words(&["shout"], 0);
 }
 
+#[test]
+fn a_mistake_may_be_explained_in_several_ways() {
+    let author = Author::new("check");
+    author.edit("exercises/shout/stage.yaml", "explains: whispers", "explains: [missing-line, whispers]");
+    let words = author.words(&["shout"], 0);
+    assert!(words.contains("rejected 1 of 1, explained 1 of 1 (missing-line or whispers)"), "{words}");
+    author.edit("exercises/shout/stage.yaml", "[missing-line, whispers]", "[missing-line, stuck]");
+    let words = author.words(&["shout"], 1);
+    assert!(words.contains("explained 0 of 1 (missing-line or stuck); otherwise whispers"), "{words}");
+    author.edit("exercises/shout/stage.yaml", "[missing-line, stuck]", "[stuck, whisper]");
+    assert!(author.words(&["shout"], 1).contains("there is no explanation `whisper`; did you mean `whispers`?"));
+    author.edit("exercises/shout/stage.yaml", "[stuck, whisper]", "[]");
+    assert!(author.words(&["shout"], 2).contains("a mistake names the explanation that a learner must be shown"));
+}
+
 /// Gives the course's track a build: it copies the program, unless there is an error in it.
 fn with_a_build(author: &Author) {
     let build = "    build: [sh, -c, 'echo compiling >&2; ! grep -n ERROR {stage}/crier.sh >&2']\n";

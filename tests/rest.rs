@@ -71,6 +71,14 @@ mod wakes {
         assert!((Duration::from_secs(3)..Duration::from_secs(15)).contains(&longer), "{longer:?}");
     }
 
+    /// The limit is shorter than the time after which heartbeats are ignored.
+    #[test]
+    fn who_keeps_a_line_from_its_rest_is_named_with_the_line() {
+        let (_, said) = fails("heartbeats-without-rest", "time-limit");
+        assert!(said.contains("Line 5 of the transcript, `! until still`, still waited for rest"), "{said}");
+        assert!(said.contains("Your peer woke ") && !said.contains("Your other"), "{said}");
+    }
+
     #[test]
     fn who_sleeps_once_is_waited_for() {
         passes("dozes");

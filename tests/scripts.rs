@@ -167,6 +167,22 @@ def dial(address):
         assert!(say.contains("your dialer closed its sending half although its input had not ended"), "{say}");
     }
 
+    /// A traceback is shown as the program has written it, and its place is in the learner's own file.
+    #[test]
+    fn a_traceback_keeps_its_indentation_and_has_a_place() {
+        let learner = Learner::new("scripts", "python");
+        let program = "import sys\n\n\ndef main():\n    int(sys.argv[0])\n\n\nmain()\n";
+        fs::write(learner.file("shout/crier.py"), program).expect("written");
+        let args = ["shout", "--scenario", "one-by-one"];
+        let verdict = learner.verify(&args);
+        let reason = &verdict.failed("panicked")["reason"];
+        assert_eq!(reason["place"], "shout/crier.py:5", "{reason:#}");
+        assert!(reason["say"].to_string().contains("ValueError: invalid literal"), "{reason:#}");
+        let text = learner.command(&[&["verify"], &args[..]].concat()).code(1).text();
+        assert!(text.contains("\n        File ") && text.contains("\n          main()\n"), "{text}");
+        assert!(text.contains("look at scripts/shout/crier.py:5"), "{text}");
+    }
+
     /// The rules of every course hold for scripts too, in every track.
     #[test]
     fn the_author_is_told_so() {
@@ -233,7 +249,7 @@ mod hostile {
     fn a_signal_is_shown() {
         let (_learner, verdict) = fails("killed", "wrong-ending");
         assert_eq!(verdict.run()["lanes"][0]["ending"]["signal"], 9);
-        assert!(verdict.run()["reason"]["say"].to_string().contains("signal 9"));
+        assert!(verdict.run()["reason"]["say"].to_string().contains("was ended by SIGKILL (signal 9)"));
     }
 
     #[test]

@@ -239,7 +239,7 @@ impl<'c> StageCheck<'c> {
         let own = self.stage.explanations.iter().map(|own| own.id.as_str());
         let known: Vec<&str> = FACTS.iter().copied().chain(own).collect();
         let of_hints = self.stage.hints.iter().flat_map(|hint| &hint.helps);
-        let of_mistakes = self.stage.mistakes.iter().map(|mistake| &mistake.explains);
+        let of_mistakes = self.stage.mistakes.iter().flat_map(|mistake| &mistake.explains);
         for id in of_hints.chain(of_mistakes) {
             if !known.contains(&id.as_str()) {
                 return Ok(Finding::bad(
@@ -387,13 +387,12 @@ impl<'c> StageCheck<'c> {
             caught.note(self.stage, mistake, &verdict);
         }
         let rejected = shown.iter().flatten().count();
-        let matched = shown.iter().flatten().filter(|shown_first| shown_first.id == mistake.explains).count();
-        let mut text = format!("rejected {rejected} of {all}, explained {matched} of {all} ({})", mistake.explains);
+        let explains = |shown: &ShownReason| mistake.explains.contains(&shown.id);
+        let matched = shown.iter().flatten().filter(|shown_first| explains(shown_first)).count();
+        let wanted = mistake.explains.join(" or ");
+        let mut text = format!("rejected {rejected} of {all}, explained {matched} of {all} ({wanted})");
         let good = rejected == all as usize && matched == all as usize;
-        if !good
-            && let Some(other) =
-                shown.iter().find(|shown_first| shown_first.as_ref().is_none_or(|t| t.id != mistake.explains))
-        {
+        if !good && let Some(other) = shown.iter().find(|shown_first| !shown_first.as_ref().is_some_and(explains)) {
             text.push_str("; otherwise ");
             text.push_str(&other.as_ref().map_or("accepted".to_owned(), ShownReason::to_string));
         }

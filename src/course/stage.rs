@@ -132,6 +132,11 @@ impl StageFile {
         let ids = self.explanations.iter().map(|explanation| explanation.id.as_str());
         check_unique(ids, "explanation", &|index| format!("explanations[{index}].id"), source)?;
         for (index, mistake) in self.mistakes.iter().enumerate() {
+            if mistake.explains.is_empty() {
+                return Err(Error::new("a mistake names the explanation that a learner must be shown")
+                    .at(source.place(&format!("mistakes[{index}].explains")))
+                    .help("write its id, as in `nothing-sent`, or a list of ids, one of which is shown"));
+            }
             check_path(&mistake.patch, &format!("mistakes[{index}].patch"), source)?;
         }
         if self.roles.iter().all(|role| role.by.is_some()) {
