@@ -131,10 +131,15 @@ impl Package {
     /// The command that builds it. A word that names the role appears once for each role.
     fn build_command(&self, track: &Track) -> Vec<String> {
         let fill = |word: &String| match names_role(word) {
-            true => self.roles.iter().map(|role| self.fill(word, role)).collect(),
+            true => self.built_roles(track).map(|role| self.fill(word, role)).collect(),
             false => vec![self.fill(word, "")],
         };
         track.build.iter().flat_map(fill).collect()
+    }
+
+    /// The roles whose programs the build makes.
+    fn built_roles(&self, track: &Track) -> impl Iterator<Item = &String> {
+        self.roles.iter().filter(|role| track.builds(role))
     }
 
     /// The command that lists the mutants of the package.
@@ -159,7 +164,7 @@ impl Package {
 
     /// The command that runs a role.
     pub fn command(&self, track: &Track, role: &str) -> PeerCommand {
-        let mut run: Vec<String> = track.run.iter().map(|word| self.fill(word, role)).collect();
+        let mut run: Vec<String> = track.run_of(role).iter().map(|word| self.fill(word, role)).collect();
         if let Some(found) = self.program(track, role).and_then(|path| self.find(&path)) {
             run[0] = found.to_string_lossy().into_owned();
         }
@@ -239,7 +244,7 @@ impl Package {
     /// The program of a role, where the build puts it; `None` where the track runs something else,
     /// such as the interpreter of a script.
     fn program(&self, track: &Track, role: &str) -> Option<PathBuf> {
-        let path = PathBuf::from(self.fill(track.run.first()?, role));
+        let path = PathBuf::from(self.fill(track.run_of(role).first()?, role));
         path.starts_with(&self.out).then(|| with_suffix(path, EXE_EXTENSION))
     }
 
@@ -457,6 +462,33 @@ impl Programs for Built<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_role_with_a_command_of_its_own_is_run_by_it() {
+        let track = "  t: {title: T, templates: t, solutions: s, edit: [.], build: [make, \"{role}\"], run: [\"{out}/{role}\"], \
+                     run-role: {web: [curl, --silent], fast: [\"{out}/fast\", -x]}}";
+        let course = format!("name: c\ntitle: C\nstages: [s]\ntracks:\n{track}\n");
+        let course = crate::course::Course::parse("course.yaml", &course).expect("a course");
+        let track = &course.tracks["t"];
+        let package = Package {
+            party: Party::You,
+            stage: "s".to_owned(),
+            roles: ["a", "fast", "web"].map(str::to_owned).to_vec(),
+            edited: false,
+            given: Vec::new(),
+            beside: Vec::new(),
+            root: "/root".into(),
+            out: "/out".into(),
+            cache: "/cache".into(),
+            colour: false,
+            sandboxed: false,
+        };
+        assert_eq!(package.build_command(track), ["make", "a", "fast"], "nothing is built for curl");
+        let run = |role| package.command(track, role).run;
+        assert_eq!(run("a"), ["/out/a"]);
+        assert_eq!(run("fast"), ["/out/fast", "-x"]);
+        assert_eq!(run("web"), ["curl", "--silent"]);
+    }
 
     #[test]
     fn a_program_has_the_extension_of_the_system() {

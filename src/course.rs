@@ -21,12 +21,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::hash::stable_hash;
-use crate::pattern::Pattern;
-use crate::transcript::Transcript;
+use crate::pattern::{Pattern, escape};
+use crate::transcript::{Transcript, is_name};
 use crate::yaml::Source;
 pub use checks::is_file_name;
 #[cfg(test)]
-use checks::{FILE_NAME, PATH};
+use checks::{FILE_NAME, NAME, PATH};
 use checks::{check_file_name, check_path, check_regex, check_unique, check_words};
 pub use explanation::{Count, EndOfStream, EndSeen, LineSeen, LinkSeen, SAYS, Seen, StageExplanation};
 pub use facts::{FACTS, MISWRITTEN, OF_SEVERAL_RUNS};
@@ -121,6 +121,14 @@ pub struct Track {
     /// The command that runs a role, in the stage's package; the role's arguments are added.
     #[cfg_attr(test, schemars(length(min = 1), example = ["{out}/debug/{role}"]))]
     pub run: Vec<String>,
+    /// Commands that run certain roles, by the role's name, in the place of `run`: for a role that is a program of the
+    /// system, such as `curl`. Nothing is built for a role whose command does not name `{out}`.
+    #[serde(default, rename = "run-role")]
+    #[cfg_attr(test, schemars(
+        extend("propertyNames" = {"pattern": NAME}),
+        example = std::collections::BTreeMap::from([("client", ["curl", "--silent", "--show-error"])])
+    ))]
+    pub run_role: BTreeMap<String, Vec<String>>,
     /// Variables set for `build` and `run`, on top of those that the runner has.
     #[serde(default)]
     #[cfg_attr(test, schemars(example = std::collections::BTreeMap::from([("OUT", "{out}")])))]
@@ -465,13 +473,23 @@ impl Course {
     pub fn commands(&self) -> String {
         let commands = self.tracks.iter().map(|(name, track)| {
             let checks: Vec<_> = track.checks.iter().map(|check| &check.run).collect();
-            (name, &track.build, &track.run, &track.env, checks)
+            (name, &track.build, &track.run, &track.run_role, &track.env, checks)
         });
         format!("{:016x}", stable_hash(&commands.collect::<Vec<_>>()))
     }
 }
 
 impl Track {
+    /// The command that runs a role.
+    pub fn run_of(&self, role: &str) -> &[String] {
+        self.run_role.get(role).unwrap_or(&self.run)
+    }
+
+    /// Is the program of this role one that is built?
+    pub fn builds(&self, role: &str) -> bool {
+        self.run_role.get(role).is_none_or(|command| command.iter().any(|word| names_word(word, "out")))
+    }
+
     /// Does a learner edit this file, by its path below the package?
     pub fn edits(&self, path: &str) -> bool {
         self.edit.iter().any(|edit| {
@@ -505,7 +523,21 @@ impl Track {
                 .at(source.place(&format!("{path}.run")))
                 .help("write the command that plays a role, as in `[\"{out}/{role}\"]`"));
         }
-        let words = [("build", &self.build), ("run", &self.run)];
+        for (role, command) in &self.run_role {
+            let at = format!("{path}.run-role.{role}");
+            if !is_name(role) {
+                return Err(Error::new(format!("`{}` can't be the name of a role", escape(role.as_bytes())))
+                    .at(source.place(&at))
+                    .help("write lower-case letters, digits and `_`, a letter first"));
+            }
+            if command.is_empty() {
+                return Err(Error::new(format!("`{role}` needs a command"))
+                    .at(source.place(&at))
+                    .help("write the command that runs this role, as in `[curl, --silent]`"));
+            }
+        }
+        let own = self.run_role.iter().map(|(role, command)| (format!("run-role.{role}"), command));
+        let words = [("build".to_owned(), &self.build), ("run".to_owned(), &self.run)].into_iter().chain(own);
         for (key, command) in words {
             for (index, word) in command.iter().enumerate() {
                 check_words(word, &format!("{path}.{key}[{index}]"), source)?;
@@ -536,7 +568,12 @@ impl Track {
 
 /// Does this word of a track's command stand for something of each role?
 pub fn names_role(text: &str) -> bool {
-    Pattern::parse(text).is_ok_and(|pattern| pattern.names().any(|(name, ..)| name == "role"))
+    names_word(text, "role")
+}
+
+/// Does a word of a track's command have this word in braces?
+fn names_word(text: &str, word: &str) -> bool {
+    Pattern::parse(text).is_ok_and(|pattern| pattern.names().any(|(name, ..)| name == word))
 }
 
 /// Replaces the words in braces of a track's command.

@@ -540,6 +540,10 @@ fn names_and_paths_are_refused_in_their_place() {
         case("absolute patch").stage("mistakes/m.patch", "⟦/etc/passwd").says("out of the course"),
         case("patch above").stage("mistakes/m.patch", "⟦mistakes/../../one.patch").says("out of the course"),
         case("no run command").course("[\"{out}/{role}\"]", "⟦[]").says("`run`"),
+        case("no command of a role").course_text(&format!("{COURSE}    run-role:\n      web: ⟦[]\n")).says("`web` needs a command"),
+        case("unknown word in the command of a role")
+            .course_text(&format!("{COURSE}    run-role:\n      web: [curl, ⟦\"{{roel}}\"]\n")).helps("`role`"),
+        case("command of no role").course_text(&format!("{COURSE}    run-role:\n      Web: ⟦[curl]\n")).says("`Web`"),
         case("unknown word in a command").course("[\"{out}/{role}\"]", "[⟦\"{roel}\"]").helps("`role`"),
         case("bad regular expression").course_text(&format!("{COURSE}    crash: ⟦'('\n")).says("regular expression"),
     ]);
