@@ -173,7 +173,7 @@ impl Package {
             own.into_iter().chain(Sandbox::reads_of(&track.reads)).collect()
         };
         let sandbox = self.sandboxed.then(|| Sandbox { reads: reads(), ..Sandbox::default() });
-        PeerCommand { run, env: self.env(track), dir: self.dir(), memory: None, sandbox }
+        PeerCommand { run, env: self.env(track), dir: self.dir(), parts: false, memory: None, sandbox }
     }
 
     /// Forgets that it is built: the next build runs the tool again.
@@ -214,7 +214,7 @@ impl Package {
             return Ok(BuildOutcome::Failed(errors + &self.missing_files()));
         }
         if let Some((role, path)) = self.lacks(track) {
-            return Ok(BuildOutcome::Failed(no_program(role, &path)));
+            return Ok(BuildOutcome::Failed(no_program(role, &path, self.edited)));
         }
         if now == sources {
             fs::write(&built_from, sources.stamp()).map_err(|error| Error::io("write", &built_from, &error))?;
@@ -406,13 +406,15 @@ fn with_suffix(mut path: PathBuf, extension: &str) -> PathBuf {
     path
 }
 
-/// The message when the tool succeeds but a role has no program.
-fn no_program(role: &str, path: &Path) -> String {
+/// The message when the tool succeeds but a role has no program. `edited`: a learner can have renamed its file.
+fn no_program(role: &str, path: &Path, edited: bool) -> String {
+    let help = if edited {
+        "was its file renamed or removed? `workshop reset` restores the files of the\n  stage, and keeps yours as a backup"
+    } else {
+        "in exercises/course.yaml, `build` of the track is to make it, and `run` names\n  it: is it spelt right in both?"
+    };
     format!(
-        "error: there is no program for the role `{role}`\n  \
-         the build succeeds, but does not make {}\n  \
-         was its file renamed or removed? `workshop reset` restores the files of the\n  stage, and keeps yours as a \
-         backup\n",
+        "error: there is no program for the role `{role}`\n  the build succeeds, but does not make {}\n  {help}\n",
         path.display()
     )
 }

@@ -5,6 +5,7 @@
 
 mod wire;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 pub use wire::WireReader;
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 use crate::course::{Condition, Party};
 use crate::matcher::Ending;
+use crate::pattern::NO_NEWLINE;
 use crate::transcript::{Break, RoleId};
 
 /// Everything that was seen in one run. Times count from the start of the run.
@@ -102,9 +104,17 @@ pub struct Printed {
     pub at: Duration,
     /// False for a last line without a newline.
     pub whole: bool,
+    /// It is a text after which no newline was expected.
+    pub prompt: bool,
 }
 
 impl Printed {
+    /// The text that a pattern is held against.
+    pub fn matched(&self) -> Cow<'_, [u8]> {
+        let mark = NO_NEWLINE.encode_utf8(&mut [0; 4]).as_bytes().to_vec();
+        if self.prompt { Cow::Owned([&self.bytes, &mark[..]].concat()) } else { Cow::Borrowed(&self.bytes) }
+    }
+
     /// The text, when it is UTF-8.
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.bytes).ok()

@@ -318,7 +318,7 @@ fn missing(run: &Run, failed: &Failed, scenario: &Scenario) -> Vec<TraceEvent> {
                 }
                 _ => false,
             });
-            let printed = run.evidence.outputs[*role].lines.iter().filter(|line| line.bytes == filled.as_bytes());
+            let printed = run.evidence.outputs[*role].lines.iter().filter(|line| *line.matched() == *filled.as_bytes());
             let came = printed.count() >= expected.count();
             (!came).then(|| TraceEventKind::Missing(*role, text(filled.as_bytes())))
         }

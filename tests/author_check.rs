@@ -211,6 +211,11 @@ fn what_is_missing_is_named_with_what_needs_it() {
     let words = author.words(&["shout"], 2);
     assert!(words.contains("cannot start `no-such-tool`, which builds `shout`"), "{words}");
     assert!(words.contains("`build` of the track in exercises/course.yaml"), "{words}");
+    author.edit("exercises/course.yaml", "build: [no-such-tool, '{stage}']", "build: ['true']");
+    author.edit("exercises/course.yaml", "run: [sh, \"{package}/{role}.sh\"]", "run: [\"{out}/{role}\"]");
+    let words = author.words(&["shout"], 1);
+    assert!(words.contains("✗ solution does not build: error: there is no program for the role `crier`"), "{words}");
+    assert!(words.contains("`build` of the track is to make it") && !words.contains("workshop reset"), "{words}");
     fs::remove_dir_all(author.course.join("templates/sh/shout")).expect("removed");
     let words = author.words(&["shout"], 2);
     assert!(words.contains("the stage `shout` has no package for") && words.contains("templates/sh/shout"), "{words}");

@@ -737,6 +737,10 @@ fn transcripts_that_cannot_be_played_are_refused_in_their_place() {
             .transcript("$ a\na | {x:⟦/((a{1,1000}){1,1000}){1,1000}/}\na = running")
             .says("regular expression"),
         case("brace that is never closed").transcript("$ a\na | 你好 ⟦{x\na = running").helps("`{{`"),
+        case("prompt that ends with a name").transcript("$ a\na | {x:word}⟦{no-newline}\na = running").says("nothing is printed before this"),
+        case("prompt without a text").transcript("$ a\na | ⟦{no-newline}\na = running").says("nothing is printed before this"),
+        case("prompt in the middle").transcript("$ a\na | x {⟦no-newline} y\na = running").says("`no-newline` is not a name"),
+        case("prompt in any order").transcript("$ a\na ~ x {⟦no-newline}\na = running").says("`no-newline` is not a name"),
         case("two captures in a row").transcript("$ a\na | {x:word}⟦{y:word}\na = running").says("captures"),
         case("wrong argument twice").transcript("$ a {⟦Q} {Q}\na = running").says("`Q`"),
         // Endings.

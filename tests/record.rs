@@ -76,6 +76,25 @@ impl Author {
     }
 }
 
+#[test]
+fn a_prompt_is_recorded() {
+    let script = "printf 'Name: '; read -r name; echo \"Hello $name\"\nprintf '%s left> ' $$; read -r x; echo \"$x\"\n";
+    let author = Author::with_peer(script, "$ peer\npeer < Bob\npeer < {{x}}\n");
+    author.record(&["alone", "--yes"], 0);
+    let recorded = "    transcript: |
+      $ peer
+      peer | Name: {no-newline}
+      peer < Bob
+      peer | Hello Bob
+      peer | {left:int} left> {no-newline}
+      peer < {{x}}
+      peer | {{x}}
+      peer = exit 0
+";
+    assert!(author.read("alone").contains(recorded), "{}", author.read("alone"));
+    assert!(author.record(&["alone"], 0).contains("as the solution plays it"));
+}
+
 /// The solution of a stage with two scenarios changes the stage's file when it is run for the first time, as its author
 /// may do in an editor.
 fn changed_meanwhile(command: &str) -> Author {

@@ -194,6 +194,36 @@ def dial(address):
     }
 }
 
+/// Texts without a newline that the transcript expects.
+mod prompts {
+    use super::*;
+
+    #[test]
+    fn what_is_expected_passes_in_however_many_pieces_it_comes() {
+        let learner = Learner::new("nasty", "scripts");
+        for scenario in ["asks", "in-pieces", "goes-on", "after-other-lines", "stays"] {
+            assert_eq!(learner.verify(&["prompts", "--scenario", scenario]).passed(), 1, "{scenario}");
+        }
+        learner.nothing_is_left();
+    }
+
+    #[test]
+    fn what_is_not_is_shown() {
+        let learner = Learner::new("nasty", "scripts");
+        let fails = |scenario: &str, reason: &str| {
+            learner.verify(&["prompts", "--scenario", scenario]).failed(reason);
+            learner.command(&["verify", "prompts", "--scenario", scenario]).code(1).text()
+        };
+        let text = fails("asks-otherwise", "missing-line");
+        assert!(text.contains("did not print «Name: (without a newline)»"), "{text}");
+        assert!(text.contains("- Name:  (without a newline)\n    + Nam:  (without a newline)\n"), "{text}");
+        let text = fails("with-a-newline", "extra-line");
+        assert!(text.contains("      Name:  (without a newline)\n"), "it has come: {text}");
+        assert!(text.contains("Your peer printed a newline after «Name: », where none is expected"), "{text}");
+        fails("no-such-character", "extra-line");
+    }
+}
+
 /// Scripts that do their worst: each gets the verdict that it deserves, and leaves nothing.
 mod hostile {
     use super::*;

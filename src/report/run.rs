@@ -57,7 +57,7 @@ impl<'s> Compared<'s> {
             .lines
             .iter()
             .map(|line| match line.whole {
-                true => align(&line.bytes, &expected, &accepts),
+                true => align(&line.matched(), &expected, &accepts),
                 false => ComparedLine(unended(&line.bytes)),
             })
             .collect();

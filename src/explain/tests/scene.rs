@@ -204,7 +204,7 @@ impl<'t> Player<'t> {
         let (role, at) = (self.role(role.trim()), self.now());
         let bytes = unescape_bytes(text);
         let index = self.evidence.outputs[role].lines.len();
-        self.evidence.outputs[role].lines.push(Printed { bytes: bytes.clone(), at, whole });
+        self.evidence.outputs[role].lines.push(Printed { bytes: bytes.clone(), at, whole, prompt: false });
         if self.failure.is_some() {
             return;
         }
