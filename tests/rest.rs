@@ -161,6 +161,13 @@ mod computes {
         passes("writes-much");
     }
 
+    /// A run can take ten times its limit, but only where others have the processors.
+    #[test]
+    fn who_takes_all_processors_loses_no_time() {
+        let (verdict, _) = fails("takes-all-processors", "missing-line");
+        assert!(took(&verdict) < Duration::from_secs(8), "{:?}", took(&verdict));
+    }
+
     /// No byte moves: that is no talk, however short the limit is and whoever wakes meanwhile.
     #[test]
     fn who_computes_does_not_talk() {

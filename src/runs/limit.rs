@@ -1,12 +1,16 @@
 //! The time limit of a run. Time in which peers were ready to run but had no processor does not count, nor does time
 //! in which the runner was suspended, or occupied, perhaps with other runs. So a busy machine takes longer and comes
 //! to the same verdict.
+//!
+//! Peers that wait at the same time lose that time once; and what they take from each other is not lost: while they have
+//! all processors, time passes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::quiescence::{denied, occupied};
+use crate::machine::cores;
+use crate::quiescence::{Scheduled, occupied, scheduled};
 
 /// However busy the machine is, at least one part in this many of the elapsed time counts.
 const AT_MOST: u32 = 10;
@@ -19,6 +23,9 @@ const CHECKS: u32 = 20;
 
 /// The longest time between two such readings.
 const LONGEST_NAP: Duration = Duration::from_millis(500);
+
+/// The least time between two of them.
+const WINDOW: Duration = Duration::from_millis(50);
 
 /// The system reports a wait for a processor when it is over. One that was reported now may have begun this much
 /// before the last reading.
@@ -35,8 +42,8 @@ pub(super) struct TimeLimit {
 struct Meter {
     /// The last reading.
     read: Instant,
-    /// For each peer, by its process id: how long it had been denied a processor by then.
-    denied: BTreeMap<u32, Duration>,
+    /// For each peer, by its process id: what it had had of the processors by then.
+    peers: BTreeMap<u32, Scheduled>,
     /// How long the runner had been occupied by then.
     occupied: Duration,
     /// When peers waited for a processor.
@@ -51,7 +58,7 @@ impl TimeLimit {
         let now = Instant::now();
         let meter = Meter {
             read: now,
-            denied: BTreeMap::new(),
+            peers: BTreeMap::new(),
             occupied: occupied().unwrap_or_default(),
             waited: Spans::default(),
             lost: Spans::default(),
@@ -67,7 +74,7 @@ impl TimeLimit {
 
     /// Adds a peer, whose waiting time does not count.
     pub(super) fn watch(&self, pid: u32) {
-        self.meter.borrow_mut().denied.insert(pid, Duration::ZERO);
+        self.meter.borrow_mut().peers.insert(pid, Scheduled::default());
     }
 
     /// How much of the time so far peers have waited for a processor.
@@ -120,27 +127,38 @@ impl TimeLimit {
 }
 
 impl Meter {
-    /// Reads how long peers have waited and the runner was occupied since the last reading, and notes when.
+    /// Reads what peers have had of the processors and how long the runner was occupied, and notes it. Readings that
+    /// come too soon for that are left out: a wait is reported when it is over, and would count for too little.
     fn read(&mut self) {
-        let waits = self.denied.iter_mut().map(|(pid, before)| {
-            let since = denied(*pid).unwrap_or_default().saturating_sub(*before);
-            *before += since;
+        let now = Instant::now();
+        if now.saturating_duration_since(self.read) < WINDOW {
+            return;
+        }
+        let since = self.peers.iter_mut().map(|(pid, before)| {
+            let now = scheduled(*pid).unwrap_or_default();
+            let since =
+                Scheduled { ran: now.ran.saturating_sub(before.ran), denied: now.denied.saturating_sub(before.denied) };
+            *before = before.plus(since);
             since
         });
-        let waits: Vec<Duration> = waits.collect();
+        let since: Vec<Scheduled> = since.collect();
         let busy = occupied().unwrap_or_default();
-        self.note(Instant::now(), &waits, busy.saturating_sub(self.occupied));
+        self.note(now, &since, busy.saturating_sub(self.occupied), cores());
         self.occupied = busy;
     }
 
-    /// Notes how long each peer has waited, and how long the runner was occupied, since the last reading. Several peers
-    /// wait at the same time, and each says so: together they lose no more time than has passed.
-    fn note(&mut self, now: Instant, waits: &[Duration], occupied: Duration) {
+    /// Notes what each peer has had of this many processors, and how long the runner was occupied, since the last
+    /// reading.
+    fn note(&mut self, now: Instant, since: &[Scheduled], occupied: Duration, cores: usize) {
         let passed = now.saturating_duration_since(self.read);
-        let all = waits.iter().sum::<Duration>();
-        let longest = waits.iter().max().copied().unwrap_or_default().min(passed + ONE_WAIT);
-        self.waited.add(now, all.min(passed).max(longest));
-        self.lost.add(now, (all + occupied).min(passed).max(longest));
+        let all = since.iter().copied().fold(Scheduled::default(), Scheduled::plus);
+        let had = all.ran / u32::try_from(cores.max(1)).unwrap_or(u32::MAX);
+        let most = passed.saturating_sub(had);
+        let longest = since.iter().map(|peer| peer.denied).max().unwrap_or_default();
+        // Nothing else happened in all of this time: the wait has begun before.
+        let before = if most == passed { longest.saturating_sub(passed).min(ONE_WAIT) } else { Duration::ZERO };
+        self.waited.add(now, all.denied.min(most) + before);
+        self.lost.add(now, (all.denied + occupied).min(most) + before);
         self.read = now;
     }
 }
@@ -170,13 +188,12 @@ impl Spans {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Spans, TimeLimit};
+    use super::{Scheduled, Spans, TimeLimit};
 
     #[test]
     fn no_time_is_lost_twice() {
         let start = Instant::now();
-        let at = |ms| start + Duration::from_millis(ms);
-        let ms = Duration::from_millis;
+        let at = |time| start + ms(time);
         let mut spans = Spans::default();
         spans.add(at(100), ms(30));
         spans.add(at(200), Duration::ZERO);
@@ -191,26 +208,52 @@ mod tests {
         assert_eq!(spans.since(at(320)), Duration::ZERO);
     }
 
+    const NOTHING: Duration = Duration::ZERO;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn peer(ran: u64, denied: u64) -> Scheduled {
+        Scheduled { ran: ms(ran), denied: ms(denied) }
+    }
+
     /// When twenty peers start at once, they wait for each other.
     #[test]
     fn peers_that_wait_at_the_same_time_lose_it_once() {
         let limit = TimeLimit::new(2);
-        let ms = Duration::from_millis;
         let mut meter = limit.meter.borrow_mut();
         let start = meter.read;
         for reading in 1..=10 {
-            meter.note(start + ms(100 * reading), &[ms(90); 20], ms(30));
+            meter.note(start + ms(100 * reading), &[peer(2, 90); 20], ms(30), 2);
         }
-        assert_eq!((meter.lost.since(start), meter.waited.since(start)), (ms(1000), ms(1000)));
+        // In each of them they had 40 ms of two processors.
+        assert_eq!((meter.lost.since(start), meter.waited.since(start)), (ms(800), ms(800)));
         // Then the machine is idle.
-        meter.note(start + ms(2000), &[Duration::ZERO; 20], Duration::ZERO);
-        assert_eq!(meter.lost.since(start), ms(1000));
+        meter.note(start + ms(2000), &[peer(0, 0); 20], NOTHING, 2);
+        assert_eq!(meter.lost.since(start), ms(800));
         // A wait is reported when it is over.
-        meter.note(start + ms(2001), &[ms(80), Duration::ZERO], Duration::ZERO);
-        assert_eq!(meter.lost.since(start), ms(1080));
+        meter.note(start + ms(2100), &[peer(0, 180), peer(0, 0)], NOTHING, 2);
+        assert_eq!(meter.lost.since(start), ms(980));
         // The many threads of a peer wait at the same time, too.
-        meter.note(start + ms(2101), &[ms(5000)], Duration::ZERO);
-        assert_eq!(meter.lost.since(start), ms(1300));
+        meter.note(start + ms(3000), &[peer(0, 50_000)], NOTHING, 2);
+        assert_eq!(meter.lost.since(start), ms(1900));
+    }
+
+    /// However many processes a peer starts, together they have had both processors.
+    #[test]
+    fn what_peers_take_from_each_other_is_not_lost() {
+        let limit = TimeLimit::new(2);
+        let mut meter = limit.meter.borrow_mut();
+        let start = meter.read;
+        meter.note(start + ms(100), &[peer(200, 600)], NOTHING, 2);
+        assert_eq!(meter.lost.since(start), NOTHING);
+        // Now others have half of the machine.
+        meter.note(start + ms(200), &[peer(100, 700)], NOTHING, 2);
+        assert_eq!(meter.lost.since(start), ms(50));
+        // One that computes alone, and has a processor for a third of the time.
+        meter.note(start + ms(300), &[peer(33, 67)], NOTHING, 2);
+        assert_eq!(meter.lost.since(start), ms(117));
     }
 
     /// As after Ctrl-Z and `fg`: a thread that is stopped hears of nothing.
