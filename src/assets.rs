@@ -59,8 +59,12 @@ impl Catalog {
     /// # Errors
     /// There is no course, or its `course.yaml` is wrong.
     pub fn open(origin: Origin) -> Result<Catalog> {
+        Catalog::read(origin, Course::parse)
+    }
+
+    fn read(origin: Origin, parse: fn(&str, &str) -> Result<Course>) -> Result<Catalog> {
         let text = text(&origin, COURSE_FILE)?;
-        let course = Course::parse(&shown(&origin, COURSE_FILE), &text)?;
+        let course = parse(&shown(&origin, COURSE_FILE), &text)?;
         Ok(Catalog { origin, course, language: None })
     }
 
@@ -77,10 +81,15 @@ impl Catalog {
     /// # Errors
     /// See [`Catalog::open`].
     pub fn folder(path: &Path) -> Result<Catalog> {
-        let path = path.canonicalize().map_err(|error| {
-            Error::io("open the course", path, &error).help("a course is a folder with exercises/course.yaml in it")
-        })?;
-        Catalog::open(Origin::Folder(path))
+        Catalog::open(folder_of(path)?)
+    }
+
+    /// The course in a folder, which may have no stage yet.
+    ///
+    /// # Errors
+    /// See [`Catalog::open`].
+    pub fn draft(path: &Path) -> Result<Catalog> {
+        Catalog::read(folder_of(path)?, Course::draft)
     }
 
     /// A stage, read and checked.
@@ -214,6 +223,7 @@ impl Catalog {
         self.renames()?;
         for stage in &self.course.stages {
             self.stage_text(stage, "lesson.md")?;
+            self.has_packages(track, stage)?;
         }
         for tag in self.course.languages.iter().skip(1) {
             self.course_words(tag)?;
@@ -228,6 +238,33 @@ impl Catalog {
             })?;
         }
         Ok(())
+    }
+
+    /// Checks that the track has the two packages of a stage: the template and the solution.
+    ///
+    /// # Errors
+    /// One of them is missing.
+    pub fn has_packages(&self, track: &Track, stage: &str) -> Result<()> {
+        let packages = [&track.templates, &track.solutions].map(|folder| format!("{folder}/{stage}"));
+        let Some(missing) = packages.iter().find(|package| !self.has_folder(package)) else { return Ok(()) };
+        Err(Error::new(format!(
+            "the stage `{stage}` has no package for {}: there is no folder {}",
+            track.title,
+            self.shown(missing)
+        ))
+        .help(format!(
+            "a stage has a package in the templates and in the solutions of every track: make this one, or take \
+                 `{stage}` out of `stages` in {}",
+            self.shown(COURSE_FILE)
+        )))
+    }
+
+    /// Is there such a folder in the course?
+    pub fn has_folder(&self, folder: &str) -> bool {
+        match &self.origin {
+            Origin::BuiltIn => BUILT_IN.get_dir(folder).is_some(),
+            Origin::Folder(root) => root.join(folder).is_dir(),
+        }
     }
 
     /// What learners of a track start from: the templates, and the shared packages that are kept in the solutions
@@ -247,13 +284,7 @@ impl Catalog {
 
     /// The shared packages that are kept in the solutions only. No file is read for it: every command asks.
     pub fn kept_once<'t>(&self, track: &'t Track) -> impl Iterator<Item = &'t str> {
-        let in_templates = |package: &&str| {
-            let folder = format!("{}/{package}", track.templates);
-            match &self.origin {
-                Origin::BuiltIn => BUILT_IN.get_dir(folder).is_some(),
-                Origin::Folder(root) => root.join(folder).is_dir(),
-            }
-        };
+        let in_templates = |package: &&str| self.has_folder(&format!("{}/{package}", track.templates));
         track.shared.iter().map(String::as_str).filter(move |package| !in_templates(package))
     }
 
@@ -308,12 +339,39 @@ impl Catalog {
     }
 }
 
+fn folder_of(path: &Path) -> Result<Origin> {
+    path.canonicalize().map(Origin::Folder).map_err(|error| {
+        Error::io("open the course", path, &error).help("a course is a folder with exercises/course.yaml in it")
+    })
+}
+
 fn missing(origin: &Origin, file: &str) -> Error {
-    let help = match file {
-        COURSE_FILE => "a course is a folder with exercises/, templates/ and solutions/ in it",
-        _ => "add it, or remove what needs it from exercises/course.yaml; docs/course.md shows a complete course",
+    Error::new(format!("the course has no {}", shown(origin, file))).help(needed_by(origin, file))
+}
+
+/// What needs a file or folder of a course, and what to do when it is not there.
+fn needed_by(origin: &Origin, file: &str) -> String {
+    let listed = |stage: &str| {
+        let list = shown(origin, COURSE_FILE);
+        format!(
+            "`stages` in {list} names `{stage}`: is it spelt right? `workshop author new {stage}` makes a new stage"
+        )
     };
-    Error::new(format!("the course has no {}", shown(origin, file))).help(help)
+    match file.strip_prefix("exercises/").and_then(|rest| rest.split_once('/')) {
+        None if file == COURSE_FILE => {
+            "a course is a folder with exercises/, templates/ and solutions/ in it".to_owned()
+        }
+        None if file.starts_with("starters/") => {
+            "`workshop author new` makes a stage from it; docs/course.md shows what a starter has".to_owned()
+        }
+        None => format!("a track in {} names it: is it spelt right there?", shown(origin, COURSE_FILE)),
+        Some((stage, "stage.yaml")) => listed(stage),
+        Some((stage, "lesson.md")) => format!("every stage has a lesson: write that of `{stage}`"),
+        Some((stage, _)) => {
+            let yaml = shown(origin, &format!("exercises/{stage}/stage.yaml"));
+            format!("{yaml} names it: add the file, or take out what names it")
+        }
+    }
 }
 
 /// A file's name as the reader knows it.

@@ -18,7 +18,7 @@ mod tables;
 mod template;
 
 pub use check::check;
-pub use locate::course;
+pub use locate::{course, course_or_built_in};
 pub use mutants::mutants;
 pub use record::record;
 pub use template::template;

@@ -79,7 +79,8 @@ pub fn cache(own: PathBuf) -> PathBuf {
 const MAX_OUTPUT: usize = 1 << 20;
 
 /// What to do when a tool can't be started.
-const NOT_INSTALLED: &str = "is the language of this track installed? `workshop doctor` checks";
+const NOT_INSTALLED: &str = "is the language of this track installed? `workshop doctor` checks; it is named under \
+                             `build` of the track in exercises/course.yaml";
 
 /// What the last good build was made from.
 const BUILT_FROM: &str = ".built-from";
@@ -130,10 +131,15 @@ impl Package {
     /// The command that builds it. A word that names the role appears once for each role.
     fn build_command(&self, track: &Track) -> Vec<String> {
         let fill = |word: &String| match names_role(word) {
-            true => self.roles.iter().map(|role| self.fill(word, role)).collect(),
+            true => self.built_roles(track).map(|role| self.fill(word, role)).collect(),
             false => vec![self.fill(word, "")],
         };
         track.build.iter().flat_map(fill).collect()
+    }
+
+    /// The roles whose programs the build makes.
+    fn built_roles(&self, track: &Track) -> impl Iterator<Item = &String> {
+        self.roles.iter().filter(|role| track.builds(role))
     }
 
     /// The command that lists the mutants of the package.
@@ -158,7 +164,7 @@ impl Package {
 
     /// The command that runs a role.
     pub fn command(&self, track: &Track, role: &str) -> PeerCommand {
-        let mut run: Vec<String> = track.run.iter().map(|word| self.fill(word, role)).collect();
+        let mut run: Vec<String> = track.run_of(role).iter().map(|word| self.fill(word, role)).collect();
         if let Some(found) = self.program(track, role).and_then(|path| self.find(&path)) {
             run[0] = found.to_string_lossy().into_owned();
         }
@@ -167,7 +173,7 @@ impl Package {
             own.into_iter().chain(Sandbox::reads_of(&track.reads)).collect()
         };
         let sandbox = self.sandboxed.then(|| Sandbox { reads: reads(), ..Sandbox::default() });
-        PeerCommand { run, env: self.env(track), dir: self.dir(), memory: None, sandbox }
+        PeerCommand { run, env: self.env(track), dir: self.dir(), parts: false, memory: None, sandbox }
     }
 
     /// Forgets that it is built: the next build runs the tool again.
@@ -208,7 +214,7 @@ impl Package {
             return Ok(BuildOutcome::Failed(errors + &self.missing_files()));
         }
         if let Some((role, path)) = self.lacks(track) {
-            return Ok(BuildOutcome::Failed(no_program(role, &path)));
+            return Ok(BuildOutcome::Failed(no_program(role, &path, self.edited)));
         }
         if now == sources {
             fs::write(&built_from, sources.stamp()).map_err(|error| Error::io("write", &built_from, &error))?;
@@ -238,7 +244,7 @@ impl Package {
     /// The program of a role, where the build puts it; `None` where the track runs something else,
     /// such as the interpreter of a script.
     fn program(&self, track: &Track, role: &str) -> Option<PathBuf> {
-        let path = PathBuf::from(self.fill(track.run.first()?, role));
+        let path = PathBuf::from(self.fill(track.run_of(role).first()?, role));
         path.starts_with(&self.out).then(|| with_suffix(path, EXE_EXTENSION))
     }
 
@@ -399,13 +405,15 @@ fn with_suffix(mut path: PathBuf, extension: &str) -> PathBuf {
     path
 }
 
-/// The message when the tool succeeds but a role has no program.
-fn no_program(role: &str, path: &Path) -> String {
+/// The message when the tool succeeds but a role has no program. `edited`: a learner can have renamed its file.
+fn no_program(role: &str, path: &Path, edited: bool) -> String {
+    let help = if edited {
+        "was its file renamed or removed? `workshop reset` restores the files of the\n  stage, and keeps yours as a backup"
+    } else {
+        "in exercises/course.yaml, `build` of the track is to make it, and `run` names\n  it: is it spelt right in both?"
+    };
     format!(
-        "error: there is no program for the role `{role}`\n  \
-         the build succeeds, but does not make {}\n  \
-         was its file renamed or removed? `workshop reset` restores the files of the\n  stage, and keeps yours as a \
-         backup\n",
+        "error: there is no program for the role `{role}`\n  the build succeeds, but does not make {}\n  {help}\n",
         path.display()
     )
 }
@@ -455,6 +463,33 @@ impl Programs for Built<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_role_with_a_command_of_its_own_is_run_by_it() {
+        let track = "  t: {title: T, templates: t, solutions: s, edit: [.], build: [make, \"{role}\"], run: [\"{out}/{role}\"], \
+                     run-role: {web: [curl, --silent], fast: [\"{out}/fast\", -x]}}";
+        let course = format!("name: c\ntitle: C\nstages: [s]\ntracks:\n{track}\n");
+        let course = crate::course::Course::parse("course.yaml", &course).expect("a course");
+        let track = &course.tracks["t"];
+        let package = Package {
+            party: Party::You,
+            stage: "s".to_owned(),
+            roles: ["a", "fast", "web"].map(str::to_owned).to_vec(),
+            edited: false,
+            given: Vec::new(),
+            beside: Vec::new(),
+            root: "/root".into(),
+            out: "/out".into(),
+            cache: "/cache".into(),
+            colour: false,
+            sandboxed: false,
+        };
+        assert_eq!(package.build_command(track), ["make", "a", "fast"], "nothing is built for curl");
+        let run = |role| package.command(track, role).run;
+        assert_eq!(run("a"), ["/out/a"]);
+        assert_eq!(run("fast"), ["/out/fast", "-x"]);
+        assert_eq!(run("web"), ["curl", "--silent"]);
+    }
 
     #[test]
     fn a_program_has_the_extension_of_the_system() {

@@ -483,6 +483,9 @@ pub struct NewCourseArgs {
     /// The names of the first stage's roles
     #[arg(long, value_name = "ROLE,ROLE", value_delimiter = ',')]
     pub roles: Vec<String>,
+    /// Without a stage: `workshop author new` makes the first one
+    #[arg(long, conflicts_with_all = ["stage", "roles"])]
+    pub empty: bool,
 }
 
 /// `workshop author schema`

@@ -63,12 +63,10 @@ pub fn run(cli: Cli) -> Result<bool> {
             }
         }
         Command::Author(AuthorCommand::Check(args)) => {
-            let around = crate::author::course(course)?;
-            crate::author::check(&around.map_or_else(|| Catalog::open(Origin::BuiltIn), Ok)?, &args)
+            crate::author::check(&crate::author::course_or_built_in(course)?, &args)
         }
         Command::Author(AuthorCommand::Mutants(args)) => {
-            let around = crate::author::course(course)?;
-            crate::author::mutants(&around.map_or_else(|| Catalog::open(Origin::BuiltIn), Ok)?, &args)
+            crate::author::mutants(&crate::author::course_or_built_in(course)?, &args)
         }
         Command::Author(AuthorCommand::New(args)) => crate::author::new::stage(course, &args),
         Command::Author(AuthorCommand::NewCourse(args)) => {

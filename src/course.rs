@@ -21,12 +21,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::hash::stable_hash;
-use crate::pattern::Pattern;
-use crate::transcript::Transcript;
+use crate::pattern::{Pattern, escape};
+use crate::transcript::{Transcript, is_name};
 use crate::yaml::Source;
 pub use checks::is_file_name;
 #[cfg(test)]
-use checks::{FILE_NAME, PATH};
+use checks::{FILE_NAME, NAME, PATH};
 use checks::{check_file_name, check_path, check_regex, check_unique, check_words};
 pub use explanation::{Count, EndOfStream, EndSeen, LineSeen, LinkSeen, SAYS, Seen, StageExplanation};
 pub use facts::{FACTS, MISWRITTEN, OF_SEVERAL_RUNS};
@@ -121,6 +121,14 @@ pub struct Track {
     /// The command that runs a role, in the stage's package; the role's arguments are added.
     #[cfg_attr(test, schemars(length(min = 1), example = ["{out}/debug/{role}"]))]
     pub run: Vec<String>,
+    /// Commands that run certain roles, by the role's name, in the place of `run`: for a role that is a program of the
+    /// system, such as `curl`. Nothing is built for a role whose command does not name `{out}`.
+    #[serde(default, rename = "run-role")]
+    #[cfg_attr(test, schemars(
+        extend("propertyNames" = {"pattern": NAME}),
+        example = std::collections::BTreeMap::from([("client", ["curl", "--silent", "--show-error"])])
+    ))]
+    pub run_role: BTreeMap<String, Vec<String>>,
     /// Variables set for `build` and `run`, on top of those that the runner has.
     #[serde(default)]
     #[cfg_attr(test, schemars(example = std::collections::BTreeMap::from([("OUT", "{out}")])))]
@@ -145,10 +153,15 @@ pub struct Track {
     #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"(?<done>[0-9]+)/(?<total>[0-9]+): (?<what>.*)"))]
     pub progress: Option<String>,
     /// A regular expression with the groups `file` and `line`: where a program says, on standard
-    /// error, that it crashed.
+    /// error, that it crashed. Of several places, one in a file that learners edit counts.
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("format" = "regex"), example = &"panicked at (?<file>[^:]+):(?<line>[0-9]+)"))]
     pub crash: Option<String>,
+    /// Where a stack in that output has the frame in which the program crashed: `innermost-first`, or `innermost-last` as
+    /// in Python.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(example = &"innermost-last"))]
+    pub stack: StackOrder,
     /// A regular expression for what a program says, on standard error, that runs into a hole of
     /// the template.
     #[serde(default)]
@@ -173,6 +186,18 @@ pub struct Track {
     /// What `workshop doctor` looks at.
     #[serde(default)]
     pub checks: Vec<DoctorCheck>,
+}
+
+/// The order of the frames of a stack.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum StackOrder {
+    /// The frame in which the program crashed comes first.
+    #[default]
+    InnermostFirst,
+    /// It comes last.
+    InnermostLast,
 }
 
 /// One thing that `workshop doctor` looks at. A check with a word in braces (`{root}`, `{out}`,
@@ -387,9 +412,10 @@ pub struct Mistake {
     #[serde(default)]
     #[cfg_attr(test, schemars(example = &"greets"))]
     pub breaks: Option<String>,
-    /// The id of the explanation that a learner must be shown.
-    #[cfg_attr(test, schemars(example = &"nothing-sent"))]
-    pub explains: String,
+    /// The id of the explanation that a learner must be shown; one of these, when it is a list.
+    #[serde(deserialize_with = "explanation::one_or_several")]
+    #[cfg_attr(test, schemars(with = "explanation::Several<String>", example = &"nothing-sent"))]
+    pub explains: Vec<String>,
 }
 
 impl Course {
@@ -403,15 +429,28 @@ impl Course {
     /// # Errors
     /// Anything that is wrong, with its place.
     pub fn parse(file: &str, text: &str) -> Result<Course> {
+        let (course, source) = Course::read(file, text)?;
+        if course.stages.is_empty() {
+            return Err(Error::new("this course has no stages")
+                .at(source.place("stages"))
+                .help("`workshop author new NAME` makes the first one"));
+        }
+        Ok(course)
+    }
+
+    /// Reads a `course.yaml` that may have no stage yet: `stages: []`.
+    ///
+    /// # Errors
+    /// Anything else that is wrong, with its place.
+    pub fn draft(file: &str, text: &str) -> Result<Course> {
+        Course::read(file, text).map(|(course, _)| course)
+    }
+
+    fn read<'t>(file: &'t str, text: &'t str) -> Result<(Course, Source<'t>)> {
         // First, so that keys of a newer runner are not reported as unknown.
         runner::check(file, text)?;
         let (mut course, source): (Course, Source<'_>) = Source::parse(file, text)?;
         check_file_name(&course.name, "name", &source)?;
-        if course.stages.is_empty() {
-            return Err(Error::new("this course has no stages")
-                .at(source.place("stages"))
-                .help("name a folder below exercises/, as in `stages: [first]`"));
-        }
         let path = |index| format!("stages[{index}]");
         for (index, stage) in course.stages.iter().enumerate() {
             check_file_name(stage, &path(index), &source)?;
@@ -429,20 +468,30 @@ impl Course {
         }
         course.check_languages(&source)?;
         course.sanitize();
-        Ok(course)
+        Ok((course, source))
     }
 
     /// A mark of all commands that the course runs; it changes when they change.
     pub fn commands(&self) -> String {
         let commands = self.tracks.iter().map(|(name, track)| {
             let checks: Vec<_> = track.checks.iter().map(|check| &check.run).collect();
-            (name, &track.build, &track.run, &track.env, checks)
+            (name, &track.build, &track.run, &track.run_role, &track.env, checks)
         });
         format!("{:016x}", stable_hash(&commands.collect::<Vec<_>>()))
     }
 }
 
 impl Track {
+    /// The command that runs a role.
+    pub fn run_of(&self, role: &str) -> &[String] {
+        self.run_role.get(role).unwrap_or(&self.run)
+    }
+
+    /// Is the program of this role one that is built?
+    pub fn builds(&self, role: &str) -> bool {
+        self.run_role.get(role).is_none_or(|command| command.iter().any(|word| names_word(word, "out")))
+    }
+
     /// Does a learner edit this file, by its path below the package?
     pub fn edits(&self, path: &str) -> bool {
         self.edit.iter().any(|edit| {
@@ -476,7 +525,21 @@ impl Track {
                 .at(source.place(&format!("{path}.run")))
                 .help("write the command that plays a role, as in `[\"{out}/{role}\"]`"));
         }
-        let words = [("build", &self.build), ("run", &self.run)];
+        for (role, command) in &self.run_role {
+            let at = format!("{path}.run-role.{role}");
+            if !is_name(role) {
+                return Err(Error::new(format!("`{}` can't be the name of a role", escape(role.as_bytes())))
+                    .at(source.place(&at))
+                    .help("write lower-case letters, digits and `_`, a letter first"));
+            }
+            if command.is_empty() {
+                return Err(Error::new(format!("`{role}` needs a command"))
+                    .at(source.place(&at))
+                    .help("write the command that runs this role, as in `[curl, --silent]`"));
+            }
+        }
+        let own = self.run_role.iter().map(|(role, command)| (format!("run-role.{role}"), command));
+        let words = [("build".to_owned(), &self.build), ("run".to_owned(), &self.run)].into_iter().chain(own);
         for (key, command) in words {
             for (index, word) in command.iter().enumerate() {
                 check_words(word, &format!("{path}.{key}[{index}]"), source)?;
@@ -507,7 +570,12 @@ impl Track {
 
 /// Does this word of a track's command stand for something of each role?
 pub fn names_role(text: &str) -> bool {
-    Pattern::parse(text).is_ok_and(|pattern| pattern.names().any(|(name, ..)| name == "role"))
+    names_word(text, "role")
+}
+
+/// Does a word of a track's command have this word in braces?
+fn names_word(text: &str, word: &str) -> bool {
+    Pattern::parse(text).is_ok_and(|pattern| pattern.names().any(|(name, ..)| name == word))
 }
 
 /// Replaces the words in braces of a track's command.

@@ -5,6 +5,7 @@
 
 mod wire;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 pub use wire::WireReader;
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 use crate::course::{Condition, Party};
 use crate::matcher::Ending;
+use crate::pattern::NO_NEWLINE;
 use crate::transcript::{Break, RoleId};
 
 /// Everything that was seen in one run. Times count from the start of the run.
@@ -28,8 +30,19 @@ pub struct Evidence {
     pub acted: Vec<Duration>,
     /// How long the run took.
     pub took: Duration,
-    /// For a failed run, how long its peers were ready to run and had no processor, added up, where the system says.
+    /// For a failed run, how much of its time peers were ready to run and had no processor, where the system says.
     pub denied: Duration,
+    /// The wait for rest that was not over when the run was ended.
+    pub unrest: Option<Unrest>,
+}
+
+/// A wait for rest (`! until still`) that was not over, and who was not at rest.
+#[derive(Debug, Clone)]
+pub struct Unrest {
+    /// The line of the transcript that waits, counted from 0.
+    pub line: usize,
+    /// Which roles woke meanwhile, and how often: those that woke by themselves, if there are any.
+    pub woken: Vec<(RoleId, u32)>,
 }
 
 /// What one role printed, and how it ended.
@@ -91,9 +104,17 @@ pub struct Printed {
     pub at: Duration,
     /// False for a last line without a newline.
     pub whole: bool,
+    /// It is a text after which no newline was expected.
+    pub prompt: bool,
 }
 
 impl Printed {
+    /// The text that a pattern is held against.
+    pub fn matched(&self) -> Cow<'_, [u8]> {
+        let mark = NO_NEWLINE.encode_utf8(&mut [0; 4]).as_bytes().to_vec();
+        if self.prompt { Cow::Owned([&self.bytes, &mark[..]].concat()) } else { Cow::Borrowed(&self.bytes) }
+    }
+
     /// The text, when it is UTF-8.
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.bytes).ok()

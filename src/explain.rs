@@ -29,7 +29,7 @@ use crate::evidence::Evidence;
 use crate::matcher::Captures;
 use crate::verdict::{Explanation, Failure};
 pub use pairings::compare_pairings;
-pub use words::{stderr_lines, told};
+pub use words::{signal_name, stderr_lines, told};
 
 /// Something that the evidence shows.
 #[derive(Debug, Clone)]

@@ -16,7 +16,7 @@ mod reading;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::pattern::{Known, Pattern, Type};
+use crate::pattern::{Known, NO_NEWLINE, Pattern, Type};
 use crate::transcript::{RoleId, StepKind, Transcript};
 
 use candidates::{Candidate, Candidates, Move, Position};
@@ -77,6 +77,24 @@ impl<'t> Matcher<'t> {
     pub fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused> {
         let mut reading = LineReading::new(&self.names, role, text);
         self.candidates.advance(role, |candidate| reading.moves(&self.expectations[role], self.phase, candidate))
+    }
+
+    /// How much of a text that a role has printed, and not ended with a newline, is a text after which none is
+    /// expected; `None` if nothing of it is. [`line`](Matcher::line) takes it, with the mark [`NO_NEWLINE`].
+    pub fn prompt(&self, role: RoleId, text: &str) -> Option<usize> {
+        let mut shortest: Option<usize> = None;
+        for candidate in self.candidates.iter() {
+            for (line, end) in self.expectations[role].prompts(candidate.positions[role], self.phase) {
+                let ends = (0..=text.len()).filter(|at| text.is_char_boundary(*at) && text[..*at].ends_with(end));
+                let mut ends = ends.filter(|at| *at > 0 && shortest.is_none_or(|shortest| *at < shortest));
+                let is = |at: &usize| {
+                    let printed = format!("{}{NO_NEWLINE}", &text[..*at]);
+                    LineReading::new(&self.names, role, &printed).is(line, candidate)
+                };
+                shortest = ends.find(is).or(shortest);
+            }
+        }
+        shortest
     }
 
     /// A role ended by itself.

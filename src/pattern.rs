@@ -99,6 +99,18 @@ fn error<T>(at: Range<usize>, message: impl Into<String>, help: &str) -> Result<
     })
 }
 
+/// Stands at the end of a printed text after which no newline comes, and of a pattern that expects one. It is no
+/// character of any text.
+pub const NO_NEWLINE: char = '\u{10ffff}';
+
+/// How it is written in a transcript.
+pub const NO_NEWLINE_WRITTEN: &str = "{no-newline}";
+
+/// The literal text of a pattern, as it is written in a transcript.
+pub fn written(literal: &str) -> String {
+    literal.replace('{', "{{").replace('}', "}}").replace(NO_NEWLINE, NO_NEWLINE_WRITTEN)
+}
+
 // ---- Reading a pattern ----
 
 impl Pattern {
@@ -134,6 +146,20 @@ impl Pattern {
             pieces.push(Piece::Literal(literal));
         }
         Ok(Pattern { pieces })
+    }
+
+    /// The same, for a text after which no newline comes; `None` unless it ends with literal text, which tells where it
+    /// ends.
+    pub fn without_newline(mut self) -> Option<Pattern> {
+        let Some(Piece::Literal(last)) = self.pieces.last_mut() else { return None };
+        last.push(NO_NEWLINE);
+        Some(self)
+    }
+
+    /// The literal text at the end of a pattern that expects no newline.
+    pub fn prompt_end(&self) -> Option<&str> {
+        let Some(Piece::Literal(last)) = self.pieces.last() else { return None };
+        last.strip_suffix(NO_NEWLINE)
     }
 
     /// The literals and captures, in order.
@@ -191,7 +217,7 @@ impl Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pieces.iter().try_for_each(|piece| match piece {
-            Piece::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Piece::Literal(text) => f.write_str(&written(text)),
             Piece::Capture { name, ty: Some(ty), .. } => write!(f, "{{{name}:{ty}}}"),
             Piece::Capture { name, ty: None, .. } => write!(f, "{{{name}}}"),
         })

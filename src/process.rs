@@ -49,6 +49,8 @@ pub struct PeerCommand {
     pub env: BTreeMap<String, String>,
     /// Its working directory.
     pub dir: PathBuf,
+    /// Report what it prints also before its newline comes.
+    pub parts: bool,
     /// The MiB that it may allocate, where the system can enforce that.
     pub memory: Option<u64>,
     /// What it may see and do; everything when there is none.
@@ -65,6 +67,8 @@ pub enum PeerEvent {
         /// It was ended by a newline.
         whole: bool,
     },
+    /// It printed this, and no newline after it yet; only if that was asked for.
+    Part(Vec<u8>),
     /// It is being stopped, and has printed this after its last newline; only the beginning.
     Unended(Vec<u8>),
     /// It printed more than [`MAX_PRINTED`] or [`MAX_PRINTED_LINES`]; the rest is read and discarded.
@@ -129,6 +133,7 @@ impl Peer {
             events,
             exited: Arc::clone(&exited),
             noise: Arc::clone(&noise),
+            parts: command.parts,
             stdout: LineSplitter::default(),
             stderr: HeadAndTail::default(),
         };
@@ -370,6 +375,7 @@ struct Listener {
     events: mpsc::UnboundedSender<(RoleId, PeerEvent)>,
     exited: Arc<AtomicBool>,
     noise: Arc<AtomicU64>,
+    parts: bool,
     stdout: LineSplitter,
     stderr: HeadAndTail,
 }
@@ -447,6 +453,10 @@ impl Listener {
         let flooded = self.stdout.flooded;
         for line in self.stdout.push(bytes) {
             let _ = self.events.send((self.role, PeerEvent::Line { bytes: line, whole: true }));
+        }
+        let part = bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        if self.parts && !part.is_empty() && !self.stdout.flooded {
+            let _ = self.events.send((self.role, PeerEvent::Part(part.to_vec())));
         }
         if self.stdout.flooded && !flooded {
             let _ = self.events.send((self.role, PeerEvent::Flood));
@@ -590,6 +600,7 @@ mod tests {
                     run: vec!["sleep".to_owned(), "1000".to_owned()],
                     env: BTreeMap::new(),
                     dir: PathBuf::from("/"),
+                    parts: false,
                     memory: None,
                     sandbox: None,
                 };

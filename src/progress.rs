@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::course::Stage;
 use crate::error::{Error, Result};
 use crate::files::{Lock, replace};
 
@@ -67,6 +68,12 @@ pub struct Progress {
     /// The rules of the stage that the last whole verify found kept, by their ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<String>,
+    /// The scenarios of the stage when a whole verify passed last, by their names; empty if that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scenarios: Vec<String>,
+    /// The scenarios that have failed since, by their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failing: Vec<String>,
 }
 
 impl Progress {
@@ -80,9 +87,14 @@ impl Progress {
         let mut seen = std::collections::BTreeSet::new();
         self.hints.retain(|hint| seen.insert(*hint));
         self.last_failure = self.last_failure.take().or(earlier.last_failure);
-        if self.kept.is_empty() {
-            self.kept = earlier.kept;
-        }
+        let or_earlier = |now: &mut Vec<String>, earlier| {
+            if now.is_empty() {
+                *now = earlier;
+            }
+        };
+        or_earlier(&mut self.kept, earlier.kept);
+        or_earlier(&mut self.scenarios, earlier.scenarios);
+        or_earlier(&mut self.failing, earlier.failing);
     }
 }
 
@@ -93,6 +105,8 @@ pub enum Standing {
     Verified,
     /// It was verified, and the last verify failed: something was changed since.
     FailsNow,
+    /// It was verified, and has scenarios since then that it was not.
+    NewScenarios,
     /// It is the current stage.
     Current,
     /// The learner moved on without verifying it.
@@ -118,14 +132,24 @@ impl WorkspaceState {
     }
 
     /// How far the learner is with this stage.
-    pub fn standing(&self, stage: &str) -> Standing {
-        match self.stages.get(stage) {
+    pub fn standing(&self, stage: &Stage) -> Standing {
+        match self.stages.get(&stage.name) {
             Some(progress) if progress.verified.is_some() && progress.last_failure.is_some() => Standing::FailsNow,
+            Some(progress) if progress.verified.is_some() && !self.new_scenarios(stage).is_empty() => {
+                Standing::NewScenarios
+            }
             Some(progress) if progress.verified.is_some() => Standing::Verified,
-            _ if stage == self.current => Standing::Current,
+            _ if stage.name == self.current => Standing::Current,
             Some(progress) if progress.skipped => Standing::Skipped,
             _ => Standing::Open,
         }
+    }
+
+    /// The scenarios that have come into the stage since it was verified.
+    pub fn new_scenarios<'s>(&self, stage: &'s Stage) -> Vec<&'s str> {
+        let known = self.stages.get(&stage.name).map(|progress| progress.scenarios.as_slice()).unwrap_or_default();
+        let names = stage.scenarios.iter().map(|scenario| scenario.name.as_str());
+        names.filter(|name| !known.is_empty() && !known.iter().any(|known| known == name)).collect()
     }
 
     /// Was this stage verified?

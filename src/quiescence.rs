@@ -312,11 +312,27 @@ pub fn is_stopped(pid: u32) -> Option<bool> {
     crate::machine::proc_is_ours().then(|| imp::is_stopped(pid)).flatten()
 }
 
-/// How long the current threads of the process and of its descendants were ready to run and had no processor, added
-/// up. `None` if unknown.
+/// What the current threads of a process and of its descendants have had of the processors, added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scheduled {
+    /// How long they have run.
+    pub ran: Duration,
+    /// How long they were ready to run and had no processor.
+    pub denied: Duration,
+}
+
+impl Scheduled {
+    /// Both added.
+    #[must_use]
+    pub fn plus(self, other: Scheduled) -> Scheduled {
+        Scheduled { ran: self.ran + other.ran, denied: self.denied + other.denied }
+    }
+}
+
+/// What the current threads of the process and of its descendants have had of the processors. `None` if unknown.
 #[must_use]
-pub fn denied(pid: u32) -> Option<Duration> {
-    crate::machine::proc_is_ours().then(|| imp::denied(pid)).flatten()
+pub fn scheduled(pid: u32) -> Option<Scheduled> {
+    crate::machine::proc_is_ours().then(|| imp::scheduled(pid)).flatten()
 }
 
 /// Processor time that this process has used so far, and that of those processes that it has started and
@@ -344,7 +360,8 @@ pub fn unread_in_pipe(fd: std::os::fd::BorrowedFd<'_>) -> Option<usize> {
 #[cfg(not(target_os = "linux"))]
 mod imp {
     use super::{
-        Activity, BypassTraffic, Duration, IpAddr, KnownSockets, MembershipOf, OpenSocket, Queues, SocketAddr, Usage,
+        Activity, BypassTraffic, Duration, IpAddr, KnownSockets, MembershipOf, OpenSocket, Queues, Scheduled,
+        SocketAddr, Usage,
     };
 
     #[derive(Debug)]
@@ -402,7 +419,7 @@ mod imp {
         None
     }
 
-    pub fn denied(_: u32) -> Option<Duration> {
+    pub fn scheduled(_: u32) -> Option<Scheduled> {
         None
     }
 
@@ -418,7 +435,7 @@ mod imp {
 #[cfg(target_os = "linux")]
 mod imp {
     pub use super::sockets::DiagSocket;
-    pub use super::tasks::{ProcessTree, denied, is_stopped, is_up, occupied, own_and_children, usage};
+    pub use super::tasks::{ProcessTree, is_stopped, is_up, occupied, own_and_children, scheduled, usage};
 }
 
 #[cfg(target_os = "linux")]

@@ -215,6 +215,12 @@ pub fn wrap(text: &str, width: usize, indent: &str) -> String {
     wrap_hanging(text, width, indent, indent)
 }
 
+/// Like [`wrap`] for one line, which keeps its own indent, up to a fourth of the width.
+pub fn wrap_indented(line: &str, width: usize, indent: &str) -> String {
+    let own = line.len() - line.trim_start_matches(' ').len();
+    wrap(line, width, &format!("{indent}{}", " ".repeat(own.min(width / 4))))
+}
+
 /// Like [`wrap`], but the further lines of a paragraph have an indent of their own, which shows where an entry of a
 /// list begins.
 fn wrap_hanging(text: &str, width: usize, first: &str, rest: &str) -> String {

@@ -20,11 +20,13 @@ mod livelock;
 mod machine_failure;
 mod order;
 mod poll;
+mod prompts;
 mod recorded;
 mod recorder;
 mod recording;
 mod scratch;
 mod settle;
+mod unrest;
 mod watchdog;
 
 use std::rc::Rc;
@@ -40,8 +42,10 @@ use self::follower::Follower;
 use self::limit::TimeLimit;
 use self::livelock::LivelockMeter;
 use self::order::{EventOrder, Turn};
+use self::prompts::Unfinished;
 use self::scratch::Scratch;
 use self::settle::Until;
+use self::unrest::RestMeter;
 use self::watchdog::{Assessment, SOON, Watchdog};
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, SCRATCH, Scenario, Stage};
 use crate::evidence::{Direction, Evidence, Printed, RoleOutput, Typed};
@@ -50,7 +54,7 @@ use crate::machine::could_not;
 use crate::machine::room::Before;
 use crate::machine::shortage::Since;
 use crate::matcher::{Captures, Matcher, Refused};
-use crate::pattern::Pattern;
+use crate::pattern::{NO_NEWLINE, Pattern};
 use crate::process::{Peer, PeerCommand, PeerEvent, orphans};
 use crate::quiescence::{KnownSockets, ProcessProbe, SocketTable};
 use crate::transcript::{Action, LinkFault, LinkName, RoleId, StepKind};
@@ -189,6 +193,8 @@ struct ActiveRun<'c, F> {
     /// The faults of links so far.
     faults: Vec<(LinkFault, Option<LinkName>)>,
     outputs: Vec<RoleOutput>,
+    /// What each role has printed after its last newline.
+    unfinished: Vec<Unfinished>,
     typed: Vec<Typed>,
     acted: Vec<Duration>,
     events: EventChannel,
@@ -201,6 +207,8 @@ struct ActiveRun<'c, F> {
     order: Option<EventOrder>,
     /// Waiting for rest ignores a peer that wakes by itself later than this.
     horizon: Duration,
+    /// Who was not at rest, while a line of the transcript waits for that.
+    rest_meter: Option<RestMeter>,
     /// How many events have been taken.
     taken: u64,
     /// Links increment it whenever something happens on them.
@@ -230,6 +238,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             links: Vec::new(),
             faults: Vec::new(),
             outputs: transcript.roles.iter().enumerate().map(output).collect(),
+            unfinished: transcript.roles.iter().map(|_| Unfinished::default()).collect(),
             typed: Vec::new(),
             acted: Vec::new(),
             events: EventChannel::new(),
@@ -239,6 +248,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             livelock_meter: LivelockMeter::new(transcript.roles.len(), 0),
             order: plan.id.order().map(|number| EventOrder::new(number, plan.id.seed)),
             horizon: SOON,
+            rest_meter: None,
             taken: 0,
             ticks: Arc::default(),
             aftermath: false,
@@ -260,11 +270,12 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             let Some((step, action)) = actions.peek() else { return self.settle().await };
             // Lines printed until then belong above this action.
             if let Action::UntilStill(time) = action {
-                self.until_still(*time).await?;
+                self.until_still(*time, step.line).await?;
             }
             if due == 0 {
                 due = self.block(step.phase);
                 (0..due).for_each(|_| self.follower.act());
+                (0..self.peers.len()).try_for_each(|role| self.take_prompts(role))?;
             }
             if self.order.is_some() && self.lets_something_go_first().await? {
                 continue;
@@ -303,21 +314,15 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         self.taken += 1;
         match event {
             PeerEvent::Line { bytes, whole } => {
-                let line = Printed { bytes, at: self.start.elapsed(), whole };
-                let index = self.outputs[role].lines.len();
-                self.outputs[role].lines.push(line);
-                let line = &self.outputs[role].lines[index];
-                let result = match line.text().filter(|_| line.whole) {
-                    Some(text) if !self.aftermath => self.follower.line(role, text),
-                    _ => Err(Refused::Unexpected),
-                };
-                result.map_err(|refused| match refused {
-                    Refused::Unexpected => Failure::Line(role, index),
-                    Refused::Ambiguous => Failure::Ambiguous(role),
-                })
+                let Some(bytes) = self.after_prompts(role, bytes, whole)? else { return Ok(()) };
+                self.take_line(role, Printed { bytes, at: self.start.elapsed(), whole, prompt: false })
+            }
+            PeerEvent::Part(bytes) => {
+                self.unfinished[role].came(&bytes);
+                self.take_prompts(role)
             }
             PeerEvent::Unended(bytes) => {
-                self.outputs[role].unended = bytes;
+                self.outputs[role].unended = self.unfinished[role].left_of(bytes);
                 Ok(())
             }
             PeerEvent::Flood => Err(Failure::Flood(role)),
@@ -335,6 +340,24 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
                 self.follower.ended(role, ending).map_err(|_| Failure::Ended(role, ending))
             }
         }
+    }
+
+    fn take_line(&mut self, role: RoleId, line: Printed) -> Result<(), Failure> {
+        let index = self.outputs[role].lines.len();
+        self.outputs[role].lines.push(line);
+        let line = &self.outputs[role].lines[index];
+        // The mark is no character: a program that prints it has not printed text.
+        let is_text = |text: &&str| line.whole && !text.ends_with(NO_NEWLINE);
+        let result = match line.text().filter(is_text) {
+            Some(_) if self.aftermath => Err(Refused::Unexpected),
+            Some(text) if line.prompt => self.follower.line(role, &format!("{text}{NO_NEWLINE}")),
+            Some(text) => self.follower.line(role, text),
+            None => Err(Refused::Unexpected),
+        };
+        result.map_err(|refused| match refused {
+            Refused::Unexpected => Failure::Line(role, index),
+            Refused::Ambiguous => Failure::Ambiguous(role),
+        })
     }
 
     async fn act(&mut self, action: &'c Action) -> Result<(), Failure> {
@@ -392,6 +415,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         let mut command = self.programs.command(self.outputs[role].party, name);
         command.env.insert(orphans::MARK.to_owned(), orphans::mark());
         command.memory = self.plan.scenario.memory;
+        command.parts = self.follower.takes_prompts(&self.plan.scenario.transcript, role);
         if let (Some(sandbox), Some(scratch)) = (&mut command.sandbox, self.follower.value(role, SCRATCH)) {
             sandbox.writes.push(scratch.into());
         }
@@ -399,6 +423,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             .map_err(|error| machine_failure::not_started(&command, role, &error))?;
         let probe = ProcessProbe::new(peer.id);
         self.limit.watch(peer.id);
+        self.unfinished[role] = Unfinished::default();
         let output = &mut self.outputs[role];
         (output.started, output.ending, output.input_ended) = (Some(self.start.elapsed()), None, false);
         self.peers[role] = Some((peer, probe));

@@ -113,7 +113,7 @@ pub struct StageEntry {
     pub name: String,
     /// Its title.
     pub title: String,
-    /// Its state: `verified`, `current`, `skipped` or `open`.
+    /// Its state: `verified`, `fails now`, `changed`, `current`, `skipped` or `open`.
     pub state: &'static str,
     /// The same as a character.
     pub mark: &'static str,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::course::{Party, Scenario};
 use crate::evidence::{Connection, Evidence, LinkEvidence, WireEventKind};
+use crate::explain::signal_name;
 use crate::matcher::Ending;
 use crate::pattern::{Pattern, counted, escape, excerpt};
 use crate::transcript::{Action, After, Break, Expect, LinkFault, RoleId, StepKind};
@@ -254,7 +255,7 @@ fn visible_end(text: String) -> String {
 fn told(ending: Ending) -> String {
     match ending {
         Ending::Exit(code) => format!("exit {code}"),
-        Ending::Signal(signal) => format!("signal {signal}"),
+        Ending::Signal(signal) => signal_name(signal),
     }
 }
 
@@ -317,7 +318,7 @@ fn missing(run: &Run, failed: &Failed, scenario: &Scenario) -> Vec<TraceEvent> {
                 }
                 _ => false,
             });
-            let printed = run.evidence.outputs[*role].lines.iter().filter(|line| line.bytes == filled.as_bytes());
+            let printed = run.evidence.outputs[*role].lines.iter().filter(|line| *line.matched() == *filled.as_bytes());
             let came = printed.count() >= expected.count();
             (!came).then(|| TraceEventKind::Missing(*role, text(filled.as_bytes())))
         }

@@ -154,6 +154,89 @@ fn what_cannot_be_asked_is_said() {
 }
 
 #[test]
+fn a_mistake_may_be_explained_in_several_ways() {
+    let author = Author::new("check");
+    author.edit("exercises/shout/stage.yaml", "explains: whispers", "explains: [missing-line, whispers]");
+    let words = author.words(&["shout"], 0);
+    assert!(words.contains("rejected 1 of 1, explained 1 of 1 (missing-line or whispers)"), "{words}");
+    author.edit("exercises/shout/stage.yaml", "[missing-line, whispers]", "[missing-line, stuck]");
+    let words = author.words(&["shout"], 1);
+    assert!(words.contains("explained 0 of 1 (missing-line or stuck); otherwise whispers"), "{words}");
+    author.edit("exercises/shout/stage.yaml", "[missing-line, stuck]", "[stuck, whisper]");
+    assert!(author.words(&["shout"], 1).contains("there is no explanation `whisper`; did you mean `whispers`?"));
+    author.edit("exercises/shout/stage.yaml", "[stuck, whisper]", "[]");
+    assert!(author.words(&["shout"], 2).contains("a mistake names the explanation that a learner must be shown"));
+}
+
+/// Gives the course's track a build: it copies the program, unless there is an error in it.
+fn with_a_build(author: &Author) {
+    let build = "    build: [sh, -c, 'echo compiling >&2; ! grep -n ERROR {stage}/crier.sh >&2']\n";
+    author.edit("exercises/course.yaml", "    edit: [crier.sh]\n", &format!("    edit: [crier.sh]\n{build}"));
+}
+
+#[test]
+fn a_solution_that_does_not_build_says_why() {
+    let author = Author::new("check");
+    with_a_build(&author);
+    author.words(&["shout"], 0);
+    author.edit("solutions/sh/shout/crier.sh", "while", "# ERROR: no loop\nwhile");
+    let words = author.words(&["shout"], 1);
+    assert!(words.contains("✗ solution does not build: compiling 1:# ERROR: no loop"), "{words}");
+    assert!(!words.contains("template"), "nothing is held against it: {words}");
+}
+
+#[test]
+fn a_mistake_that_does_not_build_says_why() {
+    let author = Author::new("check");
+    with_a_build(&author);
+    author.edit("exercises/shout/mistakes/whispers.patch", "+    echo \"$line\"", "+    echo ERROR");
+    let words = author.words(&["shout"], 1);
+    assert!(words.contains("✗ mistake whispers does not build: compiling 2: echo ERROR"), "{words}");
+}
+
+#[test]
+fn what_is_missing_is_named_with_what_needs_it() {
+    let author = Author::new("check");
+    let patch = author.course.join("exercises/shout/mistakes/whispers.patch");
+    fs::remove_file(&patch).expect("removed");
+    let words = author.words(&["shout"], 1);
+    let course = author.course.canonicalize().expect("there").display().to_string();
+    for part in [
+        format!("✗ mistake whispers there is no file {course}/exercises/shout/mistakes/whispers.patch"),
+        format!("`patch` of this mistake names it in {course}/exercises/shout/stage.yaml"),
+    ] {
+        assert!(words.contains(&part), "{part}: {words}");
+    }
+    author.edit("exercises/course.yaml", "    edit:", "    build: [no-such-tool, '{stage}']\n    edit:");
+    let words = author.words(&["shout"], 2);
+    assert!(words.contains("cannot start `no-such-tool`, which builds `shout`"), "{words}");
+    assert!(words.contains("`build` of the track in exercises/course.yaml"), "{words}");
+    author.edit("exercises/course.yaml", "build: [no-such-tool, '{stage}']", "build: ['true']");
+    author.edit("exercises/course.yaml", "run: [sh, \"{package}/{role}.sh\"]", "run: [\"{out}/{role}\"]");
+    let words = author.words(&["shout"], 1);
+    assert!(words.contains("✗ solution does not build: error: there is no program for the role `crier`"), "{words}");
+    assert!(words.contains("`build` of the track is to make it") && !words.contains("workshop reset"), "{words}");
+    fs::remove_dir_all(author.course.join("templates/sh/shout")).expect("removed");
+    let words = author.words(&["shout"], 2);
+    assert!(words.contains("the stage `shout` has no package for") && words.contains("templates/sh/shout"), "{words}");
+    assert!(!words.contains("workshop update"), "{words}");
+}
+
+#[test]
+fn outside_of_a_course_it_says_which_one_it_checks() {
+    let author = Author::new("check");
+    assert!(!author.words(&["shout"], 0).contains("built-in"), "the course was named");
+    let output = Command::new(env!("CARGO_BIN_EXE_workshop"))
+        .args(["author", "check", "duplex-tcp", "--mistake", "no-such-mistake"])
+        .current_dir(author.dir.path())
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("This folder is in no course: this is about the built-in one, `p2p-workshop`"), "{said}");
+    assert!(said.contains("name it with `--course PATH`"), "{said}");
+}
+
+#[test]
 fn what_looks_like_a_remark_and_is_typed_is_noted() {
     let author = Author::new("check");
     author.edit(

@@ -183,7 +183,7 @@ fn a_starter_that_makes_no_whole_stage_is_refused() {
         "stage.yaml",
         "$ {{ first }}",
         "$ nobody",
-        &["`alice` is not started yet", "starters/python/stage.yaml"],
+        &["this stage has no role `nobody`", "starters/python/stage.yaml"],
     );
     is_refused_with("stage.yaml", "{{ title }}", "{{ tilte }}", &["starters/python/stage.yaml can't be filled in"]);
     is_refused_with("solution/conversation.py", "sendall", "send", &["`never-flushed` is no patch on"]);
@@ -229,6 +229,29 @@ fn a_new_course_is_ready_for_learners() {
     // A course of one's own is a course to add to.
     author.types_in("mine", &["author", "new", "second"]).good();
     author.types_in("mine", &["author", "check", "second"]).green(1);
+}
+
+#[test]
+fn a_course_may_begin_without_a_stage() {
+    let author = Author::anywhere();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/courses/scripts").display().to_string();
+    let new = ["--course", &model, "author", "new-course", "mine", "--track", "sh", "--empty"];
+    let said = author.types(&new).good();
+    assert!(said.contains("without a stage") && said.contains("author new NAME"), "{said}");
+    assert!(author.read("mine/exercises/course.yaml").contains("\nstages: []\n"));
+    for command in [&["author", "check"][..], &["next"]] {
+        let line = [&["--course", "mine"], command].concat();
+        author.is_refused(&line, &["this course has no stages", "`workshop author new NAME` makes the first one"]);
+    }
+    let with_stage = [&["author", "new-course", "x", "--empty"][..], &["--stage", "s"]].concat();
+    author.is_refused(&with_stage, &["cannot be used with"]);
+    // As git leaves it, which keeps no empty folder.
+    for folder in ["templates", "solutions"] {
+        fs::remove_dir_all(author.file(&format!("mine/{folder}"))).expect("removed");
+    }
+    author.types_in("mine", &["author", "new", "first"]).good();
+    assert!(author.read("mine/exercises/course.yaml").contains("\nstages:\n  - first\n"));
+    author.types_in("mine", &["author", "check"]).green(1);
 }
 
 /// The built-in starter: a course in Rust, and a second stage in it, which needs no network.

@@ -1,7 +1,7 @@
-//! The guide for authors is followed, word by word, in an empty folder: files are written as it says,
-//! changes are made as it says, and every command prints what it shows.
+//! The guides for authors are followed, word by word, in an empty folder: files are written as they say,
+//! changes are made as they say, and every command prints what they show.
 //!
-//! `SNAPSHOTS=overwrite cargo test --test authoring` writes what the commands print into the guide.
+//! `SNAPSHOTS=overwrite cargo test --test authoring` writes what the commands print into the guides.
 
 #[path = "support/sessions.rs"]
 mod sessions;
@@ -33,6 +33,7 @@ fn steps(guide: &str) -> Vec<Step> {
 struct Author {
     dir: tempfile::TempDir,
     here: PathBuf,
+    cache: &'static str,
 }
 
 impl Author {
@@ -43,8 +44,8 @@ impl Author {
             return String::new();
         }
         let bin = Path::new(env!("CARGO_BIN_EXE_workshop")).parent().expect("a folder").display().to_string();
-        // Kept between test runs, as an author's own would be.
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authoring");
+        // Kept between test runs, as an author's own would be; by one author at a time.
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(self.cache);
         let output = Command::new("sh")
             .args(["-c", &format!("{line} 2>&1")])
             .current_dir(&self.here)
@@ -81,11 +82,24 @@ impl Author {
 
 #[test]
 fn the_guide_for_authors_can_be_followed() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/authoring.md");
+    can_be_followed("docs/authoring.md", "authoring");
+}
+
+#[test]
+fn the_guide_to_a_track_can_be_followed() {
+    let is_there =
+        |tool: &&str| Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
+    if ["gcc", "make"].iter().all(is_there) {
+        can_be_followed("docs/track.md", "track");
+    }
+}
+
+fn can_be_followed(guide: &str, cache: &'static str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(guide);
     let mut guide = fs::read_to_string(&path).expect("a guide");
     let overwrite = std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite");
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let mut author = Author { here: dir.path().canonicalize().expect("there"), dir };
+    let mut author = Author { here: dir.path().canonicalize().expect("there"), dir, cache };
     for Step { what, block } in steps(&guide.clone()) {
         match what.split_once(": ") {
             None => {

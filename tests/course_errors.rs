@@ -524,6 +524,9 @@ fn names_and_paths_are_refused_in_their_place() {
         case("stage that leads out").course("[one]", "[⟦../one]"),
         case("stage that is a path").course("[one]", "[⟦/one]"),
         case("course with a space").course("name: small", "name: ⟦my course"),
+        case("role in capitals").stage("- name: a", "- name: ⟦One").says("`One`").helps("lower-case letters, digits and `_`, a letter first"),
+        case("role with a hyphen").stage("- name: a", "- name: ⟦one-two").says("`one-two`").helps("digits and `_`, a letter first"),
+        case("two roles of one name").stage("- name: b", "- name: ⟦a").says("two roles named `a`"),
         case("role with an escape sequence").stage("- name: a", "- name: ⟦\"\\e[31ma\""),
         case("key with an escape sequence").stage("    about: z", "    ⟦\"\\e[31mabout\": z"),
         case("role with another direction").stage("- name: a", "- name: ⟦\u{202e}a"),
@@ -537,6 +540,10 @@ fn names_and_paths_are_refused_in_their_place() {
         case("absolute patch").stage("mistakes/m.patch", "⟦/etc/passwd").says("out of the course"),
         case("patch above").stage("mistakes/m.patch", "⟦mistakes/../../one.patch").says("out of the course"),
         case("no run command").course("[\"{out}/{role}\"]", "⟦[]").says("`run`"),
+        case("no command of a role").course_text(&format!("{COURSE}    run-role:\n      web: ⟦[]\n")).says("`web` needs a command"),
+        case("unknown word in the command of a role")
+            .course_text(&format!("{COURSE}    run-role:\n      web: [curl, ⟦\"{{roel}}\"]\n")).helps("`role`"),
+        case("command of no role").course_text(&format!("{COURSE}    run-role:\n      Web: ⟦[curl]\n")).says("`Web`"),
         case("unknown word in a command").course("[\"{out}/{role}\"]", "[⟦\"{roel}\"]").helps("`role`"),
         case("bad regular expression").course_text(&format!("{COURSE}    crash: ⟦'('\n")).says("regular expression"),
     ]);
@@ -597,11 +604,27 @@ fn files_that_are_no_files_are_refused() {
         fs::File::options().write(true).open(course.join(STAGE_FILE)).unwrap().set_len(length).unwrap();
     }
     let mut cases = vec![
-        case("missing stage").prepared(STAGE_FILE, |course| fs::remove_file(course.join(STAGE_FILE)).unwrap()),
+        case("missing stage")
+            .prepared(STAGE_FILE, |course| fs::remove_file(course.join(STAGE_FILE)).unwrap())
+            .helps("`stages` in"),
         case("missing course").prepared(COURSE_FILE, |course| fs::remove_file(course.join(COURSE_FILE)).unwrap()),
-        case("missing lesson").prepared("exercises/one/lesson.md", |course| {
-            fs::remove_file(course.join("exercises/one/lesson.md")).unwrap();
-        }),
+        case("missing lesson")
+            .prepared("exercises/one/lesson.md", |course| {
+                fs::remove_file(course.join("exercises/one/lesson.md")).unwrap();
+            })
+            .helps("every stage has a lesson: write that of `one`"),
+        case("missing template")
+            .prepared("templates/rust/one", |course| {
+                fs::remove_dir_all(course.join("templates/rust/one")).unwrap();
+            })
+            .says("the stage `one` has no package for Rust")
+            .helps("in the templates and in the solutions of every track"),
+        case("missing solution")
+            .prepared("solutions/rust/one", |course| {
+                fs::remove_dir_all(course.join("solutions/rust/one")).unwrap();
+            })
+            .says("the stage `one` has no package for Rust")
+            .helps("take `one` out of `stages`"),
         case("folder for a file").prepared(STAGE_FILE, |course| {
             fs::remove_file(course.join(STAGE_FILE)).unwrap();
             fs::create_dir(course.join(STAGE_FILE)).unwrap();
@@ -658,6 +681,8 @@ fn transcripts_that_cannot_be_played_are_refused_in_their_place() {
         case("unknown role in an earlier line").transcript("$ a\na | for c\n$ ⟦c\na = running\nc = exit 0").says("`c`"),
         case("role typed into before it is started").transcript("$ a\n⟦b < hi\n$ b\na = running\nb = running").helps("$ b"),
         case("role seen before it is started").transcript("$ a\n⟦b | hi\n$ b\na = running\nb = running").helps("$ b"),
+        case("misspelt role").transcript("$ a\n⟦aa | hi\na = running").any_column().says("no role `aa`").helps("did you mean `a`?"),
+        case("misspelt role that would have to be started").transcript("$ a\n⟦too | hi\na = running").any_column().says("no role `too`").helps("the roles are `a`, `b`"),
         case("role started twice").transcript("$ a\n⟦$ a\na = exit 0").says("`a`"),
         case("role without an ending").transcript("⟦$ a\na | hi").helps("a = exit 0"),
         case("line below an ending").transcript("$ a\na = exit 0\n⟦a | hi").says("ended"),
@@ -712,6 +737,10 @@ fn transcripts_that_cannot_be_played_are_refused_in_their_place() {
             .transcript("$ a\na | {x:⟦/((a{1,1000}){1,1000}){1,1000}/}\na = running")
             .says("regular expression"),
         case("brace that is never closed").transcript("$ a\na | 你好 ⟦{x\na = running").helps("`{{`"),
+        case("prompt that ends with a name").transcript("$ a\na | {x:word}⟦{no-newline}\na = running").says("nothing is printed before this"),
+        case("prompt without a text").transcript("$ a\na | ⟦{no-newline}\na = running").says("nothing is printed before this"),
+        case("prompt in the middle").transcript("$ a\na | x {⟦no-newline} y\na = running").says("`no-newline` is not a name"),
+        case("prompt in any order").transcript("$ a\na ~ x {⟦no-newline}\na = running").says("`no-newline` is not a name"),
         case("two captures in a row").transcript("$ a\na | {x:word}⟦{y:word}\na = running").says("captures"),
         case("wrong argument twice").transcript("$ a {⟦Q} {Q}\na = running").says("`Q`"),
         // Endings.

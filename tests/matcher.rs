@@ -816,3 +816,22 @@ fn a_long_line_is_judged_soon() {
     });
     assert_eq!(late.collect::<Vec<_>>(), Vec::<&&str>::new());
 }
+
+/// A text without a newline is found where it ends, however much of what follows has come.
+#[test]
+fn a_prompt_ends_at_the_same_place_in_however_many_pieces_it_comes() {
+    let text = "$ a\na | {n:int}> {no-newline}\na | done\na = running\n";
+    let transcript = Transcript::parse(text).expect("a transcript");
+    let mut matcher = Matcher::new(&transcript, Captures::new());
+    assert_eq!(matcher.prompt(0, "12> "), None, "it is not started");
+    matcher.act();
+    for (printed, end) in [("", None), ("12>", None), ("12> ", Some(4)), ("12> 13> done", Some(4)), ("x> ", None)] {
+        assert_eq!(matcher.prompt(0, printed), end, "{printed}");
+    }
+    assert!(matcher.line(0, "12> ").is_err(), "with a newline it is another line");
+    let printed = format!("12> {}", workshop::pattern::NO_NEWLINE);
+    matcher.line(0, &printed).expect("it is expected");
+    assert_eq!(matcher.captures()["n"], "12");
+    assert_eq!(matcher.prompt(0, "13> "), None, "it has come");
+    matcher.line(0, "done").expect("what follows is a line");
+}

@@ -76,6 +76,64 @@ impl Author {
     }
 }
 
+#[test]
+fn a_prompt_is_recorded() {
+    let script = "printf 'Name: '; read -r name; echo \"Hello $name\"\nprintf '%s left> ' $$; read -r x; echo \"$x\"\n";
+    let author = Author::with_peer(script, "$ peer\npeer < Bob\npeer < {{x}}\n");
+    author.record(&["alone", "--yes"], 0);
+    let recorded = "    transcript: |
+      $ peer
+      peer | Name: {no-newline}
+      peer < Bob
+      peer | Hello Bob
+      peer | {left:int} left> {no-newline}
+      peer < {{x}}
+      peer | {{x}}
+      peer = exit 0
+";
+    assert!(author.read("alone").contains(recorded), "{}", author.read("alone"));
+    assert!(author.record(&["alone"], 0).contains("as the solution plays it"));
+}
+
+/// The solution of a stage with two scenarios changes the stage's file when it is run for the first time, as its author
+/// may do in an editor.
+fn changed_meanwhile(command: &str) -> Author {
+    let author = Author::with_peer("echo one\n", "$ peer\n");
+    author.edit("alone", |text| format!("{text}  - name: other\n    about: a\n    transcript: |\n      $ peer -y\n"));
+    let file = author.stage("alone").canonicalize().expect("there").display().to_string();
+    let script = format!("[ -e {file}.done ] || {{ >{file}.done; {command} {file}; }}\necho one\n");
+    fs::write(author.dir.path().join("s/alone/peer.sh"), script).expect("written");
+    author
+}
+
+#[test]
+fn what_was_changed_meanwhile_is_merged() {
+    let author = changed_meanwhile("sed -i 's/^title: t/title: another/'");
+    let said = author.record(&["alone", "--yes", "--runs", "1"], 0);
+    assert!(said.contains("is written, with what was changed in it meanwhile"), "{said}");
+    let text = author.read("alone");
+    assert!(text.starts_with("title: another\n"), "{text}");
+    assert_eq!(text.matches("      peer | one\n      peer = exit 0\n").count(), 2, "{text}");
+}
+
+#[test]
+fn what_was_recorded_of_a_changed_scenario_is_kept_beside_the_file() {
+    for (command, written) in
+        [("sed -i 's/^      . peer -y$/      # a remark\\n&/'", 1), ("sed -i 's/^roles:/rules:/'", 0)]
+    {
+        let author = changed_meanwhile(command);
+        let said = author.record(&["alone", "--yes", "--runs", "1"], 2);
+        let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("was changed meanwhile: what was recorded of") && words.contains("`other`"), "{words}");
+        assert!(words.contains("stage.yaml.recorded: take from it what you need"), "{words}");
+        let text = author.read("alone");
+        assert_eq!(text.matches("peer | one").count(), written, "{text}");
+        assert!(text.contains("# a remark") || text.contains("rules:"), "what was changed is still there: {text}");
+        let kept = fs::read_to_string(author.stage("alone").with_extension("yaml.recorded")).expect("kept");
+        assert_eq!(kept.matches("      peer | one\n      peer = exit 0\n").count(), 2, "{kept}");
+    }
+}
+
 /// A stage without anything that is expected.
 fn emptied(stage: &str) -> String {
     let is_expected = |line: &str| {
@@ -247,7 +305,7 @@ fn what_can_t_be_recorded_is_explained() {
     let cases = [
         ("echo up", "$ peer {other}\n", "nothing that was printed above this can be `{other}`", 11),
         ("echo 'no such thing' >&2; exit 3", "$ peer\npeer < hello\n", "`peer` has ended here, with exit code 3", 12),
-        ("kill -9 $$", "$ peer\n", "signal 9 ended `peer` here", 11),
+        ("kill -9 $$", "$ peer\n", "SIGKILL (signal 9) ended `peer` here", 11),
         ("yes", "$ peer\n", "`peer` floods its output", 11),
         ("printf half", "$ peer\n", "`peer` prints `half`, which is no line of text", 11),
         ("printf 'a\\033[2Jb\\n'", "$ peer\n", "control character", 11),

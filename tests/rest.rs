@@ -71,6 +71,14 @@ mod wakes {
         assert!((Duration::from_secs(3)..Duration::from_secs(15)).contains(&longer), "{longer:?}");
     }
 
+    /// The limit is shorter than the time after which heartbeats are ignored.
+    #[test]
+    fn who_keeps_a_line_from_its_rest_is_named_with_the_line() {
+        let (_, said) = fails("heartbeats-without-rest", "time-limit");
+        assert!(said.contains("Line 5 of the transcript, `! until still`, still waited for rest"), "{said}");
+        assert!(said.contains("Your peer woke ") && !said.contains("Your other"), "{said}");
+    }
+
     #[test]
     fn who_sleeps_once_is_waited_for() {
         passes("dozes");
@@ -151,6 +159,13 @@ mod computes {
     #[test]
     fn who_writes_much_in_small_pieces_hears_what_is_said() {
         passes("writes-much");
+    }
+
+    /// A run can take ten times its limit, but only where others have the processors.
+    #[test]
+    fn who_takes_all_processors_loses_no_time() {
+        let (verdict, _) = fails("takes-all-processors", "missing-line");
+        assert!(took(&verdict) < Duration::from_secs(8), "{:?}", took(&verdict));
     }
 
     /// No byte moves: that is no talk, however short the limit is and whoever wakes meanwhile.

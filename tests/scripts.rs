@@ -167,6 +167,22 @@ def dial(address):
         assert!(say.contains("your dialer closed its sending half although its input had not ended"), "{say}");
     }
 
+    /// A traceback is shown as the program has written it, and its place is in the learner's own file.
+    #[test]
+    fn a_traceback_keeps_its_indentation_and_has_a_place() {
+        let learner = Learner::new("scripts", "python");
+        let program = "import sys\n\n\ndef main():\n    int(sys.argv[0])\n\n\nmain()\n";
+        fs::write(learner.file("shout/crier.py"), program).expect("written");
+        let args = ["shout", "--scenario", "one-by-one"];
+        let verdict = learner.verify(&args);
+        let reason = &verdict.failed("panicked")["reason"];
+        assert_eq!(reason["place"], "shout/crier.py:5", "{reason:#}");
+        assert!(reason["say"].to_string().contains("ValueError: invalid literal"), "{reason:#}");
+        let text = learner.command(&[&["verify"], &args[..]].concat()).code(1).text();
+        assert!(text.contains("\n        File ") && text.contains("\n          main()\n"), "{text}");
+        assert!(text.contains("look at scripts/shout/crier.py:5"), "{text}");
+    }
+
     /// The rules of every course hold for scripts too, in every track.
     #[test]
     fn the_author_is_told_so() {
@@ -175,6 +191,36 @@ def dial(address):
         assert!(text.contains("missing-line") && text.contains("letter-case"), "what each template fails for: {text}");
         assert_eq!(text.matches("passes 1 of 1 times, 2 runs").count(), 2, "{text}");
         learner.nothing_is_left();
+    }
+}
+
+/// Texts without a newline that the transcript expects.
+mod prompts {
+    use super::*;
+
+    #[test]
+    fn what_is_expected_passes_in_however_many_pieces_it_comes() {
+        let learner = Learner::new("nasty", "scripts");
+        for scenario in ["asks", "in-pieces", "goes-on", "after-other-lines", "stays"] {
+            assert_eq!(learner.verify(&["prompts", "--scenario", scenario]).passed(), 1, "{scenario}");
+        }
+        learner.nothing_is_left();
+    }
+
+    #[test]
+    fn what_is_not_is_shown() {
+        let learner = Learner::new("nasty", "scripts");
+        let fails = |scenario: &str, reason: &str| {
+            learner.verify(&["prompts", "--scenario", scenario]).failed(reason);
+            learner.command(&["verify", "prompts", "--scenario", scenario]).code(1).text()
+        };
+        let text = fails("asks-otherwise", "missing-line");
+        assert!(text.contains("did not print «Name: (without a newline)»"), "{text}");
+        assert!(text.contains("- Name:  (without a newline)\n    + Nam:  (without a newline)\n"), "{text}");
+        let text = fails("with-a-newline", "extra-line");
+        assert!(text.contains("      Name:  (without a newline)\n"), "it has come: {text}");
+        assert!(text.contains("Your peer printed a newline after «Name: », where none is expected"), "{text}");
+        fails("no-such-character", "extra-line");
     }
 }
 
@@ -233,7 +279,7 @@ mod hostile {
     fn a_signal_is_shown() {
         let (_learner, verdict) = fails("killed", "wrong-ending");
         assert_eq!(verdict.run()["lanes"][0]["ending"]["signal"], 9);
-        assert!(verdict.run()["reason"]["say"].to_string().contains("signal 9"));
+        assert!(verdict.run()["reason"]["say"].to_string().contains("was ended by SIGKILL (signal 9)"));
     }
 
     #[test]

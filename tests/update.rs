@@ -189,6 +189,61 @@ fn what_is_no_course_is_refused_and_leaves_nothing() {
     assert!(desk.says("scripts", &["init", "../course", "other"], 2).contains("holds no other"));
 }
 
+/// A learner would find out in the second stage, after hours.
+#[test]
+fn a_course_that_lacks_a_package_is_refused() {
+    let desk = Desk::new();
+    desk.says(".", &["init", "course", "whole", "--track", "sh"], 0);
+    for folder in ["templates/sh", "solutions/sh"] {
+        let package = format!("course/{folder}/echo-line");
+        let aside = desk.path("aside");
+        fs::rename(desk.path(&package), &aside).expect("moved");
+        let said = desk.says(".", &["init", "course", "mine", "--track", "sh"], 2);
+        assert!(said.contains("the stage `echo-line` has no package for Shell") && said.contains(folder), "{said}");
+        assert!(!desk.path("mine").exists(), "nothing is left");
+        let said = desk.says("whole", &["update"], 2);
+        assert!(said.contains("the stage `echo-line` has no package for Shell"), "{said}");
+        // The other track has all of its packages.
+        desk.says(".", &["init", "course", &format!("other-{}", &folder[..4]), "--track", "python"], 0);
+        fs::rename(&aside, desk.path(&package)).expect("moved back");
+    }
+}
+
+#[test]
+fn a_verified_stage_that_changes_or_fails_loses_its_tick_and_says_why() {
+    let desk = Desk::new();
+    desk.says(".", &["init", "course", "mine", "--track", "sh"], 0);
+    let solution = desk.read("course/solutions/sh/shout/crier.sh");
+    desk.write("mine/shout/crier.sh", &solution);
+    desk.says("mine", &["verify", "shout"], 0);
+    let shout = |desk: &Desk| {
+        let list = desk.says("mine", &["list"], 0);
+        let lines = list.lines().skip_while(|line| !line.contains("shout")).take(2);
+        lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    assert!(shout(&desk)[0].starts_with("shout ✓ verified"), "{:?}", shout(&desk));
+    // A scenario that is new in the course.
+    let more = "  - name: again\n    about: The same.\n    transcript: |\n      $ crier\n      crier < hi\n      crier | HI\n      \
+                crier < ^D\n      crier | 1 lines\n      crier = exit 0\n";
+    desk.change("course/exercises/shout/stage.yaml", "scenarios:\n", &format!("scenarios:\n{more}"));
+    assert!(shout(&desk)[0].starts_with("shout ! changed"), "{:?}", shout(&desk));
+    assert_eq!(shout(&desk)[1], "new in it: again (`workshop verify shout`)");
+    desk.says("mine", &["verify", "shout"], 0);
+    assert!(shout(&desk)[0].starts_with("shout ✓ verified"), "{:?}", shout(&desk));
+    // A program that no longer passes, and then passes a part.
+    desk.write("mine/shout/crier.sh", &solution.replace("tr ", "cat; : "));
+    desk.says("mine", &["verify", "shout", "--scenario", "again"], 1);
+    assert!(shout(&desk)[0].starts_with("shout ! fails now"), "{:?}", shout(&desk));
+    assert_eq!(shout(&desk)[1], "fails: again (`workshop verify shout`)");
+    desk.says("mine", &["verify", "shout"], 1);
+    assert!(shout(&desk)[1].starts_with("fails: again, one-by-one"), "{:?}", shout(&desk));
+    desk.write("mine/shout/crier.sh", &solution);
+    desk.says("mine", &["verify", "shout", "--scenario", "again"], 0);
+    assert!(shout(&desk)[0].starts_with("shout ! fails now"), "{:?}", shout(&desk));
+    desk.says("mine", &["verify", "shout"], 0);
+    assert!(shout(&desk)[0].starts_with("shout ✓ verified"), "{:?}", shout(&desk));
+}
+
 #[test]
 fn texts_of_a_course_do_not_reach_the_terminal_as_they_are() {
     let desk = Desk::new();

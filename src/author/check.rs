@@ -40,6 +40,9 @@ pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
     if args.stages.is_empty() {
         catalog.course.tracks.values().try_for_each(|track| catalog.check_whole(track))?;
     }
+    for track in catalog.course.tracks.values() {
+        stages.iter().try_for_each(|stage| catalog.has_packages(track, &stage.name))?;
+    }
     // Read first, so that errors are reported before anything else.
     let tracks = catalog.course.tracks.iter();
     let tracks = tracks.map(|(name, track)| Ok((name, track, Trees::of(catalog, track)?)));
@@ -150,6 +153,13 @@ impl<'c> StageCheck<'c> {
         let row = self.names()?;
         self.found(row);
         let reference = self.package(Party::Reference, "solution", &self.trees.solution)?;
+        // Everything else is held against it.
+        self.looks_at("the solution");
+        self.progress_line.spinner.say(format!("{}: building", self.progress_line.what));
+        if let BuildOutcome::Failed(output) = reference.build(self.track, &mut |_| {}).await? {
+            self.found(Finding::bad(CheckItem::Solution, not_built(&output)));
+            return Ok(());
+        }
         if self.args.mistake.is_none() {
             self.looks_at("the template");
             let row = self.template(&reference).await?;
@@ -229,7 +239,7 @@ impl<'c> StageCheck<'c> {
         let own = self.stage.explanations.iter().map(|own| own.id.as_str());
         let known: Vec<&str> = FACTS.iter().copied().chain(own).collect();
         let of_hints = self.stage.hints.iter().flat_map(|hint| &hint.helps);
-        let of_mistakes = self.stage.mistakes.iter().map(|mistake| &mistake.explains);
+        let of_mistakes = self.stage.mistakes.iter().flat_map(|mistake| &mistake.explains);
         for id in of_hints.chain(of_mistakes) {
             if !known.contains(&id.as_str()) {
                 return Ok(Finding::bad(
@@ -276,7 +286,7 @@ impl<'c> StageCheck<'c> {
         package.forget();
         match package.build(self.track, &mut |_| {}).await? {
             BuildOutcome::Failed(output) => {
-                return Ok(Finding::bad(CheckItem::Template, format!("does not build:\n{output}")));
+                return Ok(Finding::bad(CheckItem::Template, not_built(&output)));
             }
             BuildOutcome::Built { output, .. } if self.warns(&output) => {
                 return Ok(Finding::bad(CheckItem::Template, format!("builds with warnings:\n{output}")));
@@ -285,7 +295,7 @@ impl<'c> StageCheck<'c> {
         }
         let start = Instant::now();
         let Some(verdict) = self.verify(&package, reference, Selection::default()).await? else {
-            return Ok(Finding::bad(CheckItem::Template, "does not build".to_owned()));
+            return Ok(Finding::bad(CheckItem::Template, not_built(&self.progress_line.not_built)));
         };
         Ok(match verdict.shown() {
             None => Finding::bad(CheckItem::Template, "passes: there is nothing to learn".to_owned()),
@@ -324,7 +334,7 @@ impl<'c> StageCheck<'c> {
     async fn passes(&mut self, check: CheckItem, you: &Package, reference: &Package) -> Result<Finding> {
         let start = Instant::now();
         let Some(verdict) = self.verify(you, reference, times(self.args.repeat)).await? else {
-            return Ok(Finding::bad(check, "does not build".to_owned()));
+            return Ok(Finding::bad(check, not_built(&self.progress_line.not_built)));
         };
         let whole = repeats(&verdict).filter(Option::is_none).count();
         let runs = verdict.runs.len();
@@ -363,7 +373,7 @@ impl<'c> StageCheck<'c> {
         let all = self.args.repeat;
         let until_failed = Selection { until_failed: true, ..times(all) };
         let Some(verdict) = self.verify(&package, reference, until_failed).await? else {
-            return Ok(Finding::bad(check(), "does not build".to_owned()));
+            return Ok(Finding::bad(check(), not_built(&self.progress_line.not_built)));
         };
         caught.note(self.stage, mistake, &verdict);
         let shown: Vec<Option<ShownReason>> = repeats(&verdict).collect();
@@ -377,13 +387,12 @@ impl<'c> StageCheck<'c> {
             caught.note(self.stage, mistake, &verdict);
         }
         let rejected = shown.iter().flatten().count();
-        let matched = shown.iter().flatten().filter(|shown_first| shown_first.id == mistake.explains).count();
-        let mut text = format!("rejected {rejected} of {all}, explained {matched} of {all} ({})", mistake.explains);
+        let explains = |shown: &ShownReason| mistake.explains.contains(&shown.id);
+        let matched = shown.iter().flatten().filter(|shown_first| explains(shown_first)).count();
+        let wanted = mistake.explains.join(" or ");
+        let mut text = format!("rejected {rejected} of {all}, explained {matched} of {all} ({wanted})");
         let good = rejected == all as usize && matched == all as usize;
-        if !good
-            && let Some(other) =
-                shown.iter().find(|shown_first| shown_first.as_ref().is_none_or(|t| t.id != mistake.explains))
-        {
+        if !good && let Some(other) = shown.iter().find(|shown_first| !shown_first.as_ref().is_some_and(explains)) {
             text.push_str("; otherwise ");
             text.push_str(&other.as_ref().map_or("accepted".to_owned(), ShownReason::to_string));
         }
@@ -405,7 +414,17 @@ impl Workbench<'_> {
     /// Makes the package of the mistake with this number and builds it; says why its patch does not apply. Whether it
     /// builds is found out by verifying it, which builds nothing again that is up to date.
     async fn make(&self, mistake: &Mistake, number: usize) -> Result<std::result::Result<Package, String>> {
-        let text = self.catalog.stage_text(&self.stage.name, &mistake.patch)?;
+        let text = match self.catalog.stage_file_if_there(&self.stage.name, &mistake.patch)? {
+            Some((_, text)) => text,
+            None => {
+                let [patch, yaml] = [mistake.patch.as_str(), "stage.yaml"]
+                    .map(|file| self.catalog.shown(&format!("exercises/{}/{file}", self.stage.name)));
+                return Ok(Err(format!(
+                    "there is no file {patch}: `patch` of this mistake names it in {yaml}; make the patch, or take the \
+                     mistake out"
+                )));
+            }
+        };
         let files = match patch::apply(&text, &self.stage.name, &self.trees.solution) {
             Ok(files) => files,
             Err(why) => return Ok(Err(why)),
@@ -416,6 +435,11 @@ impl Workbench<'_> {
         package.build(self.track, &mut |_| {}).await?;
         Ok(Ok(package))
     }
+}
+
+/// What to say of a package that does not build: what its build tool has printed.
+fn not_built(output: &str) -> String {
+    format!("does not build:\n{}", output.trim_end())
 }
 
 /// The first typed or printed text with something in it that looks like a comment.

@@ -11,16 +11,30 @@ use crate::yaml::Source;
 /// The layout of the list is not supported; the author has to add it by hand.
 pub fn add(file: &str, text: &str, stage: &str) -> Result<String> {
     let (course, source): (Course, Source<'_>) = Source::parse(file, text)?;
-    let last = course.stages.len() - 1;
-    let place = source.place(&format!("stages[{last}]"));
     let wanted: Vec<String> = course.stages.iter().cloned().chain([stage.to_owned()]).collect();
-    let added = after(text, (place.line, place.column), &course.stages[last], stage);
+    let added = match course.stages.last() {
+        Some(last) => {
+            let place = source.place(&format!("stages[{}]", course.stages.len() - 1));
+            after(text, (place.line, place.column), last, stage)
+        }
+        None => first(text, source.place("stages").line, stage),
+    };
     let is_right = |text: &String| Course::parse(file, text).is_ok_and(|course| course.stages == wanted);
     added.filter(is_right).ok_or_else(|| {
         Error::new(format!("`{stage}` can't be added to this list"))
             .at(source.place("stages"))
             .help("write the list with one stage a line, as in `- first`; nothing was written")
     })
+}
+
+/// Makes a list of the `[]` in a line (from 1), with a name on a line of its own.
+fn first(text: &str, line: usize, name: &str) -> Option<String> {
+    let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let own = text[start..].split_inclusive('\n').next()?.trim_end_matches(['\n', '\r']);
+    let (key, comment) = own.split_once("[]")?;
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let listed = format!("{}{}{end}  - {name}", key.trim_end(), comment.trim_end());
+    Some(format!("{}{listed}{}", &text[..start], &text[start + own.len()..]))
 }
 
 /// Inserts a name after the item at a line and column (from 1): on a line of its own if the item has one, otherwise
@@ -50,6 +64,21 @@ mod tests {
     fn course(stages: &str) -> String {
         let tracks = "tracks:\n  t: {title: T, templates: t, solutions: s, edit: [.], run: [x]}\n";
         format!("# The course.\nname: c # its name\ntitle: C\n{stages}\n# What follows.\n{tracks}")
+    }
+
+    #[test]
+    fn the_first_stage_makes_a_list() {
+        let cases = [
+            ("stages: []", "stages:\n  - new\n"),
+            ("stages: [] # none yet", "stages: # none yet\n  - new\n"),
+            ("stages: []\r", "stages:\r\n  - new\r\n"),
+        ];
+        for (stages, expected) in cases {
+            let before = course(stages);
+            let after = add("course.yaml", &before, "new").unwrap_or_else(|error| panic!("{error}: {before}"));
+            assert!(after.contains(expected), "{after}");
+        }
+        add("course.yaml", &course("stages: [\n]"), "new").expect_err("it says how to write the list");
     }
 
     #[test]

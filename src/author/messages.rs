@@ -37,17 +37,27 @@ pub(super) fn stage(catalog: &Catalog, root: &Path, name: &str, changes: &Change
     print(&text);
 }
 
-/// A course was made in `root`, with a first stage.
-pub(super) fn course(catalog: &Catalog, root: &Path, stage: &str) {
+/// A course was made in `root`, perhaps with a first stage.
+pub(super) fn course(catalog: &Catalog, root: &Path) {
     let name = &catalog.course.name;
-    let mut text = wrap(&format!("The course `{name}` is made, with a first stage, `{stage}`."), width(), "");
+    let stage = catalog.course.stages.first();
+    let with = stage.map_or("without a stage".to_owned(), |stage| format!("with a first stage, `{stage}`"));
+    let mut text = wrap(&format!("The course `{name}` is made, {with}."), width(), "");
     let track = catalog.course.tracks.values().next();
-    let packages = track.into_iter().flat_map(|track| [&track.templates, &track.solutions]);
-    let packages: Vec<String> = packages.map(|folder| format!("{folder}/{stage}/")).collect();
-    let stage_folder = format!("exercises/{stage}/");
-    let of_all = [COURSE_FILE, stage_folder.as_str()].into_iter().chain(packages.iter().map(String::as_str));
-    of_all.chain(["starters/", "README.md"]).for_each(|path| text.push_str(&format!("  {name}/{path}\n")));
+    let mut paths = vec![COURSE_FILE.to_owned()];
+    if let Some(stage) = stage {
+        paths.push(format!("exercises/{stage}/"));
+        let packages = track.into_iter().flat_map(|track| [&track.templates, &track.solutions]);
+        paths.extend(packages.map(|folder| format!("{folder}/{stage}/")));
+    }
+    paths.extend(["starters/".to_owned(), "README.md".to_owned()]);
+    paths.iter().for_each(|path| text.push_str(&format!("  {name}/{path}\n")));
     text.push_str("\nNext:\n");
+    if stage.is_none() {
+        text.push_str(&format!("  workshop {}author new NAME\n", option(root)));
+        step(&mut text, "makes the first stage; README.md has the rest");
+        return print(&text);
+    }
     text.push_str(&format!("  workshop {}author check\n", option(root)));
     step(&mut text, "passes now, and should pass after each step");
     text.push_str(&format!("  workshop {}author new NAME\n", option(root)));

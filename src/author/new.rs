@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::changes::Changes;
-use super::locate::own_course;
+use super::locate::own_draft;
 use super::starter::{StageNames, Starter};
 use super::{course_list, holes, messages};
 use crate::assets::{COURSE_FILE, Catalog, File, Origin, is_passed_over, patch};
@@ -24,7 +24,7 @@ use crate::workspace::write_files;
 /// The course can't be changed, the name can't be used, or a starter does not make a complete stage. Then nothing is
 /// written.
 pub fn stage(course: Option<&Path>, args: &NewArgs) -> Result<bool> {
-    let catalog = own_course(course)?;
+    let catalog = own_draft(course)?;
     let root = root(&catalog)?;
     if catalog.course.stages.contains(&args.name) {
         let help = "choose another name; `workshop list` shows the stages";
@@ -186,7 +186,8 @@ fn beside(
     starter: &Starter,
     names: &StageNames,
 ) -> Result<Vec<File>> {
-    let all = catalog.tree(folder)?;
+    // Git keeps no empty folder: a course without a stage may lack it.
+    let all = if catalog.has_folder(folder) { catalog.tree(folder)? } else { Vec::new() };
     let mut top: Vec<File> = all.iter().filter(|(path, _)| !path.contains('/')).cloned().collect();
     for insert in &starter.about.insert {
         let place = format!("{}/starter.yaml", starter.folder);

@@ -42,15 +42,17 @@ pub fn course(model: &Catalog, args: &NewCourseArgs) -> Result<bool> {
         let folder = making.path().join(folder);
         fs::create_dir_all(&folder).map_err(|error| Error::io("make", &folder, &error))?;
     }
-    let catalog = Catalog::folder(making.path())?;
-    plan(&catalog, &args.stage, &args.roles, &[&track])?.make(making.path())?;
+    if !args.empty {
+        let catalog = Catalog::folder(making.path())?;
+        plan(&catalog, &args.stage, &args.roles, &[&track])?.make(making.path())?;
+    }
     fs::rename(making.keep(), &root).map_err(|error| Error::io("make", &root, &error))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         let _ = fs::set_permissions(&root, fs::Permissions::from_mode(0o755));
     }
-    messages::course(&Catalog::folder(&root)?, &root, &args.stage);
+    messages::course(&Catalog::draft(&root)?, &root);
     Ok(true)
 }
 
@@ -77,7 +79,7 @@ fn frame(model: &Catalog, track: &str, starter: &Starter, args: &NewCourseArgs) 
     })?;
     let fill = |file: &str, text: &str| fill(file, text, args, &lines);
     let course = fill("course.yaml", include_str!("new/course.yaml"))?;
-    Course::parse(COURSE_FILE, &course)?;
+    Course::draft(COURSE_FILE, &course)?;
     let readme = fill("README.md", include_str!("new/README.md"))?;
     let file = |path: &str, text: &str| (path.to_owned(), text.as_bytes().to_vec());
     let mut files = vec![
@@ -105,7 +107,7 @@ fn fill(file: &str, text: &str, args: &NewCourseArgs, track: &str) -> Result<Str
     let values = Value::from(BTreeMap::from([
         ("name", args.name.clone()),
         ("title", title(&args.name)),
-        ("stage", args.stage.clone()),
+        ("stages", if args.empty { " []".to_owned() } else { format!("\n  - {}", args.stage) }),
         ("track", track.to_owned()),
     ]));
     let filled = engine.compile(text).and_then(|template| template.render_from(&engine, &values).to_string());

@@ -5,6 +5,7 @@
 //! that the solution does not pass.
 
 mod compose;
+mod meanwhile;
 mod merge;
 mod names;
 mod rehearsal;
@@ -70,37 +71,13 @@ pub fn record(course: Option<&Path>, args: &RecordArgs) -> Result<bool> {
     let new = splice(&file, &old, &stage, &changes)?;
     report::print(&report::diff(&shown(&file), &old, "as recorded", &new, None));
     block_on(recording.verify(&new, &changes, &solution))?;
-    decide(args, Path::new(&file), &old, &new)
+    recording.decide(&new, &changes)
 }
 
 /// The file, relative to the current folder.
 fn shown(file: &str) -> String {
     let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
     Path::new(file).strip_prefix(&here).map_or_else(|_| file.to_owned(), |path| path.display().to_string())
-}
-
-/// Asks, if there is a terminal, and writes.
-fn decide(args: &RecordArgs, file: &Path, old: &str, new: &str) -> Result<bool> {
-    if args.check {
-        return Ok(false);
-    }
-    if !args.yes && !report::write_it("`--check` only says whether something would change")? {
-        return Ok(true);
-    }
-    // A link inside of the course stays a link.
-    let file = file.canonicalize().map_err(|error| Error::io("find", file, &error))?;
-    if fs::read_to_string(&file).map_err(|error| Error::io("read", &file, &error))? != old {
-        return Err(Error::new(format!("{} was changed in the meantime: nothing is written", file.display()))
-            .help("record again"));
-    }
-    replace(&file, new.as_bytes())?;
-    report::print(&format!(
-        "{} {} is written\n  `workshop author check {}` holds the stage to the rules\n",
-        "✓".green(),
-        shown(&file.display().to_string()),
-        args.stage
-    ));
-    Ok(true)
 }
 
 /// New transcripts, by the index of their scenario.
@@ -190,6 +167,38 @@ impl Recording<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Asks, if there is a terminal, and writes.
+    fn decide(&self, new: &str, changes: &NewTranscripts) -> Result<bool> {
+        if self.args.check {
+            return Ok(false);
+        }
+        if !self.args.yes && !report::write_it("`--check` only says whether something would change")? {
+            return Ok(true);
+        }
+        // A link inside of the course stays a link.
+        let file = Path::new(self.file);
+        let file = file.canonicalize().map_err(|error| Error::io("find", file, &error))?;
+        let now = fs::read_to_string(&file).map_err(|error| Error::io("read", &file, &error))?;
+        let path = shown(&file.display().to_string());
+        let mut with = "";
+        if now == self.old {
+            replace(&file, new.as_bytes())?;
+        } else {
+            let (text, left) = meanwhile::onto(&now, (self.file, self.stage), changes)?;
+            replace(&file, text.as_bytes())?;
+            if !left.is_empty() {
+                return Err(meanwhile::keep(&file, &path, new, &left)?);
+            }
+            with = ", with what was changed in it meanwhile";
+        }
+        report::print(&format!(
+            "{} {path} is written{with}\n  `workshop author check {}` holds the stage to the rules\n",
+            "✓".green(),
+            self.args.stage
+        ));
+        Ok(true)
     }
 
     fn error(&self, index: usize, problem: compose::RecordProblem) -> Error {

@@ -135,6 +135,9 @@ pub fn what_it_runs(catalog: &Catalog, only: Option<&str>) -> Result<String> {
         tell(&format!("track {name}"), track.title.clone());
         tell("to build a stage", if track.build.is_empty() { "nothing".to_owned() } else { words(&track.build) });
         tell("to run a role", words(&track.run));
+        for (role, command) in &track.run_role {
+            tell(&format!("to run {role}"), words(command));
+        }
         if !track.env.is_empty() {
             let env = track.env.iter().map(|(key, value)| format!("{key}={value}"));
             tell("with", words(&env.collect::<Vec<_>>()));

@@ -164,10 +164,16 @@ fn task(workspace: &Workspace, stage: &Stage) -> Result<String> {
     Ok(out)
 }
 
+/// Is this stage verified as it is now, and was nothing broken since?
+pub(super) fn has_tick(workspace: &Workspace, stage: &str) -> bool {
+    let now = workspace.catalog.stage(stage).map(|stage| workspace.state.standing(&stage) == Standing::Verified);
+    now.unwrap_or_else(|_| workspace.state.verified(stage))
+}
+
 /// What is said after the last stage.
 pub(super) fn ending_text(workspace: &Workspace, width: usize) -> String {
     let stages = &workspace.catalog.course.stages;
-    let open: Vec<&str> = stages.iter().filter(|stage| !workspace.state.verified(stage)).map(String::as_str).collect();
+    let open: Vec<&str> = stages.iter().filter(|stage| !has_tick(workspace, stage)).map(String::as_str).collect();
     if open.is_empty() {
         let all =
             if stages.len() == 1 { "The one stage is".to_owned() } else { format!("All {} stages are", stages.len()) };
@@ -175,7 +181,7 @@ pub(super) fn ending_text(workspace: &Workspace, width: usize) -> String {
         return format!("{title}\n{}", wrap(workspace.catalog.course.ending.trim(), width, ""));
     }
     let rest =
-        format!("Not verified yet: {}. `workshop verify {}` goes back to the first of them.", open.join(", "), open[0]);
+        format!("Not verified: {}. `workshop verify {}` goes back to the first of them.", open.join(", "), open[0]);
     format!("{}\n{}", "This was the last stage.".bold(), wrap(&rest, width, ""))
 }
 
@@ -193,15 +199,21 @@ pub(super) fn list_text(workspace: &Workspace, width: usize) -> Result<String> {
     let mut out = format!("{}\n", workspace.catalog.course.title.bold());
     for name in names {
         let stage = workspace.catalog.stage(name)?;
-        let mark = match workspace.state.standing(name) {
+        let standing = workspace.state.standing(&stage);
+        let mark = match standing {
             Standing::Verified => "✓ verified".green(),
             Standing::FailsNow => "! fails now".red(),
+            Standing::NewScenarios => "! changed".yellow(),
             Standing::Current => "→ current".yellow(),
             Standing::Skipped => "○ skipped".normal(),
             Standing::Open => "○ open".dimmed(),
         };
         let title = crate::pattern::cut(&stage.title, width.saturating_sub(room + 16).max(6));
         out.push_str(&format!("  {name:room$}  {mark:<10}  {title}\n"));
+        let which = which_scenarios(&workspace.state, &stage, standing);
+        if !which.is_empty() {
+            out.push_str(&wrap(&which, width, &" ".repeat(room + 4)));
+        }
         if let Some(kept) = rules_kept(&workspace.state, &stage) {
             out.push_str(&format!("  {:room$}  {}\n", "", kept.dimmed()));
         }
@@ -213,10 +225,26 @@ pub(super) fn list_text(workspace: &Workspace, width: usize) -> Result<String> {
     Ok(out)
 }
 
+/// The scenarios that a verified stage fails now, or that are new in it, and what to do.
+fn which_scenarios(state: &WorkspaceState, stage: &Stage, standing: Standing) -> String {
+    let (what, names) = match standing {
+        Standing::FailsNow => {
+            let failing = state.stages.get(&stage.name).map(|progress| progress.failing.as_slice());
+            ("fails", failing.unwrap_or_default().iter().map(String::as_str).collect())
+        }
+        Standing::NewScenarios => ("new in it", state.new_scenarios(stage)),
+        Standing::Verified | Standing::Current | Standing::Skipped | Standing::Open => return String::new(),
+    };
+    if names.is_empty() {
+        return String::new();
+    }
+    format!("{what}: {} (`workshop verify {}`)", names.join(", "), stage.name)
+}
+
 /// How many rules of an unverified stage the last verify found kept.
 fn rules_kept(state: &WorkspaceState, stage: &Stage) -> Option<String> {
     let (kept, _) = kept_and_others(state, stage);
-    let tells = state.standing(&stage.name) != Standing::Verified && !kept.is_empty();
+    let tells = state.standing(stage) != Standing::Verified && !kept.is_empty();
     tells.then(|| format!("{} of {} rules kept", kept.len(), stage.rules.len()))
 }
 

@@ -1,5 +1,6 @@
 //! `workshop verify` and `workshop run`.
 
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::context;
@@ -128,8 +129,19 @@ impl StageVerify<'_> {
         let whole = self.whole();
         let rules = verdict.rules(stage).into_iter().filter(|(_, kept)| *kept == RuleState::Kept);
         let kept: Vec<String> = rules.map(|(rule, _)| rule.id.clone()).collect();
+        let failed: BTreeSet<&str> = verdict.failed().map(|(run, _)| run.id.scenario.as_str()).collect();
+        let all = stage.scenarios.iter().map(|scenario| scenario.name.as_str());
         WorkspaceState::update(&dot, |state| {
             let progress = state.stage(&stage.name);
+            let is_failing = |name: &&str| {
+                failed.contains(name) || (!whole && progress.failing.iter().any(|failing| failing == name))
+            };
+            if !failed.is_empty() || (whole && verdict.trouble().is_none()) {
+                progress.failing = all.clone().filter(is_failing).map(str::to_owned).collect();
+            }
+            if verdict.passed() && whole {
+                progress.scenarios = all.map(str::to_owned).collect();
+            }
             // Runs that could not be executed say nothing, so nothing is recorded.
             if shown.is_some() || (whole && verdict.trouble().is_none()) {
                 progress.last_failure = shown;

@@ -14,7 +14,9 @@ use crate::pattern::Pattern;
 use crate::yaml::Source;
 
 pub(super) use reader::ExplanationReader;
-pub(super) use written::ExplanationFile;
+#[cfg(test)]
+pub(super) use written::Several;
+pub(super) use written::{ExplanationFile, one_or_several};
 
 /// What `say` may name in braces besides the names of patterns: whom the failure is about and whose program
 /// played it, the refused line, the line that was awaited.

@@ -110,9 +110,13 @@ impl ScenarioReader<'_, '_> {
                 .help("write it as `transcript: |`, with its lines below"));
         }
         let read = if self.unfinished { Transcript::draft } else { Transcript::parse };
-        read(text).map_err(|error| Error {
-            help: error.help,
-            ..Error::new(error.message).at(self.source.place_in_block(&at, error.line, error.column, error.len))
+        read(text).map_err(|error| {
+            // A misspelt role is never started either. That the stage has no such role says more.
+            let misspelt = Transcript::draft(text).ok().and_then(|draft| self.cast(&draft).err());
+            misspelt.unwrap_or_else(|| Error {
+                help: error.help,
+                ..Error::new(error.message).at(self.source.place_in_block(&at, error.line, error.column, error.len))
+            })
         })
     }
 

@@ -1,12 +1,13 @@
 //! A stage, from what its author has written.
 
-use super::checks::{check_file_name, check_limit, check_path, check_unique, pattern};
+use super::checks::{check_file_name, check_limit, check_path, check_unique, is_file_name, pattern};
 use super::explanation::ExplanationReader;
 use super::file::{ByFile, MAX_POINTS, RoleFile, RuleFile, StageFile};
 use super::sanitize::Sanitize;
 use super::scenario::ScenarioReader;
 use super::{Party, Role, Rule, Scenario, Stage};
 use crate::error::{Error, Result, suggest};
+use crate::pattern::escape;
 use crate::transcript;
 use crate::yaml::Source;
 
@@ -124,12 +125,18 @@ impl StageFile {
                     .help("docs/course.md shows a whole stage"));
             }
         }
-        check_names(self.roles.iter().map(|role| &role.name), "role", source)?;
+        let roles = self.roles.iter().map(|role| role.name.as_str());
+        check_unique(roles, "role", &|index| format!("roles[{index}].name"), source)?;
         check_names(self.scenarios.iter().map(|scenario| &scenario.name), "scenario", source)?;
         check_names(self.mistakes.iter().map(|mistake| &mistake.name), "mistake", source)?;
         let ids = self.explanations.iter().map(|explanation| explanation.id.as_str());
         check_unique(ids, "explanation", &|index| format!("explanations[{index}].id"), source)?;
         for (index, mistake) in self.mistakes.iter().enumerate() {
+            if mistake.explains.is_empty() {
+                return Err(Error::new("a mistake names the explanation that a learner must be shown")
+                    .at(source.place(&format!("mistakes[{index}].explains")))
+                    .help("write its id, as in `nothing-sent`, or a list of ids, one of which is shown"));
+            }
             check_path(&mistake.patch, &format!("mistakes[{index}].patch"), source)?;
         }
         if self.roles.iter().all(|role| role.by.is_some()) {
@@ -206,7 +213,7 @@ impl RuleFile {
     }
 }
 
-/// The names of roles, scenarios and mistakes.
+/// The names of scenarios and mistakes.
 fn check_names<'a>(names: impl Iterator<Item = &'a String> + Clone, kind: &str, source: &Source<'_>) -> Result<()> {
     let path = |index| format!("{kind}s[{index}].name");
     for (index, name) in names.clone().enumerate() {
@@ -217,10 +224,10 @@ fn check_names<'a>(names: impl Iterator<Item = &'a String> + Clone, kind: &str, 
 
 impl RoleFile {
     fn read(&self, path: &str, source: &Source<'_>) -> Result<Role> {
-        if !transcript::is_name(&self.name) {
-            return Err(Error::new(format!("`{}` can't be the name of a role", self.name))
+        if !transcript::is_name(&self.name) || !is_file_name(&self.name) {
+            return Err(Error::new(format!("`{}` can't be the name of a role", escape(self.name.as_bytes())))
                 .at(source.place(&format!("{path}.name")))
-                .help("lower-case letters, digits and `_`, a letter first"));
+                .help("write lower-case letters, digits and `_`, a letter first; 64 characters at most"));
         }
         let args = self.args.iter().enumerate();
         let args = args.map(|(index, arg)| pattern(arg, &format!("{path}.args[{index}]"), source));

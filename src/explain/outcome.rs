@@ -6,7 +6,7 @@ use super::wire::Channel;
 use super::words::{bytes, shown};
 use super::{Case, Fact};
 use crate::evidence::{MAX_NOISE, MAX_PRINTED, MAX_PRINTED_LINES};
-use crate::pattern::escape;
+use crate::pattern::{counted, escape};
 use crate::transcript::RoleId;
 use crate::verdict::Failure;
 
@@ -36,6 +36,8 @@ impl Case<'_> {
         Some(match self.failure {
             Failure::Stuck => Fact::new("stuck", "Deadlock: every program is waiting for another one.".to_owned()),
             Failure::TimeLimit(seconds) => {
+                let unrest = self.unrest();
+                let awake = if unrest.is_empty() { awake } else { unrest };
                 Fact::new("time-limit", format!("The run was not over after {seconds} s.{awake}"))
             }
             Failure::Restless => {
@@ -157,16 +159,35 @@ impl Case<'_> {
         }
     }
 
+    /// The line of the transcript that waited for rest, and who was not at rest.
+    fn unrest(&self) -> String {
+        let Some(unrest) = &self.evidence.unrest else { return String::new() };
+        let waits = self.scenario.text.lines().nth(unrest.line).unwrap_or_default().trim();
+        let mut said = format!(" Line {} of the transcript, `{waits}`, still waited for rest.", unrest.line + 1);
+        for (role, times) in &unrest.woken {
+            said += &format!(" {} woke {} meanwhile.", self.subject(*role), counted(*times as usize, "time"));
+        }
+        said
+    }
+
     /// Which roles woke by themselves, or computed, since the last effect.
     fn restless(&self) -> String {
         if matches!(self.failure, Failure::Stuck) {
             return String::new();
         }
+        let outputs = &self.evidence.outputs;
+        let napping: Vec<RoleId> = (0..outputs.len()).filter(|role| outputs[*role].naps > 0).collect();
         let mut said = String::new();
-        for (role, output) in self.evidence.outputs.iter().enumerate() {
+        if let [first, _, _, rest @ ..] = &napping[..] {
+            let others = counted(rest.len() + 2, "other");
+            said = format!(" {} and {others} woke by themselves and slept again, over and over.", self.subject(*first));
+        }
+        for (role, output) in outputs.iter().enumerate() {
             let who = self.subject(role);
             if output.naps > 0 {
-                said += &format!(" {who} woke by itself and slept again, over and over.");
+                if napping.len() < 3 {
+                    said += &format!(" {who} woke by itself and slept again, over and over.");
+                }
             } else if output.computed >= COMPUTED {
                 said += &format!(" {who} computed for {:.1} s.", output.computed.as_secs_f64());
             }

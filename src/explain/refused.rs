@@ -37,6 +37,14 @@ impl<'c> Case<'c> {
             );
             return facts.push(Fact::new("not-utf8", say));
         };
+        let before = index.checked_sub(1).map(|before| &self.evidence.outputs[role].lines[before]);
+        if let Some(prompt) = before.filter(|before| before.prompt && text.is_empty()) {
+            let say = format!(
+                "{who} printed a newline after «{}», where none is expected: what comes next belongs to the same line.",
+                shown_bytes(&prompt.bytes)
+            );
+            return facts.push(Fact::new("extra-line", say));
+        }
         let awaited = self.awaited_lines().into_iter().find(|awaited| awaited.role == role);
         let refused = RefusedLine { role, index, text, awaited };
         self.pieces(&refused, facts);

@@ -42,13 +42,43 @@ impl Case<'_> {
 pub fn told(ending: Ending) -> String {
     match ending {
         Ending::Exit(code) => format!("ended with exit code {code}"),
-        Ending::Signal(signal) => format!("was ended by signal {signal}"),
+        Ending::Signal(signal) => format!("was ended by {}", signal_name(signal)),
     }
 }
 
-/// The text of a lane's standard error, for display.
+/// A signal by its name, and its number.
+pub fn signal_name(signal: i32) -> String {
+    let (bus, sys) = if cfg!(target_os = "linux") { (7, 31) } else { (10, 12) };
+    let name = match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        _ if signal == bus => "SIGBUS",
+        _ if signal == sys => "SIGSYS",
+        _ => return format!("signal {signal}"),
+    };
+    format!("{name} (signal {signal})")
+}
+
+/// The text of a lane's standard error, for display. Lines keep their indentation; a tab in it is four spaces.
 pub fn stderr_lines(output: &RoleOutput) -> Vec<String> {
-    output.stderr.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(escape).collect()
+    let line = |line: &[u8]| {
+        let indent = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let (indent, text) = line.split_at(indent);
+        String::from_utf8_lossy(indent).replace('\t', "    ") + &escape(text)
+    };
+    output.stderr.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(line).collect()
 }
 
 /// A number of bytes, in words.

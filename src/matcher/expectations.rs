@@ -85,6 +85,16 @@ impl<'t> Expectations<'t> {
         self.0[from.next..].iter().take_while(move |place| place.phase <= phase)
     }
 
+    /// The texts without a newline that may be seen next.
+    pub fn prompts(&self, from: Position, phase: usize) -> impl Iterator<Item = (&ExpectedLine<'t>, &str)> {
+        let due = self.due(from, phase);
+        // Only what may be missing stands before them.
+        let mut open = true;
+        let next = due.take_while(move |place| std::mem::replace(&mut open, place.is_free()));
+        let lines = next.filter_map(|place| if let Item::Group(lines) = &place.item { lines.first() } else { None });
+        lines.filter_map(|line| Some((line, line.pattern.prompt_end()?)))
+    }
+
     /// The steps that must still be seen before that action.
     pub fn awaited(&self, from: Position, phase: usize) -> impl Iterator<Item = usize> {
         let taken = std::iter::once(from.taken).chain(std::iter::repeat(0));

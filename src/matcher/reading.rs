@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::candidates::{Added, Candidate, CapturedValue, Move, Position};
 use super::expectations::{Expectations, ExpectedLine, Item, open};
 use super::{Captures, Refused};
-use crate::pattern::{Budget, Known, Type};
+use crate::pattern::{Budget, Known, NO_NEWLINE, Type};
 use crate::transcript::RoleId;
 
 /// The cost of one question, including a pattern that fails at once.
@@ -89,11 +89,19 @@ impl<'m, 't> LineReading<'m, 't> {
         answer.map(|added| Move { to, added: Some(added) })
     }
 
+    /// Is the line this expected one?
+    pub fn is(&mut self, line: &ExpectedLine<'t>, candidate: &Candidate<'t>) -> bool {
+        self.answer(line, candidate).is_some()
+    }
+
     fn answer(&mut self, line: &ExpectedLine<'t>, candidate: &Candidate<'t>) -> Option<Added<'t>> {
         let known = |name: &str| match self.names.value(self.role, name, candidate) {
             Some(value) => Known::Value(value),
             None => Known::Type(self.names.types.get(name).copied().unwrap_or(&Type::Text)),
         };
+        if self.line.ends_with(NO_NEWLINE) != line.pattern.prompt_end().is_some() {
+            return None;
+        }
         let found = line.pattern.captures_within(&self.line, &known, &mut self.budget)?;
         let value = |(name, at): (&'t str, Range<usize>)| {
             self.budget.spend(at.len());

@@ -12,6 +12,7 @@ use std::fmt::Write;
 /// | newline, carriage return, tab, NUL | `\n` `\r` `\t` `\0` |
 /// | another ASCII control character | `\x1b`, two digits |
 /// | a byte that is no UTF-8 | `\xff`, two digits |
+/// | the mark of a text after which no newline comes | ` (without a newline)` |
 /// | a C1 control, white space that is not a plain space, an invisible or bidirectional format character | `\u{202e}` |
 pub fn escape(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
@@ -34,6 +35,7 @@ fn escape_char(c: char, shown: &mut String) {
         '\t' => shown.push_str("\\t"),
         '\0' => shown.push_str("\\0"),
         ' '..='~' => shown.push(c),
+        super::NO_NEWLINE => shown.push_str(" (without a newline)"),
         _ if c.is_ascii() => _ = write!(shown, "\\x{:02x}", u32::from(c)),
         _ if c.is_control() || c.is_whitespace() || is_invisible(c) => {
             _ = write!(shown, "\\u{{{:x}}}", u32::from(c));

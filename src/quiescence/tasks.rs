@@ -1,7 +1,7 @@
 //! Processes and threads, through `/proc`.
 
 use super::waits::{Call, Wake};
-use super::{Activity, OpenSocket, Usage};
+use super::{Activity, OpenSocket, Scheduled, Usage};
 use crate::machine::shortage;
 use rustix::fs::{Mode, OFlags, RawDir, SeekFrom};
 use rustix::io::Errno;
@@ -474,16 +474,18 @@ fn times(schedstat: &str) -> Option<(Duration, Duration)> {
     Some((times.next()?.ok()?, times.next()?.ok()?))
 }
 
-pub fn denied(pid: u32) -> Option<Duration> {
+pub fn scheduled(pid: u32) -> Option<Scheduled> {
     let process = Process::open(pid).ok()??;
-    let mut total = Duration::ZERO;
+    let mut total = Scheduled::default();
     let mut descendants = Vec::new();
     for tid in list(&process.tasks).ok()? {
         // Threads that have just ended are skipped.
-        total += times(&format!("/proc/{pid}/task/{tid}/schedstat")).map_or(Duration::ZERO, |(_, waited)| waited);
+        if let Some((ran, denied)) = times(&format!("/proc/{pid}/task/{tid}/schedstat")) {
+            total = total.plus(Scheduled { ran, denied });
+        }
         let _ = children(&process.tasks, tid, &mut descendants);
     }
-    Some(descendants.into_iter().filter_map(denied).fold(total, |total, more| total + more))
+    Some(descendants.into_iter().filter_map(scheduled).fold(total, Scheduled::plus))
 }
 
 pub fn own_and_children() -> Option<(Duration, Duration)> {

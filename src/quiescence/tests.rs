@@ -1,5 +1,5 @@
 use super::{
-    Activity, KnownSockets, LinkMembership, ProcessProbe, Queues, SocketTable, Usage, denied, unread_in_pipe, usage,
+    Activity, KnownSockets, LinkMembership, ProcessProbe, Queues, SocketTable, Usage, scheduled, unread_in_pipe, usage,
 };
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -229,6 +229,7 @@ fn what_time_is_spent_on() {
 /// More spin than there are processors: somebody has to wait.
 #[test]
 fn who_is_denied_a_processor_is_known() {
+    let denied = |pid| scheduled(pid).map(|scheduled| scheduled.denied);
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let idle = Peer::spawn("sleep", &["1000"]);
     // Each in a process of its shell's, which is what a peer may be started by.
@@ -300,7 +301,7 @@ fn gone() {
     assert_eq!(watch.activity(), Activity::Gone);
     assert_eq!(peer.watch().activity(), Activity::Gone);
     assert_eq!(usage(peer.0.id()), None);
-    assert_eq!(denied(peer.0.id()), None);
+    assert_eq!(scheduled(peer.0.id()), None);
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl<'s> Compared<'s> {
             .lines
             .iter()
             .map(|line| match line.whole {
-                true => align(&line.bytes, &expected, &accepts),
+                true => align(&line.matched(), &expected, &accepts),
                 false => ComparedLine(unended(&line.bytes)),
             })
             .collect();
@@ -245,7 +245,7 @@ fn tail(lines: &[String], width: usize, verbose: bool) -> String {
     let start = if verbose { 0 } else { lines.len().saturating_sub(MAX_LINES) };
     lines[start..]
         .iter()
-        .map(|line| super::wrap(&shorten(line, 3 * width), width, "      "))
+        .map(|line| super::wrap_indented(&shorten(line, 3 * width), width, "      "))
         .collect::<String>()
         .dimmed()
         .to_string()

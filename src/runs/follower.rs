@@ -2,12 +2,23 @@
 
 use crate::course::Scenario;
 use crate::matcher::{Captures, Ending, Matcher, Refused};
-use crate::transcript::RoleId;
+use crate::transcript::{RoleId, Transcript};
 
 /// Follows a run.
 pub(super) trait Follower {
     /// A role has printed a line.
     fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused>;
+
+    /// How much of a text without a newline is one that is expected here, if anything is.
+    fn prompt(&self, _role: RoleId, _text: &str) -> Option<usize> {
+        None
+    }
+
+    /// Does it matter what this role prints before its newline comes?
+    fn takes_prompts(&self, transcript: &Transcript, role: RoleId) -> bool {
+        let mut expected = transcript.expected(role).filter_map(|(_, expect)| expect.pattern());
+        expected.any(|pattern| pattern.prompt_end().is_some())
+    }
 
     /// A role has ended.
     fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused>;
@@ -44,6 +55,10 @@ pub(super) trait Follower {
 impl Follower for Matcher<'_> {
     fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused> {
         self.line(role, text)
+    }
+
+    fn prompt(&self, role: RoleId, text: &str) -> Option<usize> {
+        self.prompt(role, text)
     }
 
     fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused> {

@@ -103,6 +103,10 @@ impl Follower for Recorder<'_> {
         Ok(())
     }
 
+    fn takes_prompts(&self, _transcript: &Transcript, _role: RoleId) -> bool {
+        true
+    }
+
     /// No transcript can expect that a signal ends a role.
     fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused> {
         if matches!(ending, Ending::Signal(_)) {

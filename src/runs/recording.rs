@@ -70,6 +70,7 @@ impl<'c> ActiveRun<'c, Recorder<'c>> {
                     rest = self.until_rest() => rest,
                     () = limit.over() => Err(Failure::TimeLimit(plan.scenario.limit)),
                 }?;
+                self.record_prompts()?;
             }
         }
         Ok(())

@@ -1,9 +1,10 @@
 //! Waits until the peers settle: where a transcript says so, after its last line, and after a difference.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::follower::Follower;
 use super::poll::Snapshot;
+use super::unrest::RestMeter;
 use super::watchdog::{Assessment, SOON};
 use super::{ActiveRun, ExecutedRun, POLL_PAUSE};
 use crate::evidence::Evidence;
@@ -35,24 +36,29 @@ pub(super) enum Until {
 impl<F: Follower> ActiveRun<'_, F> {
     /// Waits until all peers are at rest, for this time if one is given, and nothing is in flight. Where the system
     /// does not say, for as long as a link holds bytes back there.
-    pub(super) async fn until_still(&mut self, time: Option<Duration>) -> Result<(), Failure> {
+    /// `line` is the line of the transcript that waits.
+    pub(super) async fn until_still(&mut self, time: Option<Duration>, line: usize) -> Result<(), Failure> {
         self.horizon = time.unwrap_or(SOON);
-        self.until(Until::Still, Self::is_still).await
+        self.rest_meter = Some(RestMeter::new(line, self.peers.len()));
+        self.until(Until::Still, Self::is_still).await?;
+        self.rest_meter = None;
+        Ok(())
     }
 
     /// Waits until a poll at rest fulfils `wanted`, or until more polls are useless because the system does not say.
     pub(super) async fn until(&mut self, until: Until, wanted: fn(&Self) -> bool) -> Result<(), Failure> {
         self.begin_to_wait();
-        let mut since = self.limit.now();
+        let mut since = Instant::now();
         loop {
             let taken = self.taken;
             self.take_waiting()?;
             if self.taken != taken {
                 self.begin_to_wait();
-                since = self.limit.now();
+                since = Instant::now();
             }
             tokio::time::sleep(self.watchdog.pause).await;
             let (snapshot, judgement) = self.consider();
+            self.rest_meter.iter_mut().for_each(|meter| meter.saw(&snapshot));
             match judgement {
                 Assessment::Release if matches!(snapshot, Snapshot::Blind) => return Ok(()),
                 Assessment::Release if until == Until::Still => self.release(),
@@ -100,7 +106,8 @@ impl<F: Follower> ActiveRun<'_, F> {
             typed: std::mem::take(&mut self.typed),
             acted: std::mem::take(&mut self.acted),
             took: self.start.elapsed(),
-            denied: failure.as_ref().map_or(Duration::ZERO, |_| self.limit.denied()),
+            unrest: self.rest_meter.take().map(RestMeter::unrest),
+            denied: failure.as_ref().map_or(Duration::ZERO, |_| self.limit.waited()),
             ..Evidence::default()
         };
         let endings: Vec<_> = self.outputs.iter().map(|output| (output.ending, output.endings.len())).collect();

@@ -18,7 +18,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::follower::Follower;
-use super::limit::ClockReading;
 use super::livelock::{COMPUTING, LivelockMeter};
 use super::poll::{PeerState, Snapshot};
 use super::{ActiveRun, POLL_PAUSE};
@@ -81,7 +80,7 @@ pub(super) struct Watchdog {
     effects: u64,
     histories: Vec<PeerHistory>,
     /// The time of the first poll at which nothing had happened for a while.
-    quiet_since: Option<ClockReading>,
+    quiet_since: Option<Instant>,
     /// The traffic past the links when all peers were last asleep, with a mark of that sleep.
     bypass_traffic: Option<(u64, BypassTraffic)>,
     blind: u32,
@@ -248,7 +247,7 @@ impl<F: Follower> ActiveRun<'_, F> {
     fn measure(&mut self) {
         let first = self.watchdog.quiet_since.is_none();
         if first {
-            self.watchdog.quiet_since = Some(self.limit.now());
+            self.watchdog.quiet_since = Some(Instant::now());
         }
         for (history, peer) in self.watchdog.histories.iter_mut().zip(&self.peers) {
             let Some((peer, _)) = peer else { continue };

@@ -7,7 +7,7 @@ use super::{
     Action, After, Break, Expect, LinkFault, LinkName, Mention, RoleId, Step, StepKind, Transcript, TranscriptError,
     is_name,
 };
-use crate::pattern::Pattern;
+use crate::pattern::{NO_NEWLINE_WRITTEN, Pattern};
 
 /// The longest time, in seconds, that peers can be asked to be at rest.
 const LONGEST_REST: u64 = 60;
@@ -148,7 +148,7 @@ impl<'t> Reader<'t> {
             '<' => StepKind::Act(Action::Type(role, self.pattern(at, text)?)),
             '=' => StepKind::Expect(role, at.ending(text)?),
             '|' if without_comment(text).trim_end() == "..." => StepKind::Expect(role, Expect::Elided),
-            '|' => StepKind::Expect(role, Expect::Line(self.pattern(at, text)?)),
+            '|' => StepKind::Expect(role, Expect::Line(self.printed(at, text)?)),
             '~' => StepKind::Expect(role, Expect::Unordered(self.pattern(at, text)?)),
             _ => StepKind::Expect(role, Expect::Optional(self.pattern(at, text)?)),
         })
@@ -166,6 +166,16 @@ impl<'t> Reader<'t> {
             roles.push(name.to_owned());
             mentions.push(mention);
             roles.len() - 1
+        })
+    }
+
+    /// A line, or a text after which no newline comes: `Name: {no-newline}`.
+    fn printed(&mut self, at: Cursor<'_>, text: &str) -> Result<Pattern, TranscriptError> {
+        let Some(prompt) = text.strip_suffix(NO_NEWLINE_WRITTEN) else { return self.pattern(at, text) };
+        self.pattern(at, prompt)?.without_newline().ok_or_else(|| {
+            let help = "what comes before it ends with text of its own, as in `Name: {no-newline}`: nothing else tells \
+                        where it ends";
+            at.error_on(&text[prompt.len()..], "nothing is printed before this", help)
         })
     }
 

@@ -137,7 +137,12 @@ pub(crate) async fn verify_package(
     selection: &Selection,
     progress_line: &mut ProgressLine,
 ) -> Result<Option<StageVerdict>> {
-    match verify(stage, built, selection, progress_line).await? {
+    progress_line.not_built.clear();
+    let verified = verify(stage, built, selection, progress_line).await.map_err(|error| {
+        let not_built = progress_line.not_built.trim_end();
+        if not_built.is_empty() { error } else { error.because(not_built) }
+    });
+    match verified? {
         Verified::Verdict(verdict, _) => verdict.trouble().map_or(Ok(Some(verdict)), Err),
         Verified::NotBuilt => Ok(None),
     }

@@ -113,6 +113,7 @@ impl Workspace {
         }
         let track = catalog.track(&track_name(catalog, track))?;
         let first = &catalog.course.stages[0];
+        catalog.has_packages(track, first)?;
         let given = catalog.tree(&format!("{}/{first}", track.templates))?;
         Ok(given.iter().any(|(path, _)| root.join(first).join(path).is_file()))
     }

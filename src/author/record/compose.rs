@@ -13,7 +13,7 @@ use super::script::{OutLine, Script, ScriptLine};
 use super::slots::{generalise, outline};
 use crate::course::{Scenario, Stage};
 use crate::matcher::{Captures, Matcher, declared_types};
-use crate::pattern::{Pattern, Piece};
+use crate::pattern::{NO_NEWLINE, NO_NEWLINE_WRITTEN, Pattern, Piece, written};
 use crate::runs::{Recorded, RoleEvent};
 use crate::transcript::{Action, Expect, RoleId, StepKind, Transcript};
 
@@ -301,7 +301,11 @@ impl<'s> Composer<'s> {
         // Behind `|`, three dots stand for any lines.
         let looks_elided = pattern.find(" #").map_or(pattern.as_str(), |at| &pattern[..at]).trim_end() == "...";
         let mark = if looks_elided && entry.mark == Mark::Line { Mark::Unordered } else { entry.mark };
-        OutLine { slot, text: Some(self.script.line(role, mark.char(), &pattern)), is_ending: false }
+        OutLine {
+            slot,
+            text: Some(self.script.line(role, mark.char(), &pattern.replace(NO_NEWLINE, NO_NEWLINE_WRITTEN))),
+            is_ending: false,
+        }
     }
 
     /// The first place of a name has its type, and no other one has.
@@ -316,7 +320,7 @@ impl<'s> Composer<'s> {
             let mut out = String::new();
             for piece in p.pieces() {
                 match piece {
-                    Piece::Literal(text) => out.push_str(&text.replace('{', "{{").replace('}', "}}")),
+                    Piece::Literal(text) => out.push_str(&written(text)),
                     Piece::Capture { name, ty, .. } => {
                         let ty = ty
                             .as_ref()

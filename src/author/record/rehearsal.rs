@@ -9,7 +9,7 @@ use super::script::ScriptLine;
 use crate::build::Built;
 use crate::course::{Condition, Scenario, Stage};
 use crate::evidence::RoleOutput;
-use crate::explain::stderr_lines;
+use crate::explain::{signal_name, stderr_lines};
 use crate::machine::{cores, files};
 use crate::matcher::Ending;
 use crate::pattern::{Pattern, escape};
@@ -144,7 +144,7 @@ impl Rehearsal<'_> {
                 )
             }
             Failure::Ended(role, Ending::Signal(signal)) => (
-                format!("signal {signal} ended `{}` here", name(*role)),
+                format!("{} ended `{}` here", signal_name(*signal), name(*role)),
                 "a role ends by itself, with an exit code",
                 Some(*role),
             ),

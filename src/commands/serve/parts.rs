@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::hints::given;
-use super::super::learn::{comment, following, kept_and_others};
+use super::super::learn::{comment, following, has_tick, kept_and_others};
 use super::super::verify_worker::VerifyResult;
 use super::page_state::{LastVerify, PageState};
 use crate::course::{Rule, Stage};
@@ -60,19 +60,21 @@ fn took(outcome: &VerifyResult) -> String {
 fn progress(workspace: &Workspace, here: &str) -> ProgressPart {
     let (state, names) = (&workspace.state, &workspace.catalog.course.stages);
     let stages = names.iter().map(|name| {
-        let (state, mark) = match state.standing(name) {
+        let stage = workspace.catalog.stage(name).ok();
+        let (state, mark) = match stage.as_ref().map_or(Standing::Open, |stage| state.standing(stage)) {
             Standing::Verified => ("verified", "✓"),
             Standing::FailsNow => ("fails now", "!"),
+            Standing::NewScenarios => ("changed", "!"),
             Standing::Current => ("current", "→"),
             Standing::Skipped => ("skipped", "○"),
             Standing::Open => ("open", "·"),
         };
-        let title = workspace.catalog.stage(name).map(|stage| stage.title).unwrap_or_default();
+        let title = stage.map(|stage| stage.title).unwrap_or_default();
         StageEntry { name: name.clone(), title, state, mark, here: name == here }
     });
     let others = following(workspace, here).is_some();
-    let verified = state.standing(here) == Standing::Verified;
-    let all = names.iter().all(|name| state.verified(name));
+    let verified = has_tick(workspace, here);
+    let all = names.iter().all(|name| has_tick(workspace, name));
     let ending = if all { workspace.catalog.course.ending.trim().to_owned() } else { String::new() };
     let said = if all && ending.is_empty() { "All stages are verified.".to_owned() } else { ending };
     ProgressPart {

@@ -111,7 +111,14 @@ impl<'de> Deserialize<'de> for Count {
 }
 
 /// One of something, or a list of it.
-pub(super) struct Several<T>(pub(super) Vec<T>);
+pub(in crate::course) struct Several<T>(pub(super) Vec<T>);
+
+/// Reads one of something, or a list of it, into a list.
+pub(in crate::course) fn one_or_several<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Vec<T>, D::Error> {
+    Several::deserialize(deserializer).map(|Several(all)| all)
+}
 
 impl<T> Default for Several<T> {
     fn default() -> Self {

@@ -89,6 +89,59 @@ fn what_the_programs_say_themselves() {
     not(&talk("a ! memory allocation of 1 failed\na = signal 6"), "out-of-memory");
 }
 
+/// The stage is `s`, and learners edit `src` in it.
+#[test]
+fn a_crash_has_its_place_in_the_learners_own_file() {
+    let is_at = |keys: &str, stderr: &str, place: &str, say: &str| {
+        let stderr: String = stderr.lines().map(|line| format!("a ! {line}\n")).collect();
+        let scene = talk(&format!("{stderr}a = exit 1")).with_crash(keys);
+        is(&scene, "panicked", &[say]);
+        assert_eq!(scene.explain().place.as_deref(), Some(place));
+    };
+    let python = "    crash: 'File \"(?<file>[^\"]+)\", line (?<line>[0-9]+)'\n    stack: innermost-last\n";
+    let traceback = "Traceback (most recent call last):
+  File \"/home/me/c/s/src/a.py\", line 30, in <module>
+    main()
+  File \"/home/me/c/s/src/a.py\", line 12, in main
+    socket.create_connection(address)
+  File \"/usr/lib/python3.12/socket.py\", line 865, in create_connection
+    raise exceptions[0]
+ConnectionRefusedError: [Errno 111] Connection refused";
+    let say = "Your a crashed at s/src/a.py:12: ConnectionRefusedError: [Errno 111] Connection refused";
+    is_at(python, traceback, "s/src/a.py:12", say);
+    let again = format!(
+        "{traceback}\n\nDuring handling of the above exception, another exception occurred:\n\n{}",
+        traceback.replace("line 12", "line 14").replace("ConnectionRefusedError", "ValueError")
+    );
+    is_at(python, &again, "s/src/a.py:14", "ValueError");
+    let elsewhere = "Traceback (most recent call last):\n  File \"<frozen runpy>\", line 88, in _run\nOSError: none";
+    is_at(python, elsewhere, "<frozen runpy>:88", "Your a crashed at <frozen runpy>:88: OSError: none");
+
+    let node = "    crash: '(?m)(?:^|\\(|at |file://)(?<file>/[^():\\n]+):(?<line>[0-9]+)'\n";
+    let thrown = "/home/me/c/s/src/a.js:7
+    throw new Error('no address');
+    ^
+
+Error: no address
+    at main (/home/me/c/s/src/a.js:7:11)
+    at Object.<anonymous> (/home/me/c/s/src/a.js:9:1)
+    at node:internal/main/run_main_module:28:49
+
+Node.js v20.1.0";
+    is_at(node, thrown, "s/src/a.js:7", "Your a crashed at s/src/a.js:7: Error: no address");
+    let in_a_library = "/home/me/c/node_modules/x/index.js:3
+    throw error;
+    ^
+
+TypeError: not a function
+    at x (/home/me/c/node_modules/x/index.js:3:9)
+    at dial (file:///home/me/c/s/src/b.mjs:21:5)
+    at file:///home/me/c/s/src/b.mjs:30:1
+
+Node.js v20.1.0";
+    is_at(node, in_a_library, "s/src/b.mjs:21", "Your a crashed at s/src/b.mjs:21: TypeError: not a function");
+}
+
 #[test]
 fn what_no_role_may_do() {
     is(&talk("not started a no such file"), "not-started", &["Your a could not be started: no such file"]);
@@ -447,7 +500,7 @@ fn an_end_comes_too_early() {
     is(&talk("link cut\na = exit 0"), "exited-early", &["although more was expected", "The connection was lost"]);
     is(&talk("a = exit 3"), "wrong-ending", &["Your a ended with exit code 3"]);
     is(&talk(&format!("{SAID}a = exit 3")), "wrong-ending", &["Exit code 0 was expected"]);
-    is(&talk("b by reference\nb = signal 9"), "wrong-ending", &["The reference's b was ended by signal 9"]);
+    is(&talk("b by reference\nb = signal 9"), "wrong-ending", &["The reference's b was ended by SIGKILL (signal 9)"]);
 }
 
 #[test]
@@ -458,6 +511,9 @@ fn nothing_more_telling_was_found() {
     is(&scene(alone, "  []", "limit 10"), "missing-line", &[]);
     let over = "$ a\n! until still\na = running\n";
     is(&scene(over, "  []", "limit 10"), "time-limit", &["The run was not over after 10 s"]);
+    let unrest = "line 2 waits a woke 45\nlimit 10";
+    let say = "Line 2 of the transcript, `! until still`, still waited for rest. Your a woke 45 times meanwhile.";
+    is(&scene(over, "  []", unrest), "time-limit", &[say]);
     is(&scene(over, "  []", "restless"), "restless", &["nothing that the programs did had any effect"]);
     is(&scene(over, "  []", "stuck"), "stuck", &["Deadlock"]);
 }

@@ -228,7 +228,7 @@ fn a_hole_explains_all() {
     assert_eq!(scene(TALK, own, &log).explain().id, "unfinished");
     let asks = "  - {id: mine, when: [unfinished], say: x}\n";
     assert_eq!(scene(TALK, asks, &log).explain().id, "mine");
-    assert_eq!(scene(TALK, asks, &log).explain().place.as_deref(), Some("src/lib.rs:7"));
+    assert_eq!(scene(TALK, asks, &log).explain().place.as_deref(), Some("s/src/lib.rs:7"));
 }
 
 #[test]

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use crate::course::{Condition, Course, Party, Stage};
 use crate::evidence::{
-    Connection, Direction, Evidence, Flow, LinkEvidence, MAX_SAMPLE, Printed, RoleOutput, Typed, WireEvent,
+    Connection, Direction, Evidence, Flow, LinkEvidence, MAX_SAMPLE, Printed, RoleOutput, Typed, Unrest, WireEvent,
     WireEventKind,
 };
 use crate::explain::{Case, Fact, explain};
@@ -96,6 +96,14 @@ pub(super) fn scene_with(keys: &str, transcript: &str, explanations: &str, log: 
 }
 
 impl Scene {
+    /// The same in a track that finds the place of a crash so.
+    pub(super) fn with_crash(mut self, keys: &str) -> Scene {
+        let start = COURSE.find("    crash:").expect("a key");
+        let course = format!("{}{keys}    unfinished: 'not yet implemented'\n", &COURSE[..start]);
+        self.course = Course::parse("course.yaml", &course).expect("a course");
+        self
+    }
+
     pub(super) fn case(&self) -> Case<'_> {
         Case {
             stage: &self.stage,
@@ -178,7 +186,7 @@ impl<'t> Player<'t> {
             self.print(role, text, true);
         } else if let Some((role, text)) = line.split_once(" |- ") {
             self.print(role, text, false);
-        } else if let Some((role, text)) = line.split_once(" ! ") {
+        } else if let Some((role, text)) = line.split_once(" ! ").or(line.strip_suffix(" !").map(|role| (role, ""))) {
             let role = self.role(role);
             self.evidence.outputs[role].stderr.extend(format!("{}\n", unescape(text)).bytes());
         } else if let Some((role, how)) = line.split_once(" = ") {
@@ -196,7 +204,7 @@ impl<'t> Player<'t> {
         let (role, at) = (self.role(role.trim()), self.now());
         let bytes = unescape_bytes(text);
         let index = self.evidence.outputs[role].lines.len();
-        self.evidence.outputs[role].lines.push(Printed { bytes: bytes.clone(), at, whole });
+        self.evidence.outputs[role].lines.push(Printed { bytes: bytes.clone(), at, whole, prompt: false });
         if self.failure.is_some() {
             return;
         }
@@ -234,6 +242,11 @@ impl<'t> Player<'t> {
             [role, "input", bytes] => {
                 let role = self.role(role);
                 self.evidence.outputs[role].unread_input = Some(bytes.parse().expect("a number"));
+                return;
+            }
+            ["line", line, "waits", role, "woke", times] => {
+                let (line, times) = (line.parse::<usize>().expect("a number"), times.parse().expect("a number"));
+                self.evidence.unrest = Some(Unrest { line: line - 1, woken: vec![(self.role(role), times)] });
                 return;
             }
             [role, "naps"] => {

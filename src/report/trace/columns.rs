@@ -4,7 +4,7 @@ use colored::{ColoredString, Colorize};
 
 use super::{fit, told, verdict};
 use crate::pattern::{cut, shorten};
-use crate::report::wrap;
+use crate::report::{wrap, wrap_indented};
 use crate::trace::{Trace, TraceEvent, TraceEventKind, WireKind};
 
 /// Characters for the time.
@@ -40,7 +40,7 @@ pub fn picture(run: &Trace, width: usize) -> String {
     }
     for column in run.columns.iter().filter(|column| !column.stderr.is_empty()) {
         out.push_str(&format!("{}\n", format!("  standard error of {}:", column.role).dimmed()));
-        column.stderr.iter().for_each(|line| out.push_str(&wrap(line, width, "    ").dimmed().to_string()));
+        column.stderr.iter().for_each(|line| out.push_str(&wrap_indented(line, width, "    ").dimmed().to_string()));
     }
     out
 }

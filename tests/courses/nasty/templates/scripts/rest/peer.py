@@ -63,6 +63,17 @@ def hears():
             pass
 
 
+def takes_all_processors():
+    """Says again and again that it is there, while its children compute."""
+    for _ in range(8):
+        if os.fork() == 0:
+            while True:
+                pass
+    while True:
+        print("here")
+        time.sleep(0.1)
+
+
 def dozes(pause):
     print("one")
     time.sleep(float(pause))
