@@ -112,7 +112,23 @@ impl Catalog {
     /// See [`Catalog::stage`].
     pub fn stage_as_written(&self, name: &str) -> Result<Stage> {
         let (file, text) = self.stage_file(name)?;
-        Stage::parse(name, &file, &text)
+        let mut stage = Stage::parse(name, &file, &text)?;
+        if self.course.withheld {
+            stage.withhold_the_reference();
+        }
+        Ok(stage)
+    }
+
+    /// Checks that the course has solutions.
+    ///
+    /// # Errors
+    /// They were left out when it was exported for learners.
+    pub fn has_solutions(&self) -> Result<()> {
+        match self.course.withheld {
+            true => Err(Error::new("this course comes without its solutions")
+                .help("your instructor has them; `workshop hint` says more about a stage")),
+            false => Ok(()),
+        }
     }
 
     /// The texts of a stage in another language, if there is a file for it.

@@ -3,6 +3,7 @@
 mod changes;
 mod check;
 mod course_list;
+mod export;
 mod findings;
 mod holes;
 mod languages;
@@ -18,6 +19,7 @@ mod tables;
 mod template;
 
 pub use check::check;
+pub use export::export;
 pub use locate::{course, course_or_built_in};
 pub use mutants::mutants;
 pub use record::record;

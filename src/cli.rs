@@ -454,6 +454,8 @@ pub enum AuthorCommand {
     Record(RecordArgs),
     /// Make templates: the solutions with holes in them
     Template(TemplateArgs),
+    /// Make the course that learners get: without hidden scenarios, known mistakes and solutions
+    Export(ExportArgs),
 }
 
 /// `workshop author new`
@@ -553,6 +555,19 @@ pub struct TemplateArgs {
     /// Write nothing; exit with code 1 if something would change
     #[arg(long, conflicts_with = "yes")]
     pub check: bool,
+}
+
+/// `workshop author export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The new folder
+    pub folder: PathBuf,
+    /// Leave the solutions in: learners can look at them, and their programs are played with the reference, too
+    #[arg(long)]
+    pub keep_solutions: bool,
+    /// Keep what is built here from one time to the next
+    #[arg(long, value_name = "FOLDER", env = "WORKSHOP_AUTHOR_CACHE")]
+    pub cache: Option<PathBuf>,
 }
 
 /// `workshop author check`

@@ -83,6 +83,7 @@ pub fn run(cli: Cli) -> Result<bool> {
             });
             Ok(true)
         }
+        Command::Author(AuthorCommand::Export(args)) => crate::author::export(course, &args),
         Command::Author(AuthorCommand::Template(args)) => crate::author::template(course, &args),
         Command::Author(AuthorCommand::Record(args)) => crate::author::record(course, &args),
         Command::Completions { shell } => {

@@ -75,6 +75,10 @@ pub struct Course {
     /// by these names: a stage can be moved, and one that is renamed says what it `was`.
     #[cfg_attr(test, schemars(length(min = 1), inner(regex(pattern = FILE_NAME)), extend("uniqueItems" = true)))]
     pub stages: Vec<String>,
+    /// `workshop author export` has left the solutions out: nothing is played with the reference, and no solution is
+    /// shown.
+    #[serde(default)]
+    pub withheld: bool,
     /// The languages of the course, by name.
     #[cfg_attr(test, schemars(extend("minProperties" = 1, "propertyNames" = {"pattern": FILE_NAME})))]
     pub tracks: BTreeMap<String, Track>,

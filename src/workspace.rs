@@ -186,8 +186,9 @@ impl Workspace {
     /// The solution's version of the files that a learner edits, by their paths below the workspace.
     ///
     /// # Errors
-    /// The course's templates or solutions can't be read.
+    /// The course's templates or solutions can't be read, or it has no solutions.
     pub fn solution(&self, stage: &str) -> Result<Vec<TextFile>> {
+        self.catalog.has_solutions()?;
         let files = self.catalog.tree(&format!("{}/{stage}", self.track()?.solutions))?;
         let files = files.into_iter().map(|(path, bytes)| (Path::new(stage).join(path), bytes));
         self.edited_of(stage, files)

@@ -101,6 +101,9 @@ pub(super) fn stage_name(workspace: &Workspace, named: Option<&str>) -> Result<S
 
 /// The packages of a stage, for both parties.
 pub(super) fn built<'w>(workspace: &'w Workspace, stage: &Stage, solution: bool) -> Result<Built<'w>> {
+    if solution {
+        workspace.catalog.has_solutions()?;
+    }
     let you = package(workspace, stage, Party::You, if solution { Party::Reference } else { Party::You })?;
     let reference = package(workspace, stage, Party::Reference, Party::Reference)?;
     Ok(Built { track: workspace.track()?, you, reference })

@@ -24,6 +24,13 @@ impl Stage {
         Stage::draft(name, file, text, &|_| false)
     }
 
+    /// Nothing is played with the reference: that part of the course is not here.
+    pub fn withhold_the_reference(&mut self) {
+        for scenario in &mut self.scenarios {
+            scenario.pairings.retain(|pairing| !pairing.0.contains(&Some(Party::Reference)));
+        }
+    }
+
     /// The same; but where `unfinished` says so of a scenario's name, its transcript is only read,
     /// and need not say yet what is to be seen.
     ///
