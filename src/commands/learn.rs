@@ -273,6 +273,7 @@ fn spoilable(workspace: &Workspace, args: &SolutionArgs) -> Result<String> {
 /// The solution's files.
 pub fn solution(chosen: &Chosen, args: &SolutionArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
+    workspace.catalog.has_solutions()?;
     let stage = spoilable(&workspace, args)?;
     page(&if args.another { another_text(&workspace, &stage)? } else { solution_text(&workspace, &stage)? });
     Ok(true)
@@ -304,6 +305,7 @@ fn other_solution(workspace: &Workspace, stage: &str) -> Result<(Another, Vec<Te
 /// The learner's files against the solution's.
 pub fn diff(chosen: &Chosen, args: &DiffArgs) -> Result<bool> {
     let workspace = context::open_workspace(chosen)?;
+    workspace.catalog.has_solutions()?;
     let stage = spoilable(&workspace, &args.solution)?;
     let theirs =
         if args.solution.another { other_solution(&workspace, &stage)?.1 } else { workspace.solution(&stage)? };

@@ -190,7 +190,10 @@ fn verify_one(
                     None => String::new(),
                 };
                 let another = report::wrap(&another, report::width(), "  ");
-                let next = "`workshop next` moves on; `workshop diff` compares yours with the solution";
+                let next = match workspace.catalog.course.withheld {
+                    true => "`workshop next` moves on",
+                    false => "`workshop next` moves on; `workshop diff` compares yours with the solution",
+                };
                 format!("{learned}  {next}\n{another}")
             }
             (true, false, false) => {
