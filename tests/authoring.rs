@@ -3,13 +3,22 @@
 //!
 //! `SNAPSHOTS=overwrite cargo test --test authoring` writes what the commands print into the guides.
 
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
+#[path = "support/folders.rs"]
+mod folders;
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
+#[path = "support/instructor.rs"]
+mod instructor;
 #[path = "support/sessions.rs"]
 mod sessions;
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use folders::change;
+use instructor::{Instructor, NOBODY, SHOUTS, give};
 use sessions::settled;
 
 /// Something that the guide tells to do: what the comment above a block says, and the block.
@@ -34,6 +43,8 @@ struct Author {
     dir: tempfile::TempDir,
     here: PathBuf,
     cache: &'static str,
+    /// Types as an ordinary user, also where the tests run as root.
+    ordinary: bool,
 }
 
 impl Author {
@@ -46,11 +57,19 @@ impl Author {
         let bin = Path::new(env!("CARGO_BIN_EXE_workshop")).parent().expect("a folder").display().to_string();
         // Kept between test runs, as an author's own would be; by one author at a time.
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(self.cache);
-        let output = Command::new("sh")
+        let mut shell = Command::new("sh");
+        if self.ordinary {
+            if rustix::process::geteuid().is_root() {
+                shell.uid(NOBODY).gid(NOBODY);
+            }
+            shell.env("PATH", format!("{}/bin:/usr/bin:/bin", self.dir.path().display())).env("HOME", self.dir.path());
+        } else {
+            shell.env("PATH", format!("{bin}:{}", std::env::var("PATH").expect("a path")));
+            shell.env("WORKSHOP_AUTHOR_CACHE", cache);
+        }
+        let output = shell
             .args(["-c", &format!("{line} 2>&1")])
             .current_dir(&self.here)
-            .env("PATH", format!("{bin}:{}", std::env::var("PATH").expect("a path")))
-            .env("WORKSHOP_AUTHOR_CACHE", cache)
             .env("WORKSHOP_NO_PREFETCH", "1")
             .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "An author")))
             .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), "author@example.org")))
@@ -94,12 +113,46 @@ fn the_guide_to_a_track_can_be_followed() {
     }
 }
 
+/// As an ordinary user: grading is refused to root.
+#[test]
+fn the_guide_to_grading_can_be_followed() {
+    let instructor = Instructor::new();
+    fs::rename(instructor.path("course"), instructor.path("netlab")).expect("renamed");
+    let stage = instructor.path("netlab/exercises/shout/stage.yaml");
+    change(
+        &stage,
+        "conditions:",
+        "rules:\n  - {id: shouts, say: What is typed is printed in capitals.}\n  - {id: ends, say: It ends with its input.}\nconditions:",
+    );
+    change(&stage, "    about: Each line is answered.\n", "    about: Each line is answered.\n    for: [shouts]\n");
+    change(&stage, "      crier < ^D\n      crier = exit 0\n", "      ! kill crier\n");
+    let end = "  - name: end\n    about: It ends with its input.\n    for: [ends]\n    hidden: true\n    transcript: |\n      $ crier\n      \
+               crier < ^D\n      crier = exit 0\n";
+    change(&stage, "hints:\n", &format!("{end}hints:\n"));
+    instructor.folder("Lovelace_12345_file", SHOUTS);
+    instructor.folder("Babbage_12346_file", "while read -r line; do\n    echo \"$line\"\ndone\n");
+    instructor.folder("Hopper_12347_file", &format!("{SHOUTS}exit 3\n"));
+    instructor.folder("Nobody_99999_file", SHOUTS);
+    fs::create_dir(instructor.path("bin")).expect("made");
+    fs::copy(env!("CARGO_BIN_EXE_workshop"), instructor.path("bin/workshop")).expect("copied");
+    give(instructor.dir.path());
+    let here = instructor.dir.path().canonicalize().expect("there");
+    let mut author = Author { here, dir: instructor.dir, cache: "", ordinary: true };
+    if !author.types("workshop --course netlab doctor --grade").contains("Isolation here: namespaces.") {
+        return;
+    }
+    follow("docs/grading.md", author);
+}
+
 fn can_be_followed(guide: &str, cache: &'static str) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    follow(guide, Author { here: dir.path().canonicalize().expect("there"), dir, cache, ordinary: false });
+}
+
+fn follow(guide: &str, mut author: Author) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(guide);
     let mut guide = fs::read_to_string(&path).expect("a guide");
     let overwrite = std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite");
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    let mut author = Author { here: dir.path().canonicalize().expect("there"), dir, cache };
     for Step { what, block } in steps(&guide.clone()) {
         match what.split_once(": ") {
             None => {

@@ -4,7 +4,7 @@
 //! A lane is told on its standard input which result to make, a line for each, and answers with a line when it is
 //! written. It is given the next one then, so no lane waits for a slow one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,7 +42,7 @@ pub(super) fn this() -> Option<Shard> {
     std::env::var(LANE).ok()?.parse().ok()
 }
 
-/// Makes all results in so many lanes; `each` is told of each.
+/// Makes all results in so many lanes; `each` is told of each, in the order of the units.
 ///
 /// # Errors
 /// A lane can't be started or has ended early, or what `each` says.
@@ -62,9 +62,19 @@ pub(super) fn all(units: &[Unit], lanes: usize, mut each: impl FnMut(Unit, Answe
         drop(tell);
         let mut first = Ok(());
         let mut said = BTreeSet::new();
+        let mut made = BTreeMap::new();
+        let mut told_of = 0;
         for news in told {
             let done = match news {
-                News::Made(unit, answer) => each(unit, answer),
+                News::Made(index, answer) => {
+                    made.insert(index, answer);
+                    let mut done = Ok(());
+                    while let Some(answer) = made.remove(&told_of) {
+                        done = done.and(each(units[told_of], answer));
+                        told_of += 1;
+                    }
+                    done
+                }
                 News::Ended(error) => Err(error),
                 News::Said(line) => {
                     if said.insert(line.clone()) {
@@ -85,7 +95,8 @@ pub(super) fn all(units: &[Unit], lanes: usize, mut each: impl FnMut(Unit, Answe
 
 /// What is heard of a lane.
 enum News {
-    Made(Unit, Answer),
+    /// The number of the unit, and the answer.
+    Made(usize, Answer),
     Said(String),
     Ended(Error),
 }
@@ -120,9 +131,11 @@ impl Lane {
             text
         });
         let mut is_lost = false;
-        while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(unit) = units.get(index) else { break };
             match self.make(*unit) {
-                Some(answer) => drop(tell.send(News::Made(*unit, answer))),
+                Some(answer) => drop(tell.send(News::Made(index, answer))),
                 None => {
                     is_lost = true;
                     break;
