@@ -73,6 +73,7 @@ pub fn grade(catalog: &Catalog, args: &GradeArgs) -> Result<bool> {
     let mut tally = Tally::new(units.len());
     if sandboxed {
         bench.fill()?;
+        sandbox::Layer::sweep();
         let lanes = if args.jobs > 0 { args.jobs } else { 2 * thread::available_parallelism().map_or(1, usize::from) };
         lanes::all(&units, lanes, |unit, answer| {
             tally.add(Made::read(out, &submissions[unit.submission], &stages[unit.stage], answer)?);

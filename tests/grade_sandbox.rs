@@ -9,18 +9,23 @@ mod done;
 mod folders;
 #[path = "support/instructor.rs"]
 mod instructor;
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
+#[path = "support/system.rs"]
+mod system;
 
 use std::fs;
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use done::Done;
 use instructor::{Instructor, NOBODY, SHOUTS, give};
+use system::until;
 
-/// Nobody else uses this number.
+/// Nobody else uses these numbers.
 const LONG: &str = "98765.4321";
+const LATER: &str = "98765.5432";
 
 /// An instructor who has something to hide.
 fn with_secrets() -> Instructor {
@@ -38,6 +43,10 @@ impl Instructor {
 
     /// Grades the class as an ordinary user.
     fn grades(&self) -> Done {
+        Done::of(&mut self.command())
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(self.path("workshop"));
         command.args(["--course", "course", "grade", "class", "--stage", "shout", "--out", "results"]);
         command.current_dir(self.dir.path());
@@ -46,7 +55,7 @@ impl Instructor {
             give(self.dir.path());
             command.uid(NOBODY).gid(NOBODY);
         }
-        Done::of(&mut command)
+        command
     }
 }
 
@@ -140,4 +149,33 @@ fn root_is_told_to_be_somebody_else() {
     assert_eq!(done.code, Some(2));
     assert!(done.text.contains("grade as an ordinary user"), "{}", done.text);
     assert!(!instructor.path("results/ada").exists());
+}
+
+/// A command that is killed leaves no process, and what it has written meanwhile goes with the next one.
+#[test]
+fn who_is_killed_leaves_nothing_for_long() {
+    let instructor = with_secrets();
+    instructor.folder("ada", &format!("sleep {LATER}\n"));
+    let temporary = instructor.path("temporary");
+    fs::create_dir(&temporary).expect("made");
+    let mut command = instructor.command();
+    let mut grading = command.env("TMPDIR", &temporary).stderr(Stdio::piped()).spawn().expect("it starts");
+    let works = until("the submission runs, or nothing does", || {
+        let ended = grading.try_wait().expect("it is ours").is_some();
+        if ended || processes_with(LATER) > 0 { Ok(!ended) } else { Err("not yet".to_owned()) }
+    });
+    if !works {
+        return;
+    }
+    grading.kill().expect("killed");
+    grading.wait().expect("it is over");
+    until("its programs end", || match processes_with(LATER) {
+        0 => Ok(()),
+        count => Err(format!("{count} are there")),
+    });
+    instructor.folder("ada", SHOUTS);
+    let done = Done::of(instructor.command().env("TMPDIR", &temporary));
+    assert_eq!(done.code, Some(0), "{}", done.text);
+    let left: Vec<_> = fs::read_dir(&temporary).expect("readable").flatten().map(|entry| entry.file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("workshop-layer-")), "{left:?}");
 }

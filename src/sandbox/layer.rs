@@ -5,7 +5,6 @@ use std::path::Path;
 use crate::error::Result;
 
 /// A layer, until it is dropped.
-#[derive(Debug)]
 pub struct Layer {
     /// Dropping it ends the layer.
     _made: made::Made,
@@ -21,6 +20,11 @@ impl Layer {
     pub fn over(folder: &Path) -> Result<Layer> {
         made::over(folder).map(|made| Layer { _made: made })
     }
+
+    /// Removes what killed processes have left of their layers.
+    pub fn sweep() {
+        made::sweep();
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -28,6 +32,7 @@ mod made {
     use std::ffi::CString;
     use std::fs;
     use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::PermissionsExt;
     use std::path::{Path, PathBuf};
 
     use rustix::io::Errno;
@@ -35,25 +40,35 @@ mod made {
     use tempfile::TempDir;
 
     use crate::error::{Error, Result};
+    use crate::files::Lock;
 
-    #[derive(Debug)]
+    /// How the folders of layers are called.
+    const PREFIX: &str = "workshop-layer-";
+
+    /// Held as long as there is the layer.
+    const LOCK: &str = "lock";
+
     pub(super) struct Made {
         folder: PathBuf,
         changes: TempDir,
         in_memory: bool,
+        _lock: Lock,
     }
 
     pub(super) fn over(folder: &Path) -> Result<Made> {
         let cannot = |error: &dyn std::fmt::Display| {
             Error::new(format!("no layer can be laid over {}", folder.display())).because(error)
         };
-        let changes = tempfile::tempdir().map_err(|error| cannot(&error))?;
+        let changes = tempfile::Builder::new().prefix(PREFIX).tempdir().map_err(|error| cannot(&error))?;
+        // It has its name when it is locked: so whoever finds it unlocked knows that its layer is left over.
+        let lock = Lock::take(changes.path(), "lock.new", || {})?;
+        fs::rename(changes.path().join("lock.new"), changes.path().join(LOCK)).map_err(|error| cannot(&error))?;
         if lay(folder, changes.path()).is_ok() {
-            return Ok(Made { folder: folder.to_owned(), changes, in_memory: false });
+            return Ok(Made { folder: folder.to_owned(), changes, in_memory: false, _lock: lock });
         }
         mount("tmpfs", changes.path(), "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None)
             .map_err(|error| cannot(&error))?;
-        let made = Made { folder: folder.to_owned(), changes, in_memory: true };
+        let made = Made { folder: folder.to_owned(), changes, in_memory: true, _lock: lock };
         lay(folder, made.changes.path()).map_err(|error| cannot(&error))?;
         Ok(made)
     }
@@ -78,6 +93,20 @@ mod made {
         mount("overlay", folder, "overlay", MountFlags::NOSUID | MountFlags::NODEV, options.as_c_str())
     }
 
+    pub(super) fn sweep() {
+        let entries = fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_name().as_bytes().starts_with(PREFIX.as_bytes())) {
+            // One of somebody else can't be locked.
+            if entry.path().join(LOCK).is_file()
+                && let Ok(Some(_lock)) = Lock::try_take(&entry.path(), LOCK)
+            {
+                // The system lets nobody into this one.
+                let _ = fs::set_permissions(entry.path().join("work/work"), fs::Permissions::from_mode(0o700));
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
     impl Drop for Made {
         fn drop(&mut self) {
             // Whatever still uses it, the name leads to the folder itself again.
@@ -95,8 +124,9 @@ mod made {
 
     use crate::error::{Error, Result};
 
-    #[derive(Debug)]
     pub(super) struct Made;
+
+    pub(super) fn sweep() {}
 
     pub(super) fn over(folder: &Path) -> Result<Made> {
         Err(Error::new(format!("no layer can be laid over {}: only Linux has them", folder.display())))
