@@ -36,6 +36,11 @@ fn with_secrets() -> Instructor {
         "explanations:\n",
         "explanations:\n  - id: ends-badly\n    when: [wrong-ending]\n    scenarios: [at-the-end]\n    say: It ends badly.\n",
     );
+    change(
+        &stage,
+        "  - say: Look for a command that changes letters.\n",
+        "  - say: Look for a command that changes letters.\n    for: [whispers, ends-badly]\n",
+    );
     instructor
 }
 
@@ -66,10 +71,14 @@ fn learners_get_no_solutions_no_mistakes_and_nothing_hidden() {
     assert_eq!(done.code, Some(0), "{}", done.text);
     assert!(done.text.contains("shout: 1 scenario; 1 hidden\n"), "{}", done.text);
     let all = all_of(&instructor.path("learners"));
+    assert!(all.contains("for: [whispers]") || all.contains("for:\n  - whispers"), "{all}");
     for secret in ["at-the-end", "SECRET", "ends-badly", "hidden", "mistakes", "tr a-z A-Z"] {
         assert!(!all.contains(secret), "{secret} is in the learners' course");
     }
     assert!(all.contains("one-by-one") && all.contains("Your crier does not shout."), "{all}");
+
+    let done = types(dir, &["--course", "learners", "author", "check"]);
+    assert!(done.text.contains("this course comes without its solutions"), "{}", done.text);
 
     // A learner's hour in it.
     assert_eq!(types(dir, &["init", "learners", "mine"]).code, Some(0));

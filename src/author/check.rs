@@ -34,6 +34,7 @@ use crate::verify::{Selection, new_seed};
 /// # Errors
 /// Whatever kept the check from being made.
 pub fn check(catalog: &Catalog, args: &CheckArgs) -> Result<bool> {
+    catalog.has_solutions()?;
     let names = if args.stages.is_empty() { &catalog.course.stages } else { &args.stages };
     let stages = names.iter().map(|name| catalog.stage(name)).collect::<Result<Vec<Stage>>>()?;
     has_mistake(&stages, args)?;

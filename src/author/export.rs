@@ -246,7 +246,7 @@ fn learners_stage(name: &str, whole: &Value, parsed: &Stage, left_out: &BTreeSet
     }
     keep(&mut stage, "explanations", |explanation| !lost.contains(&text_of(explanation, "id")));
     for hint in items_mut(&mut stage, "hints") {
-        keep(hint, "helps", |id| id.as_str().is_none_or(|id| !lost.contains(id)));
+        keep(hint, "for", |id| id.as_str().is_none_or(|id| !lost.contains(id)));
     }
     Ok(stage)
 }
