@@ -73,6 +73,8 @@ pub struct View {
     pub message: Option<String>,
     /// Where to look first: a file and a line.
     pub place: Option<String>,
+    /// The course comes without its solutions.
+    pub withheld: bool,
     runs: Vec<Trace>,
     /// The run that is shown.
     at: usize,
@@ -97,6 +99,7 @@ impl View {
             chosen: 0,
             message: None,
             place: None,
+            withheld: false,
             runs: Vec::new(),
             at: 0,
             studied: None,

@@ -149,7 +149,8 @@ impl<'c> Controller<'c> {
         let seen = workspace.state.stages.get(stage).is_some_and(|progress| progress.shown);
         let page = if seen { ViewPage::Run } else { ViewPage::Lesson };
         WorkspaceState::update(&workspace.dot(), |state| state.stage(stage).shown = true)?;
-        let view = View::new(place(&workspace, stage), page);
+        let mut view = View::new(place(&workspace, stage), page);
+        view.withheld = workspace.catalog.course.withheld;
         Ok(Controller { chosen, worker, stage: stage.to_owned(), view, hint: None, filled: None, failed: 0 })
     }
 
@@ -295,6 +296,7 @@ impl<'c> Controller<'c> {
         self.worker.verify(self.chosen, stage)?;
         stage.clone_into(&mut self.stage);
         self.view = View::new(place(workspace, stage), page);
+        self.view.withheld = workspace.catalog.course.withheld;
         self.hint = None;
         self.filled = None;
         Ok(())
@@ -316,6 +318,10 @@ impl<'c> Controller<'c> {
     /// Shows how the learner's files differ from the solution; the second time, the solution itself.
     fn solution(&mut self, spoil: bool) -> Result<()> {
         let workspace = context::open_quietly(self.chosen)?;
+        if let Err(error) = workspace.catalog.has_solutions() {
+            self.view.message = Some(error.message);
+            return Ok(());
+        }
         if !spoil && !workspace.state.verified(&self.stage) {
             self.view.message = Some(format!("{} is not verified yet; D shows it anyway", self.stage));
             return Ok(());

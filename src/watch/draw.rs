@@ -100,7 +100,10 @@ fn footing(view: &View, width: u16) -> String {
         keys.push(("f", if view.only_failed { "all runs" } else { "failed only" }));
     }
     if passed {
-        keys.extend([("n", "next"), ("d", "diff")]);
+        keys.push(("n", "next"));
+        if !view.withheld {
+            keys.push(("d", "diff"));
+        }
     } else {
         keys.push(("h", "hint"));
     }
@@ -181,7 +184,10 @@ fn not_built() -> String {
 fn above(view: &View, run: &Trace, width: usize) -> String {
     let mut out = match (&run.reason, &view.status) {
         (None, VerifyStatus::Over { failed: 0, .. }) => {
-            let said = "✓ Passed. `n` goes to the next stage, `d` compares your files with the solution.";
+            let said = match view.withheld {
+                true => "✓ Passed. `n` goes to the next stage.",
+                false => "✓ Passed. `n` goes to the next stage, `d` compares your files with the solution.",
+            };
             painted(&wrap(said, width, ""), |line| line.green().bold())
         }
         _ => trace::verdict(run, width),

@@ -205,7 +205,7 @@ fn files(workspace: &Workspace, state: &PageState, address: &PageAddress) -> Res
 }
 
 fn solution(workspace: &Workspace, stage: &str) -> Result<SolutionPart> {
-    if !workspace.state.verified(stage) {
+    if !workspace.state.verified(stage) || workspace.catalog.course.withheld {
         return Ok(SolutionPart::default());
     }
     let comment = comment(workspace)?;
