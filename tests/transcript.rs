@@ -7,7 +7,9 @@ mod processor;
 use processor::within;
 use proptest::prelude::*;
 use workshop::pattern::{Pattern, Piece};
-use workshop::transcript::{Action, After, Break, Expect, LinkFault, LinkName, StepKind, Transcript, TranscriptError};
+use workshop::transcript::{
+    Action, After, Break, Expect, LinkFault, LinkName, Step, StepKind, Transcript, TranscriptError,
+};
 
 // ---- Any text ----
 
@@ -31,7 +33,7 @@ fn nearly_a_transcript() -> impl Strategy<Value = String> {
             .prop_map(str::to_owned),
         4 => prop::sample::select(vec![
             "exit 0", "exit 256", "exit", "running", "kill", "cut", "stall", "heal", "until", "still", "link", "after", "bytes", "from",
-            "b-a", "a-", "-", "99999999999999999999", "12",
+            "within", "within 2s", "within 0s", "nothing", "for", "5s", "b-a", "a-", "-", "99999999999999999999", "12",
         ]).prop_map(str::to_owned),
         4 => prop::sample::select(vec![
             "{x}", "{x:word}", "{", "}", "{{", "}}", "{}", "{:}", "{x:", "{X}", "{x:/", "{x:/[/}", "{x:/a{2}/}", "{x:wrod}",
@@ -99,6 +101,10 @@ fn written(transcript: &Transcript) -> Vec<String> {
         StepKind::Act(Action::Link(LinkFault::Heal, name)) => format!("! heal link{}", link(*name)),
         StepKind::Act(Action::UntilStill(None)) => "! until still".to_owned(),
         StepKind::Act(Action::UntilStill(Some(time))) => format!("! until still for {}s", time.as_secs()),
+        StepKind::Act(Action::Nothing(None, time)) => format!("! nothing for {}s", time.as_secs()),
+        StepKind::Act(Action::Nothing(Some(who), time)) => {
+            format!("! nothing from {} for {}s", role(*who), time.as_secs())
+        }
         StepKind::Expect(who, Expect::Line(text)) => format!("{} | {}", role(*who), pattern(text)),
         StepKind::Expect(who, Expect::Unordered(text)) => format!("{} ~ {}", role(*who), pattern(text)),
         StepKind::Expect(who, Expect::Optional(text)) => format!("{} ? {}", role(*who), pattern(text)),
@@ -106,7 +112,12 @@ fn written(transcript: &Transcript) -> Vec<String> {
         StepKind::Expect(who, Expect::Exit(code)) => format!("{} = exit {code}", role(*who)),
         StepKind::Expect(who, Expect::Running) => format!("{} = running", role(*who)),
     };
-    transcript.steps.iter().map(|step| line(&step.kind)).collect()
+    let timed = |step: &Step| match (&step.kind, step.time) {
+        (StepKind::Expect(_, Expect::Running), Some(time)) => format!("{} for {}s", line(&step.kind), time.as_secs()),
+        (_, Some(time)) => line(&step.kind).replacen(' ', &format!(" within {}s ", time.as_secs()), 1),
+        (_, None) => line(&step.kind),
+    };
+    transcript.steps.iter().map(timed).collect()
 }
 
 /// The text of a line that is typed or printed: literals with braces and `#`, captures between.
@@ -150,6 +161,10 @@ fn line() -> impl Strategy<Value = String> {
         (role.clone(), text()).prop_map(|(role, text)| format!("{role} ? {text}")),
         (role.clone(), text()).prop_map(|(role, text)| format!("{role} ~ {text}")),
         (role.clone(), text()).prop_map(|(role, text)| format!("{role} < {text}")),
+        (role.clone(), 1..=60u8, text()).prop_map(|(role, time, text)| format!("{role} within {time}s | {text}")),
+        (role.clone(), 1..=60u8, text()).prop_map(|(role, time, text)| format!("{role} within {time}s ~ {text}")),
+        (role.clone(), 1..=60u8).prop_map(|(role, time)| format!("! nothing from {role} for {time}s")),
+        (1..=60u8).prop_map(|time| format!("! nothing for {time}s")),
         role.clone().prop_map(|role| format!("{role} < ^D")),
         role.clone().prop_map(|role| format!("{role} | ...")),
         (prop::sample::select(vec!["cut", "end", "stall", "heal"]), link.clone())
