@@ -366,3 +366,42 @@ fn a_group_is_limited_where_it_is_one() {
     Transcript::parse(&text("a | between\n")).expect("another line of the role ends a group");
     Transcript::parse(&text("b | between\n")).expect_err("a line of another role does not");
 }
+
+// ---- Times ----
+
+#[test]
+fn only_what_has_to_come_has_a_time() {
+    let said = |line: &str| {
+        let text = format!("$ a\n$ b\n{line}\na = running\nb = running\n");
+        Transcript::parse(&text).map_or_else(|error| error.message, |_| "fine".to_owned())
+    };
+    for (line, expected) in [
+        ("a within 2s | x", "fine"),
+        ("a   within   60s   ~ x", "fine"),
+        ("a | within 2s | x", "fine"),
+        ("! nothing for 1s", "fine"),
+        ("! nothing from b for 1s   # it has patience", "fine"),
+        ("a within 2s ? x", "only what has to come can have a time in which it has to"),
+        ("a within 2s | ...", "only what has to come can have a time in which it has to"),
+        ("a within 2s < x", "only what has to come can have a time in which it has to"),
+        ("a within 2s < ^D", "only what has to come can have a time in which it has to"),
+        ("a within 2s = running", "only what has to come can have a time in which it has to"),
+        ("a within 2s = running for 2s", "only what has to come can have a time in which it has to"),
+        ("a within", "this line has no mark after the role"),
+        ("a within ", "this line names no time"),
+        ("a within 2 | x", "this is not a time"),
+        ("a within 0s | x", "this is not a time"),
+        ("a within 61s | x", "this is not a time"),
+        ("a within 1500ms | x", "this is not a time"),
+        ("! nothing", "this fault is not known"),
+        ("! nothing for 2s from b", "this fault is not known"),
+        ("! nothing from c for 2s", "`c` is not started yet"),
+        ("! pause b\n! nothing from b for 2s", "`b` is paused here, and can do nothing"),
+        ("! pause b\n! nothing from a for 2s", "fine"),
+    ] {
+        let said = said(line);
+        assert_eq!(said, expected, "{line}");
+    }
+    let over = Transcript::parse("$ a\na within 2s = exit 0\n! nothing from a for 1s\n").expect_err("it is over");
+    assert_eq!(over.message, "`a` has already ended here");
+}
