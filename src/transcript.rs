@@ -243,6 +243,16 @@ impl Transcript {
         self.steps.iter().any(|step| step.time.is_some() || matches!(&step.kind, StepKind::Act(act) if waits(act)))
     }
 
+    /// For how long nothing is to be printed, in all: one silence after the other, and the longest one at the end.
+    pub fn silence(&self) -> Duration {
+        let asked = self.actions().filter_map(|(_, action)| match action {
+            Action::Nothing(_, time) => Some(*time),
+            _ => None,
+        });
+        let at_end = self.steps.iter().filter(|step| matches!(step.kind, StepKind::Expect(_, Expect::Running)));
+        asked.sum::<Duration>() + at_end.filter_map(|step| step.time).max().unwrap_or_default()
+    }
+
     /// What is expected of one role, in order.
     pub fn expected(&self, role: RoleId) -> impl Iterator<Item = (&Step, &Expect)> {
         self.steps.iter().filter_map(move |step| match &step.kind {

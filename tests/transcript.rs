@@ -405,3 +405,9 @@ fn only_what_has_to_come_has_a_time() {
     let over = Transcript::parse("$ a\na within 2s = exit 0\n! nothing from a for 1s\n").expect_err("it is over");
     assert_eq!(over.message, "`a` has already ended here");
 }
+
+#[test]
+fn silences_add_up() {
+    let text = "$ a\n$ b\n! nothing for 2s\na < x\n! nothing from b for 3s\na = running for 1s\nb = running for 4s\n";
+    assert_eq!(Transcript::parse(text).expect("a transcript").silence().as_secs(), 9);
+}
