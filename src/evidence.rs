@@ -34,6 +34,17 @@ pub struct Evidence {
     pub denied: Duration,
     /// The wait for rest that was not over when the run was ended.
     pub unrest: Option<Unrest>,
+    /// What came too early or too late.
+    pub off_time: Option<OffTime>,
+}
+
+/// Something that came too early, or too late, or not in time.
+#[derive(Debug, Clone, Copy)]
+pub struct OffTime {
+    /// The step that asks for a time, as an index.
+    pub step: usize,
+    /// How much time had passed.
+    pub took: Duration,
 }
 
 /// A wait for rest (`! until still`) that was not over, and who was not at rest.

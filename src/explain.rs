@@ -20,6 +20,7 @@ mod pairings;
 mod pieces;
 mod programs;
 mod refused;
+mod timing;
 mod wire;
 mod words;
 
@@ -86,9 +87,13 @@ impl Case<'_> {
         let mut facts = Vec::new();
         self.crashes(&mut facts);
         self.refused_connections(&mut facts);
-        self.refused_line(&mut facts);
-        if let Failure::Ended(role, ending) = *self.failure {
-            self.early_ending(role, ending, &mut facts);
+        if let Some(fact) = self.off_time() {
+            facts.push(fact);
+        } else {
+            self.refused_line(&mut facts);
+            if let Failure::Ended(role, ending) = *self.failure {
+                self.early_ending(role, ending, &mut facts);
+            }
         }
         if self.hangs() {
             self.arrivals(&mut facts);
@@ -102,7 +107,7 @@ impl Case<'_> {
 
     /// The run was ended while programs were at work: they may have been about to do what is missing.
     fn is_at_work(&self) -> bool {
-        matches!(self.failure, Failure::TimeLimit(_) | Failure::Livelock)
+        matches!(self.failure, Failure::TimeLimit(_) | Failure::TooLate(_) | Failure::Livelock)
     }
 
     /// The run failed because something did not happen.
@@ -113,6 +118,7 @@ impl Case<'_> {
                 | Failure::Restless
                 | Failure::Livelock
                 | Failure::TimeLimit(_)
+                | Failure::TooLate(_)
                 | Failure::Spinning(_)
                 | Failure::Noisy(_)
         )

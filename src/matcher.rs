@@ -13,8 +13,10 @@
 mod candidates;
 mod expectations;
 mod reading;
+mod timing;
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
 
 use crate::pattern::{Known, NO_NEWLINE, Pattern, Type};
 use crate::transcript::{RoleId, StepKind, Transcript};
@@ -22,6 +24,9 @@ use crate::transcript::{RoleId, StepKind, Transcript};
 use candidates::{Candidate, Candidates, Move, Position};
 use expectations::{Expectations, by_role, starts};
 use reading::{Bindings, LineReading};
+use timing::Timing;
+
+pub use timing::{Clock, Pending};
 
 /// Captured values by name.
 pub type Captures = BTreeMap<String, String>;
@@ -45,6 +50,13 @@ pub enum Refused {
     /// It can't be decided: there are too many ways to read the transcript, or to split the line among the captures
     /// of a pattern.
     Ambiguous,
+    /// It fits, but came too late.
+    TooLate {
+        /// The step that it fits, as an index.
+        step: usize,
+        /// How long it took.
+        took: Duration,
+    },
 }
 
 /// Follows a run through its transcript.
@@ -56,6 +68,8 @@ pub struct Matcher<'t> {
     names: Bindings<'t>,
     candidates: Candidates<'t>,
     phase: usize,
+    /// When the last action was done.
+    acted: Instant,
 }
 
 impl<'t> Matcher<'t> {
@@ -65,8 +79,12 @@ impl<'t> Matcher<'t> {
             expectations: by_role(transcript),
             starts: starts(transcript),
             names: Bindings { types: declared_types(transcript), given, aliases: HashMap::new() },
-            candidates: Candidates::new(transcript.roles.len()),
+            candidates: Candidates::new(
+                transcript.roles.len(),
+                transcript.steps.iter().any(|step| step.time.is_some()),
+            ),
             phase: 0,
+            acted: Instant::now(),
         }
     }
 
@@ -75,8 +93,53 @@ impl<'t> Matcher<'t> {
     /// # Errors
     /// No expectation explains it, or that can't be decided; the matcher is unchanged.
     pub fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused> {
-        let mut reading = LineReading::new(&self.names, role, text);
-        self.candidates.advance(role, |candidate| reading.moves(&self.expectations[role], self.phase, candidate))
+        self.line_at(role, text, None)
+    }
+
+    /// A role printed a line, at a time by this clock; without one, nothing comes too late.
+    ///
+    /// # Errors
+    /// No expectation explains it, or that can't be decided, and the matcher is unchanged; or it comes too late.
+    pub fn line_at(&mut self, role: RoleId, text: &str, clock: Option<&Clock<'_>>) -> Result<(), Refused> {
+        let timing = Timing::new(clock, self.acted);
+        let mut reading = LineReading::new(&self.names, role, text, timing);
+        let now = clock.map(|clock| clock.now);
+        let moves = |candidate: &Candidate<'t>| reading.moves(&self.expectations[role], self.phase, candidate);
+        let result = self.candidates.advance(role, now, moves);
+        let late = reading.late();
+        self.unless_late(result, late, clock)
+    }
+
+    /// What fitted something too late, and could still be taken for something else, saves the run only if nothing is
+    /// overdue then.
+    fn unless_late(
+        &self,
+        result: Result<(), Refused>,
+        late: Option<Refused>,
+        clock: Option<&Clock<'_>>,
+    ) -> Result<(), Refused> {
+        let is_overdue = || clock.and_then(|clock| self.pending(clock)).is_some_and(|pending| pending.is_late());
+        match (result, late) {
+            (Err(Refused::Unexpected), Some(late)) => Err(late),
+            (Ok(()), Some(late)) if is_overdue() => Err(late),
+            (result, _) => result,
+        }
+    }
+
+    /// What has to come next within a time; where several things have to, the most urgent one.
+    pub fn pending(&self, clock: &Clock<'_>) -> Option<Pending> {
+        let of = |candidate: &Candidate<'t>| {
+            let roles = self.expectations.iter().zip(&candidate.positions).enumerate();
+            let timed = roles.flat_map(|(role, (of_role, from))| {
+                let took = Timing::new(Some(clock), self.acted).took(role, candidate).unwrap_or_default();
+                let timed = of_role.timed(*from, self.phase);
+                timed.map(move |(step, within)| Pending { role, step, within, took })
+            });
+            timed.min_by_key(Pending::left)
+        };
+        // A candidate for which nothing is pending leaves all the time there is.
+        let all: Option<Vec<Pending>> = self.candidates.iter().map(of).collect();
+        all?.into_iter().max_by_key(Pending::left)
     }
 
     /// How much of a text that a role has printed, and not ended with a newline, is a text after which none is
@@ -89,7 +152,7 @@ impl<'t> Matcher<'t> {
                 let mut ends = ends.filter(|at| *at > 0 && shortest.is_none_or(|shortest| *at < shortest));
                 let is = |at: &usize| {
                     let printed = format!("{}{NO_NEWLINE}", &text[..*at]);
-                    LineReading::new(&self.names, role, &printed).is(line, candidate)
+                    LineReading::new(&self.names, role, &printed, Timing::new(None, self.acted)).is(line, candidate)
                 };
                 shortest = ends.find(is).or(shortest);
             }
@@ -102,9 +165,23 @@ impl<'t> Matcher<'t> {
     /// # Errors
     /// The transcript does not allow this ending here.
     pub fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused> {
-        let end =
-            |candidate: &Candidate<'t>| self.expectations[role].end(candidate.positions[role], self.phase, ending);
-        self.candidates.advance(role, |candidate| Ok(end(candidate).into_iter().collect()))
+        self.ended_at(role, ending, None)
+    }
+
+    /// A role ended by itself, at a time by this clock; without one, nothing comes too late.
+    ///
+    /// # Errors
+    /// The transcript does not allow this ending here, or not so late.
+    pub fn ended_at(&mut self, role: RoleId, ending: Ending, clock: Option<&Clock<'_>>) -> Result<(), Refused> {
+        let mut timing = Timing::new(clock, self.acted);
+        let mut end = |candidate: &Candidate<'t>| {
+            let (step, index, within) = self.expectations[role].end(candidate.positions[role], self.phase, ending)?;
+            timing.is_in_time(role, candidate, (index, within)).then_some(step)
+        };
+        let moves = |candidate: &Candidate<'t>| Ok(end(candidate).into_iter().collect());
+        let result = self.candidates.advance(role, clock.map(|clock| clock.now), moves);
+        let late = timing.late;
+        self.unless_late(result, late, clock)
     }
 
     /// Has every line above the next action been seen?
@@ -119,6 +196,11 @@ impl<'t> Matcher<'t> {
             self.candidates.put(role, self.expectations[role].below(self.phase));
         }
         self.phase += 1;
+    }
+
+    /// The last action that happened was done at this time.
+    pub fn acted(&mut self, at: Instant) {
+        self.acted = at;
     }
 
     /// How many actions have happened.

@@ -1,6 +1,6 @@
 //! Executes a scenario with real processes over links, and reports what did not fit.
 //!
-//! A run never waits for time to pass. It waits for an event of a peer, and an action happens as soon as every line
+//! A run waits for time to pass only where the transcript says so (`time`). Otherwise it waits for an event of a peer, and an action happens as soon as every line
 //! above it has been seen. Between events the runner asks the system what the peers are doing
 //! ([`quiescence`](crate::quiescence)):
 //!
@@ -26,6 +26,7 @@ mod recorder;
 mod recording;
 mod scratch;
 mod settle;
+mod time;
 mod unrest;
 mod watchdog;
 
@@ -45,15 +46,16 @@ use self::order::{EventOrder, Turn};
 use self::prompts::Unfinished;
 use self::scratch::Scratch;
 use self::settle::Until;
+use self::time::Silence;
 use self::unrest::RestMeter;
 use self::watchdog::{Assessment, SOON, Watchdog};
 use crate::course::{NOBODY, NOBODY_MULTIADDR, Party, SCRATCH, Scenario, Stage};
-use crate::evidence::{Direction, Evidence, Printed, RoleOutput, Typed};
+use crate::evidence::{Direction, Evidence, OffTime, Printed, RoleOutput, Typed};
 use crate::link::Link;
 use crate::machine::could_not;
 use crate::machine::room::Before;
 use crate::machine::shortage::Since;
-use crate::matcher::{Captures, Matcher, Refused};
+use crate::matcher::{Captures, Clock, Matcher, Refused};
 use crate::pattern::{NO_NEWLINE, Pattern};
 use crate::process::{Peer, PeerCommand, PeerEvent, orphans};
 use crate::quiescence::{KnownSockets, ProcessProbe, SocketTable};
@@ -122,7 +124,8 @@ pub async fn execute(
         () = limit.over() => Err(Failure::TimeLimit(plan.scenario.limit)),
         failure = since.meets() => Err(Failure::Machine(failure)),
     };
-    let mut executed = run.finish(result.err()).await;
+    let failure = result.err().map(|failure| run.late_or(failure));
+    let mut executed = run.finish(failure).await;
     // Give back everything that the run took before asking what the machine lacks.
     drop(resources);
     if let Some(failure) = machine_failure::reason(plan, programs, &executed, &before, &since) {
@@ -209,6 +212,12 @@ struct ActiveRun<'c, F> {
     horizon: Duration,
     /// Who was not at rest, while a line of the transcript waits for that.
     rest_meter: Option<RestMeter>,
+    /// Who may not print anything now, and for how long.
+    silences: Vec<Silence>,
+    /// An event that comes after a silence.
+    held: Option<RoleAndEvent>,
+    /// What came too early or too late.
+    off_time: Option<OffTime>,
     /// How many events have been taken.
     taken: u64,
     /// Links increment it whenever something happens on them.
@@ -249,6 +258,9 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             order: plan.id.order().map(|number| EventOrder::new(number, plan.id.seed)),
             horizon: SOON,
             rest_meter: None,
+            silences: Vec::new(),
+            held: None,
+            off_time: None,
             taken: 0,
             ticks: Arc::default(),
             aftermath: false,
@@ -272,6 +284,10 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             if let Action::UntilStill(time) = action {
                 self.until_still(*time, step.line).await?;
             }
+            if let (Action::Nothing(role, time), 0) = (action, due) {
+                let silence = self.silence(step.line, *role, *time);
+                self.keep_silent(vec![silence]).await?;
+            }
             if due == 0 {
                 due = self.block(step.phase);
                 (0..due).for_each(|_| self.follower.act());
@@ -282,6 +298,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
             }
             self.acted.push(self.start.elapsed());
             self.act(action).await?;
+            self.follower.acted(Instant::now().into_std());
             actions.next();
             due -= 1;
         }
@@ -297,14 +314,14 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
         let steps = self.plan.scenario.transcript.steps.iter().skip_while(|step| step.phase < first);
         let acts = steps.skip_while(|step| matches!(step.kind, StepKind::Expect(..)));
         let block = acts
-            .take_while(|step| matches!(&step.kind, StepKind::Act(action) if !matches!(action, Action::UntilStill(_))));
+            .take_while(|step| matches!(&step.kind, StepKind::Act(action) if !matches!(action, Action::UntilStill(_) | Action::Nothing(..))));
         block.count().max(1)
     }
 
     /// Takes the events that have already come, so that a line from before an action never counts as one from after
     /// it.
     fn take_waiting(&mut self) -> Result<(), Failure> {
-        while let Ok((role, event)) = self.events.receiver.try_recv() {
+        while let Some((role, event)) = self.held.take().or_else(|| self.events.receiver.try_recv().ok()) {
             self.take(role, event)?;
         }
         Ok(())
@@ -337,7 +354,11 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
                 if self.aftermath {
                     return Ok(());
                 }
-                self.follower.ended(role, ending).map_err(|_| Failure::Ended(role, ending))
+                let ended = self.with_clock(|follower, clock| follower.ended(role, ending, clock));
+                ended.map_err(|refused| {
+                    self.note_lateness(refused);
+                    Failure::Ended(role, ending)
+                })
             }
         }
     }
@@ -345,18 +366,26 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
     fn take_line(&mut self, role: RoleId, line: Printed) -> Result<(), Failure> {
         let index = self.outputs[role].lines.len();
         self.outputs[role].lines.push(line);
+        if self.breaks_silence(role) {
+            return Err(Failure::Line(role, index));
+        }
+        let (limit, now) = (Rc::clone(&self.limit), Instant::now().into_std());
+        let clock = Clock { now, since: &|then| limit.usable_since(then) };
         let line = &self.outputs[role].lines[index];
         // The mark is no character: a program that prints it has not printed text.
         let is_text = |text: &&str| line.whole && !text.ends_with(NO_NEWLINE);
         let result = match line.text().filter(is_text) {
             Some(_) if self.aftermath => Err(Refused::Unexpected),
-            Some(text) if line.prompt => self.follower.line(role, &format!("{text}{NO_NEWLINE}")),
-            Some(text) => self.follower.line(role, text),
+            Some(text) if line.prompt => self.follower.line(role, &format!("{text}{NO_NEWLINE}"), &clock),
+            Some(text) => self.follower.line(role, text, &clock),
             None => Err(Refused::Unexpected),
         };
-        result.map_err(|refused| match refused {
-            Refused::Unexpected => Failure::Line(role, index),
-            Refused::Ambiguous => Failure::Ambiguous(role),
+        result.map_err(|refused| {
+            self.note_lateness(refused);
+            match refused {
+                Refused::Unexpected | Refused::TooLate { .. } => Failure::Line(role, index),
+                Refused::Ambiguous => Failure::Ambiguous(role),
+            }
         })
     }
 
@@ -406,7 +435,7 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
                 self.fault(*fault, *name);
                 Ok(())
             }
-            Action::UntilStill(_) => Ok(()),
+            Action::UntilStill(_) | Action::Nothing(..) => Ok(()),
         }
     }
 
@@ -501,13 +530,16 @@ impl<'c, F: Follower> ActiveRun<'c, F> {
     async fn next_event(&mut self) -> Result<(), Failure> {
         self.begin_to_wait();
         loop {
+            let pause = self.watchdog.pause.min(self.time_left()?);
             tokio::select! {
                 biased;
                 event = self.events.receiver.recv() => {
                     let Some((role, event)) = event else { return Ok(()) };
                     return self.take(role, event);
                 }
-                () = tokio::time::sleep(self.watchdog.pause) => match self.consider().1 {
+                () = tokio::time::sleep(pause) => match self.consider().1 {
+                    // What has a time may still come within it.
+                    Assessment::Restless if self.pending().is_some() => {}
                     Assessment::Wait => {}
                     Assessment::Release => self.release(),
                     Assessment::Stuck => return Err(Failure::Stuck),

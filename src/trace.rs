@@ -201,6 +201,10 @@ fn acts(evidence: &Evidence, scenario: &Scenario) -> Vec<TraceEvent> {
                 let link = name.map(|name| format!(" {}-{}", roles[name.dialer], roles[name.listener]));
                 TraceEventKind::Fault(format!("{}{}", fault_name(*fault, roles), link.unwrap_or_default()))
             }
+            Action::Nothing(role, time) => {
+                let from = role.map_or(String::new(), |role| format!(" from {}", roles[role]));
+                TraceEventKind::Fault(format!("nothing{from} for {} s", time.as_secs()))
+            }
             Action::UntilStill(_) => TraceEventKind::Fault("all peers are at rest".to_owned()),
         };
         events.push(TraceEvent { at: *at, what, wrong: false });

@@ -59,6 +59,9 @@ pub struct Step {
     pub phase: usize,
     /// Where each of its patterns begins, as a column in characters, counted from 0.
     pub columns: Vec<usize>,
+    /// The time in which a line or an ending has to come (`role within 2s | …`), or for which a role has to stay up and
+    /// silent (`role = running for 2s`).
+    pub time: Option<Duration>,
     /// What the line says.
     pub kind: StepKind,
 }
@@ -106,6 +109,8 @@ pub enum Action {
     /// `! until still [for Ns]`: wait until every peer sleeps, nothing is on its way, and no peer will wake by itself
     /// soon, or within this time.
     UntilStill(Option<Duration>),
+    /// `! nothing [from role] for Ns`: for this time no peer, or not this one, may print anything.
+    Nothing(Option<RoleId>, Duration),
 }
 
 /// A link by the roles at its ends: `b-a` is the one that `b` dials to reach `a`.
@@ -230,6 +235,22 @@ impl Transcript {
             StepKind::Act(action) => Some((step, action)),
             StepKind::Expect(..) => None,
         })
+    }
+
+    /// Does a run of it take time by the clock, in which its peers mostly sleep?
+    pub fn takes_time(&self) -> bool {
+        let waits = |action: &Action| matches!(action, Action::Nothing(..) | Action::UntilStill(Some(_)));
+        self.steps.iter().any(|step| step.time.is_some() || matches!(&step.kind, StepKind::Act(act) if waits(act)))
+    }
+
+    /// For how long nothing is to be printed, in all: one silence after the other, and the longest one at the end.
+    pub fn silence(&self) -> Duration {
+        let asked = self.actions().filter_map(|(_, action)| match action {
+            Action::Nothing(_, time) => Some(*time),
+            _ => None,
+        });
+        let at_end = self.steps.iter().filter(|step| matches!(step.kind, StepKind::Expect(_, Expect::Running)));
+        asked.sum::<Duration>() + at_end.filter_map(|step| step.time).max().unwrap_or_default()
     }
 
     /// What is expected of one role, in order.

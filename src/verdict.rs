@@ -157,6 +157,8 @@ pub enum Failure {
     Stuck,
     /// The time limit, in seconds.
     TimeLimit(u64),
+    /// What is expected of a role did not come in its time, nor long after.
+    TooLate(RoleId),
     /// A role printed more than is allowed.
     Flood(RoleId),
     /// Peers wake by themselves again and again, to no effect.
@@ -238,7 +240,12 @@ impl Failure {
     pub fn slowness(&self) -> usize {
         match self {
             Failure::Spinning(_) | Failure::Livelock => 3,
-            Failure::TimeLimit(_) | Failure::Restless | Failure::Noisy(_) | Failure::Flood(_) | Failure::Leaked(_) => 1,
+            Failure::TimeLimit(_)
+            | Failure::TooLate(_)
+            | Failure::Restless
+            | Failure::Noisy(_)
+            | Failure::Flood(_)
+            | Failure::Leaked(_) => 1,
             Failure::Line(..)
             | Failure::Ended(..)
             | Failure::Stuck

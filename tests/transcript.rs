@@ -7,7 +7,9 @@ mod processor;
 use processor::within;
 use proptest::prelude::*;
 use workshop::pattern::{Pattern, Piece};
-use workshop::transcript::{Action, After, Break, Expect, LinkFault, LinkName, StepKind, Transcript, TranscriptError};
+use workshop::transcript::{
+    Action, After, Break, Expect, LinkFault, LinkName, Step, StepKind, Transcript, TranscriptError,
+};
 
 // ---- Any text ----
 
@@ -31,7 +33,7 @@ fn nearly_a_transcript() -> impl Strategy<Value = String> {
             .prop_map(str::to_owned),
         4 => prop::sample::select(vec![
             "exit 0", "exit 256", "exit", "running", "kill", "cut", "stall", "heal", "until", "still", "link", "after", "bytes", "from",
-            "b-a", "a-", "-", "99999999999999999999", "12",
+            "within", "within 2s", "within 0s", "nothing", "for", "5s", "b-a", "a-", "-", "99999999999999999999", "12",
         ]).prop_map(str::to_owned),
         4 => prop::sample::select(vec![
             "{x}", "{x:word}", "{", "}", "{{", "}}", "{}", "{:}", "{x:", "{X}", "{x:/", "{x:/[/}", "{x:/a{2}/}", "{x:wrod}",
@@ -99,6 +101,10 @@ fn written(transcript: &Transcript) -> Vec<String> {
         StepKind::Act(Action::Link(LinkFault::Heal, name)) => format!("! heal link{}", link(*name)),
         StepKind::Act(Action::UntilStill(None)) => "! until still".to_owned(),
         StepKind::Act(Action::UntilStill(Some(time))) => format!("! until still for {}s", time.as_secs()),
+        StepKind::Act(Action::Nothing(None, time)) => format!("! nothing for {}s", time.as_secs()),
+        StepKind::Act(Action::Nothing(Some(who), time)) => {
+            format!("! nothing from {} for {}s", role(*who), time.as_secs())
+        }
         StepKind::Expect(who, Expect::Line(text)) => format!("{} | {}", role(*who), pattern(text)),
         StepKind::Expect(who, Expect::Unordered(text)) => format!("{} ~ {}", role(*who), pattern(text)),
         StepKind::Expect(who, Expect::Optional(text)) => format!("{} ? {}", role(*who), pattern(text)),
@@ -106,7 +112,12 @@ fn written(transcript: &Transcript) -> Vec<String> {
         StepKind::Expect(who, Expect::Exit(code)) => format!("{} = exit {code}", role(*who)),
         StepKind::Expect(who, Expect::Running) => format!("{} = running", role(*who)),
     };
-    transcript.steps.iter().map(|step| line(&step.kind)).collect()
+    let timed = |step: &Step| match (&step.kind, step.time) {
+        (StepKind::Expect(_, Expect::Running), Some(time)) => format!("{} for {}s", line(&step.kind), time.as_secs()),
+        (_, Some(time)) => line(&step.kind).replacen(' ', &format!(" within {}s ", time.as_secs()), 1),
+        (_, None) => line(&step.kind),
+    };
+    transcript.steps.iter().map(timed).collect()
 }
 
 /// The text of a line that is typed or printed: literals with braces and `#`, captures between.
@@ -150,6 +161,10 @@ fn line() -> impl Strategy<Value = String> {
         (role.clone(), text()).prop_map(|(role, text)| format!("{role} ? {text}")),
         (role.clone(), text()).prop_map(|(role, text)| format!("{role} ~ {text}")),
         (role.clone(), text()).prop_map(|(role, text)| format!("{role} < {text}")),
+        (role.clone(), 1..=60u8, text()).prop_map(|(role, time, text)| format!("{role} within {time}s | {text}")),
+        (role.clone(), 1..=60u8, text()).prop_map(|(role, time, text)| format!("{role} within {time}s ~ {text}")),
+        (role.clone(), 1..=60u8).prop_map(|(role, time)| format!("! nothing from {role} for {time}s")),
+        (1..=60u8).prop_map(|time| format!("! nothing for {time}s")),
         role.clone().prop_map(|role| format!("{role} < ^D")),
         role.clone().prop_map(|role| format!("{role} | ...")),
         (prop::sample::select(vec!["cut", "end", "stall", "heal"]), link.clone())
@@ -350,4 +365,49 @@ fn a_group_is_limited_where_it_is_one() {
     Transcript::parse(&text("b < between\n")).expect("an action ends a group");
     Transcript::parse(&text("a | between\n")).expect("another line of the role ends a group");
     Transcript::parse(&text("b | between\n")).expect_err("a line of another role does not");
+}
+
+// ---- Times ----
+
+#[test]
+fn only_what_has_to_come_has_a_time() {
+    let said = |line: &str| {
+        let text = format!("$ a\n$ b\n{line}\na = running\nb = running\n");
+        Transcript::parse(&text).map_or_else(|error| error.message, |_| "fine".to_owned())
+    };
+    for (line, expected) in [
+        ("a within 2s | x", "fine"),
+        ("a   within   60s   ~ x", "fine"),
+        ("a | within 2s | x", "fine"),
+        ("! nothing for 1s", "fine"),
+        ("! nothing from b for 1s   # it has patience", "fine"),
+        ("a within 2s ? x", "only what has to come can have a time in which it has to"),
+        ("a within 2s | ...", "only what has to come can have a time in which it has to"),
+        ("a within 2s < x", "only what has to come can have a time in which it has to"),
+        ("a within 2s < ^D", "only what has to come can have a time in which it has to"),
+        ("a within 2s = running", "only what has to come can have a time in which it has to"),
+        ("a within 2s = running for 2s", "only what has to come can have a time in which it has to"),
+        ("a within", "this line has no mark after the role"),
+        ("a within ", "this line names no time"),
+        ("a within 2 | x", "this is not a time"),
+        ("a within 0s | x", "this is not a time"),
+        ("a within 61s | x", "this is not a time"),
+        ("a within 1500ms | x", "this is not a time"),
+        ("! nothing", "this fault is not known"),
+        ("! nothing for 2s from b", "this fault is not known"),
+        ("! nothing from c for 2s", "`c` is not started yet"),
+        ("! pause b\n! nothing from b for 2s", "`b` is paused here, and can do nothing"),
+        ("! pause b\n! nothing from a for 2s", "fine"),
+    ] {
+        let said = said(line);
+        assert_eq!(said, expected, "{line}");
+    }
+    let over = Transcript::parse("$ a\na within 2s = exit 0\n! nothing from a for 1s\n").expect_err("it is over");
+    assert_eq!(over.message, "`a` has already ended here");
+}
+
+#[test]
+fn silences_add_up() {
+    let text = "$ a\n$ b\n! nothing for 2s\na < x\n! nothing from b for 3s\na = running for 1s\nb = running for 4s\n";
+    assert_eq!(Transcript::parse(text).expect("a transcript").silence().as_secs(), 9);
 }

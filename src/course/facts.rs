@@ -1,7 +1,7 @@
 //! The names of what can be found in a failed run, as explanations, hints and mistakes use them.
 
 /// The names of all facts, the most telling first. `docs/explanations.md` says what each of them is.
-pub const FACTS: [&str; 50] = [
+pub const FACTS: [&str; 52] = [
     "unfinished",
     "address-in-use",
     "panicked",
@@ -12,6 +12,8 @@ pub const FACTS: [&str; 50] = [
     "on-stderr",
     "flood",
     "leaked",
+    "too-early",
+    "too-late",
     "not-utf8",
     "colour-codes",
     "carriage-return",

@@ -49,6 +49,7 @@ impl ScenarioReader<'_, '_> {
         };
         if !self.unfinished {
             NameCheck::new(&scenario, self.roles, (self.source, &self.at("transcript"))).check()?;
+            self.check_silence(&scenario)?;
         }
         let conditions = self.for_links(&scenario)?;
         let pairings = self.pairings(&scenario)?;
@@ -83,6 +84,17 @@ impl ScenarioReader<'_, '_> {
                 .help(format!("write a number, {} to {}", ORDERS.start(), ORDERS.end()))),
             count => Ok(count),
         }
+    }
+
+    /// The time limit leaves room for the silences that a transcript asks for.
+    fn check_silence(&self, scenario: &Scenario) -> Result<()> {
+        let (silence, limit) = (scenario.transcript.silence().as_secs(), scenario.limit);
+        if silence < limit {
+            return Ok(());
+        }
+        Err(Error::new(format!("this transcript is silent for {silence} s, and its runs end after {limit} s"))
+            .at(self.source.place(&self.at("transcript")))
+            .help("give the scenario a longer `limit`, or ask for less time"))
     }
 
     /// A limit of memory leaves room for a program to start in.

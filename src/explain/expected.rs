@@ -22,6 +22,7 @@ impl<'c> Case<'c> {
         match *self.failure {
             Failure::Line(role, _)
             | Failure::Ended(role, _)
+            | Failure::TooLate(role)
             | Failure::Flood(role)
             | Failure::Spinning(role)
             | Failure::Noisy(role)
@@ -61,7 +62,7 @@ impl<'c> Case<'c> {
         expected.filter_map(|(_, expect)| Some(self.line(role, expect.pattern()?))).collect()
     }
 
-    fn line(&self, role: RoleId, pattern: &'c Pattern) -> Expected<'c> {
+    pub(super) fn line(&self, role: RoleId, pattern: &'c Pattern) -> Expected<'c> {
         let known = |name: &str| self.captures[role].get(name).cloned();
         let quoted = pattern.fill(&|name| Some(known(name).unwrap_or_else(|| "…".to_owned())));
         Expected { role, pattern, text: pattern.fill(&known), quoted }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Refused;
 use crate::transcript::RoleId;
@@ -18,6 +19,36 @@ pub(super) struct Candidate<'t> {
     /// For each role.
     pub positions: Vec<Position>,
     pub captures: Arc<BTreeMap<&'t str, CapturedValue>>,
+    pub seen: Seen,
+}
+
+/// When the last thing that had to come was seen of each role; empty where nothing has a time.
+///
+/// It does not tell candidates apart. Of two that are otherwise the same, the later times count: every demand of a
+/// transcript is that something comes soon enough.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen(Vec<Option<Instant>>);
+
+impl Seen {
+    pub fn of(&self, role: RoleId) -> Option<Instant> {
+        self.0.get(role).copied().flatten()
+    }
+
+    fn join(&mut self, other: &Seen) {
+        self.0.iter_mut().zip(&other.0).for_each(|(own, other)| *own = (*own).max(*other));
+    }
+}
+
+impl PartialEq for Seen {
+    fn eq(&self, _: &Seen) -> bool {
+        true
+    }
+}
+
+impl Eq for Seen {}
+
+impl Hash for Seen {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,18 +107,28 @@ pub(super) type Added<'t> = Arc<[(&'t str, CapturedValue)]>;
 #[derive(Debug)]
 pub(super) struct Move<'t> {
     pub to: Position,
+    /// Something that had to come has been seen.
+    pub past: bool,
     pub added: Option<Added<'t>>,
 }
 
 impl Move<'_> {
     pub fn to(to: Position) -> Self {
-        Move { to, added: None }
+        Move { to, past: false, added: None }
+    }
+
+    /// The move past something that has to come.
+    pub fn past(to: Position) -> Self {
+        Move { to, past: true, added: None }
     }
 }
 
 impl<'t> Candidate<'t> {
-    fn go(&mut self, role: RoleId, step: &Move<'t>) {
+    fn go(&mut self, role: RoleId, step: &Move<'t>, now: Option<Instant>) {
         self.positions[role] = step.to;
+        if let (true, Some(seen)) = (step.past, self.seen.0.get_mut(role)) {
+            *seen = now;
+        }
         if let Some(added) = step.added.as_deref().filter(|added| !added.is_empty()) {
             Arc::make_mut(&mut self.captures).extend(added.iter().cloned());
         }
@@ -100,8 +141,13 @@ pub(super) struct Candidates<'t>(Vec<Arc<Candidate<'t>>>);
 
 impl<'t> Candidates<'t> {
     /// Every role at its first expectation, and nothing captured.
-    pub fn new(roles: usize) -> Self {
-        Candidates(vec![Arc::new(Candidate { positions: vec![Position::at(0); roles], captures: Arc::default() })])
+    pub fn new(roles: usize, timed: bool) -> Self {
+        let seen = Seen(if timed { vec![None; roles] } else { Vec::new() });
+        Candidates(vec![Arc::new(Candidate {
+            positions: vec![Position::at(0); roles],
+            captures: Arc::default(),
+            seen,
+        })])
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Candidate<'t>> {
@@ -112,20 +158,21 @@ impl<'t> Candidates<'t> {
     pub fn advance(
         &mut self,
         role: RoleId,
+        now: Option<Instant>,
         mut moves: impl FnMut(&Candidate<'t>) -> Result<Vec<Move<'t>>, Refused>,
     ) -> Result<(), Refused> {
         // The usual case: one candidate before, one after. Then thousands of captures need no copy.
         if let [candidate] = self.0.as_mut_slice()
             && let [only] = moves(candidate)?.as_slice()
         {
-            Arc::make_mut(candidate).go(role, only);
+            Arc::make_mut(candidate).go(role, only, now);
             return Ok(());
         }
         let mut next = Successors::default();
         for candidate in &self.0 {
             for step in moves(candidate)? {
                 let mut candidate = Candidate::clone(candidate);
-                candidate.go(role, &step);
+                candidate.go(role, &step, now);
                 next.add(Arc::new(candidate))?;
             }
         }
@@ -166,6 +213,9 @@ impl<'t> Successors<'t> {
     fn add(&mut self, candidate: Arc<Candidate<'t>>) -> Result<(), Refused> {
         if self.known.insert(Arc::clone(&candidate)) {
             self.candidates.push(candidate);
+        } else if !candidate.seen.0.is_empty() {
+            let same = self.candidates.iter_mut().find(|same| **same == candidate);
+            same.into_iter().for_each(|same| Arc::make_mut(same).seen.join(&candidate.seen));
         }
         if self.candidates.len() > MAX_CANDIDATES { Err(Refused::Ambiguous) } else { Ok(()) }
     }

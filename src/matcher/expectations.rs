@@ -1,5 +1,7 @@
 //! What is expected of each role, in the form that the matcher walks.
 
+use std::time::Duration;
+
 use super::{Ending, Move, Position};
 use crate::pattern::Pattern;
 use crate::transcript::{Action, Expect, RoleId, StepKind, Transcript};
@@ -13,6 +15,8 @@ pub(super) struct Expectation<'t> {
     phase: usize,
     /// The index of the step (of the first one of a group).
     step: usize,
+    /// The time in which it has to come; for a group, its lines have their own.
+    within: Option<Duration>,
     pub item: Item<'t>,
 }
 
@@ -30,6 +34,8 @@ pub(super) enum Item<'t> {
 pub(super) struct ExpectedLine<'t> {
     pub step: usize,
     pub pattern: &'t Pattern,
+    /// The time in which it has to come.
+    pub within: Option<Duration>,
     /// The nearest member above it in its group that accepts the same lines. It is taken first, so that sixteen equal
     /// lines are one candidate and not one for each subset.
     twin: Option<usize>,
@@ -41,11 +47,15 @@ pub(super) fn by_role(transcript: &Transcript) -> Vec<Expectations<'_>> {
     for (step, what) in transcript.steps.iter().enumerate() {
         let StepKind::Expect(role, expect) = &what.kind else { continue };
         let Expectations(places) = &mut expectations[*role];
-        let line = |pattern| ExpectedLine { step, pattern, twin: None };
+        let line = |pattern| ExpectedLine { step, pattern, within: what.time, twin: None };
         let item = match expect {
             Expect::Unordered(pattern) => {
                 if let Some(group) = open_group(transcript, places.last_mut(), what.phase) {
-                    let twin = group.iter().rposition(|other| other.pattern.is_like(pattern));
+                    let twin = {
+                        let is_twin =
+                            |other: &ExpectedLine<'_>| other.within == what.time && other.pattern.is_like(pattern);
+                        group.iter().rposition(is_twin)
+                    };
                     group.push(ExpectedLine { twin, ..line(pattern) });
                     continue;
                 }
@@ -57,7 +67,7 @@ pub(super) fn by_role(transcript: &Transcript) -> Vec<Expectations<'_>> {
             Expect::Exit(code) => Item::Exit(*code),
             Expect::Running => Item::Running,
         };
-        places.push(Expectation { phase: what.phase, step, item });
+        places.push(Expectation { phase: what.phase, step, within: what.time, item });
     }
     expectations
 }
@@ -101,11 +111,24 @@ impl<'t> Expectations<'t> {
         self.due(from, phase).zip(taken).flat_map(|(place, taken)| place.awaited(taken))
     }
 
-    /// The move for the role's ending, if it may end like this here.
-    pub fn end(&self, from: Position, phase: usize, ending: Ending) -> Option<Move<'t>> {
+    /// What has to come next of the role and has a time for it: the steps, with these times.
+    pub fn timed(&self, from: Position, phase: usize) -> impl Iterator<Item = (usize, Duration)> {
+        let skipped = self.due(from, phase).take_while(|place| place.is_free()).count();
+        let taken = if skipped == 0 { from.taken } else { 0 };
+        self.due(from, phase).nth(skipped).into_iter().flat_map(move |place| {
+            let lines = if let Item::Group(lines) = &place.item { lines.as_slice() } else { &[] };
+            let missing = lines.iter().enumerate().filter(move |(at, _)| taken & (1 << at) == 0);
+            let ending = place.within.filter(|_| matches!(place.item, Item::Exit(_)));
+            let lines = missing.filter_map(|(_, line)| Some((line.step, line.within?)));
+            lines.chain(ending.map(|within| (place.step, within)))
+        })
+    }
+
+    /// The move for the role's ending, if it may end like this here, with its step and the time in which it has to come.
+    pub fn end(&self, from: Position, phase: usize, ending: Ending) -> Option<(Move<'t>, usize, Option<Duration>)> {
         let (skipped, place) = self.due(from, phase).enumerate().find(|(_, place)| !place.is_free())?;
         let fits = matches!(place.item, Item::Exit(code) if ending == Ending::Exit(code));
-        fits.then(|| Move::to(Position::at(from.next + skipped + 1)))
+        fits.then(|| (Move::past(Position::at(from.next + skipped + 1)), place.step, place.within))
     }
 
     /// The first place below an action.

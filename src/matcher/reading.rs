@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::candidates::{Added, Candidate, CapturedValue, Move, Position};
 use super::expectations::{Expectations, ExpectedLine, Item, open};
-use super::{Captures, Refused};
+use super::{Captures, Refused, Timing};
 use crate::pattern::{Budget, Known, NO_NEWLINE, Type};
 use crate::transcript::RoleId;
 
@@ -37,13 +37,19 @@ pub(super) struct LineReading<'m, 't> {
     names: &'m Bindings<'t>,
     role: RoleId,
     line: Arc<str>,
+    timing: Timing<'m>,
     budget: Budget,
     answers: HashMap<(usize, Vec<Option<CapturedValue>>), Option<Added<'t>>>,
 }
 
 impl<'m, 't> LineReading<'m, 't> {
-    pub fn new(names: &'m Bindings<'t>, role: RoleId, line: &str) -> Self {
-        LineReading { names, role, line: line.into(), budget: Budget::default(), answers: HashMap::new() }
+    pub fn new(names: &'m Bindings<'t>, role: RoleId, line: &str, timing: Timing<'m>) -> Self {
+        LineReading { names, role, line: line.into(), timing, budget: Budget::default(), answers: HashMap::new() }
+    }
+
+    /// The line came too late for a step.
+    pub fn late(&self) -> Option<Refused> {
+        self.timing.late
     }
 
     /// The moves of one candidate for this line, the nearest expectation first.
@@ -61,7 +67,8 @@ impl<'m, 't> LineReading<'m, 't> {
                 Item::Group(lines) => {
                     for (line, taken) in open(lines, position.taken) {
                         let to = taken.map_or(after, |taken| Position { taken, ..position });
-                        moves.extend(self.take(line, to, candidate));
+                        let past = taken.is_none();
+                        moves.extend(self.take(line, to, candidate).map(|step| Move { past, ..step }));
                     }
                 }
                 Item::Optional(line) => moves.extend(self.take(line, after, candidate)),
@@ -78,15 +85,20 @@ impl<'m, 't> LineReading<'m, 't> {
 
     /// The move if the line is this expected one.
     fn take(&mut self, line: &ExpectedLine<'t>, to: Position, candidate: &Candidate<'t>) -> Option<Move<'t>> {
+        let step = self.fitting(line, to, candidate)?;
+        self.timing.is_in_time(self.role, candidate, (line.step, line.within)).then_some(step)
+    }
+
+    fn fitting(&mut self, line: &ExpectedLine<'t>, to: Position, candidate: &Candidate<'t>) -> Option<Move<'t>> {
         self.budget.spend(QUESTION);
         let values = line.pattern.names().map(|(name, ..)| candidate.captures.get(name).cloned());
         let question = (line.step, values.collect());
         if let Some(answer) = self.answers.get(&question) {
-            return answer.clone().map(|added| Move { to, added: Some(added) });
+            return answer.clone().map(|added| Move { added: Some(added), ..Move::to(to) });
         }
         let answer = self.answer(line, candidate);
         self.answers.insert(question, answer.clone());
-        answer.map(|added| Move { to, added: Some(added) })
+        answer.map(|added| Move { added: Some(added), ..Move::to(to) })
     }
 
     /// Is the line this expected one?

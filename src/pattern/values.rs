@@ -48,6 +48,15 @@ fn split(line: &str, range: Range<usize>, separates: fn(char) -> bool, part: &mu
     part(start..range.end);
 }
 
+/// Is it the time on a clock?
+fn is_clock(value: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (time, fraction) = value.split_once('.').unwrap_or((value, "0"));
+    let parts: Vec<&str> = time.split(':').collect();
+    let below = |part: &str, limit: u8| part.len() == 2 && digits(part) && part.parse().is_ok_and(|n: u8| n < limit);
+    digits(fraction) && matches!(parts[..], [h, m, s] if below(h, 24) && below(m, 60) && below(s, 60))
+}
+
 /// The full stop of a sentence belongs to no value.
 fn without_punctuation(line: &str, at: Range<usize>) -> Range<usize> {
     let kept = line[at.clone()].trim_end_matches(['.', ':', '!', '?']).len();
@@ -70,6 +79,12 @@ impl Type {
         let fits = |ty: &Type| {
             *ty != Type::Hex || values.iter().any(|v| v.len() > 1 && v.contains(|c: char| c.is_ascii_digit()))
         };
-        Type::TELLING.into_iter().find(|ty| values.iter().all(|value| ty.accepts(value)) && fits(ty))
+        let clock = || values.iter().all(|value| is_clock(value)).then(Type::clock).flatten();
+        Type::TELLING.into_iter().find(|ty| values.iter().all(|value| ty.accepts(value)) && fits(ty)).or_else(clock)
+    }
+
+    /// The time on a clock, `14:15:30` or `14:15:30.25`: no type of its own, but one value and not three.
+    fn clock() -> Option<Type> {
+        Type::parse(r"/[0-2]\d:[0-5]\d:[0-5]\d(\.\d+)?/").ok()
     }
 }

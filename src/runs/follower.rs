@@ -1,13 +1,15 @@
 //! Follows what the roles do: matches it against a transcript, or records it.
 
+use std::time::Instant;
+
 use crate::course::Scenario;
-use crate::matcher::{Captures, Ending, Matcher, Refused};
+use crate::matcher::{Captures, Clock, Ending, Matcher, Pending, Refused};
 use crate::transcript::{RoleId, Transcript};
 
 /// Follows a run.
 pub(super) trait Follower {
     /// A role has printed a line.
-    fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused>;
+    fn line(&mut self, role: RoleId, text: &str, clock: &Clock<'_>) -> Result<(), Refused>;
 
     /// How much of a text without a newline is one that is expected here, if anything is.
     fn prompt(&self, _role: RoleId, _text: &str) -> Option<usize> {
@@ -21,13 +23,21 @@ pub(super) trait Follower {
     }
 
     /// A role has ended.
-    fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused>;
+    fn ended(&mut self, role: RoleId, ending: Ending, clock: &Clock<'_>) -> Result<(), Refused>;
 
     /// Has everything been seen that must come before the next action?
     fn ready(&self) -> bool;
 
     /// The next action happens.
     fn act(&mut self);
+
+    /// The last action that happened was done at this time.
+    fn acted(&mut self, _at: Instant) {}
+
+    /// What has to come next within a time, if anything has.
+    fn pending(&self, _clock: &Clock<'_>) -> Option<Pending> {
+        None
+    }
 
     /// How many actions have happened.
     fn phase(&self) -> usize;
@@ -53,16 +63,16 @@ pub(super) trait Follower {
 }
 
 impl Follower for Matcher<'_> {
-    fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused> {
-        self.line(role, text)
+    fn line(&mut self, role: RoleId, text: &str, clock: &Clock<'_>) -> Result<(), Refused> {
+        self.line_at(role, text, Some(clock))
     }
 
     fn prompt(&self, role: RoleId, text: &str) -> Option<usize> {
         self.prompt(role, text)
     }
 
-    fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused> {
-        self.ended(role, ending)
+    fn ended(&mut self, role: RoleId, ending: Ending, clock: &Clock<'_>) -> Result<(), Refused> {
+        self.ended_at(role, ending, Some(clock))
     }
 
     fn ready(&self) -> bool {
@@ -71,6 +81,14 @@ impl Follower for Matcher<'_> {
 
     fn act(&mut self) {
         self.act();
+    }
+
+    fn acted(&mut self, at: Instant) {
+        self.acted(at);
+    }
+
+    fn pending(&self, clock: &Clock<'_>) -> Option<Pending> {
+        self.pending(clock)
     }
 
     fn phase(&self) -> usize {

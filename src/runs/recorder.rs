@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::follower::Follower;
 use super::recorded::{BoundValue, HandedAddress, Observation, RecordError, RoleEvent};
 use crate::course::Scenario;
-use crate::matcher::{Captures, Ending, Refused, declared_types};
+use crate::matcher::{Captures, Clock, Ending, Refused, declared_types};
 use crate::pattern::{FoundValue, Known, Pattern, Type, values};
 use crate::transcript::{RoleId, StepKind, Transcript};
 
@@ -98,7 +98,7 @@ impl<'c> Recorder<'c> {
 }
 
 impl Follower for Recorder<'_> {
-    fn line(&mut self, role: RoleId, text: &str) -> Result<(), Refused> {
+    fn line(&mut self, role: RoleId, text: &str, _clock: &Clock<'_>) -> Result<(), Refused> {
         self.hear(role, text);
         Ok(())
     }
@@ -108,7 +108,7 @@ impl Follower for Recorder<'_> {
     }
 
     /// No transcript can expect that a signal ends a role.
-    fn ended(&mut self, role: RoleId, ending: Ending) -> Result<(), Refused> {
+    fn ended(&mut self, role: RoleId, ending: Ending, _clock: &Clock<'_>) -> Result<(), Refused> {
         if matches!(ending, Ending::Signal(_)) {
             return Err(Refused::Unexpected);
         }

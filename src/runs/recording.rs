@@ -8,6 +8,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::follower::Follower;
 use super::recorded::{RecordError, Recorded};
@@ -61,6 +62,9 @@ impl<'c> ActiveRun<'c, Recorder<'c>> {
         let limit = Rc::clone(&self.limit);
         for (index, (_, action)) in plan.scenario.transcript.actions().enumerate() {
             self.prepare(action)?;
+            if let Action::Nothing(_, time) = action {
+                self.pass(*time).await?;
+            }
             self.follower.act();
             limit.restart();
             self.act(action).await?;
@@ -85,7 +89,7 @@ impl<'c> ActiveRun<'c, Recorder<'c>> {
             Action::EndInput(role) | Action::Kill(role) | Action::Pause(role) | Action::Resume(role) => {
                 (*role, [].as_slice())
             }
-            Action::Link(..) | Action::UntilStill(_) => return Ok(()),
+            Action::Link(..) | Action::UntilStill(_) | Action::Nothing(..) => return Ok(()),
         };
         match (action, self.peers[role].is_some()) {
             (Action::Start(..), true) => return Err(RecordError::IsUp(role)),
@@ -93,6 +97,20 @@ impl<'c> ActiveRun<'c, Recorder<'c>> {
             (_, false) => return Err(RecordError::NotUp(role)),
         }
         texts.iter().flat_map(Pattern::names).try_for_each(|(name, ..)| self.follower.find(name, role))
+    }
+
+    /// Lets time pass. What comes meanwhile is recorded: it belongs above the line that asks for a silence.
+    async fn pass(&mut self, time: Duration) -> Result<(), Failure> {
+        let since = Instant::now();
+        loop {
+            let left = time.saturating_sub(self.limit.usable_since(since));
+            if left.is_zero() {
+                return Ok(());
+            }
+            if let Ok(Some((role, event))) = tokio::time::timeout(left, self.events.receiver.recv()).await {
+                self.take(role, event)?;
+            }
+        }
     }
 
     /// Waits until all peers are at rest. A peer that sleeps for a while is waited for, unless it wakes again and

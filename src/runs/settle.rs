@@ -75,6 +75,10 @@ impl<F: Follower> ActiveRun<'_, F> {
 
     /// Every expectation is met. Checks that no role prints a line too many or ends.
     pub(super) async fn settle(&mut self) -> Result<(), Failure> {
+        let silences = self.last_silences();
+        if !silences.is_empty() {
+            self.keep_silent(silences).await?;
+        }
         let mut pause = POLL_PAUSE.0;
         let (mut busy, mut released) = (0, 0);
         while busy < BUSY_POLLS && released < RELEASES && self.peers.iter().any(Option::is_some) {
@@ -106,6 +110,7 @@ impl<F: Follower> ActiveRun<'_, F> {
             typed: std::mem::take(&mut self.typed),
             acted: std::mem::take(&mut self.acted),
             took: self.start.elapsed(),
+            off_time: self.off_time,
             unrest: self.rest_meter.take().map(RestMeter::unrest),
             denied: failure.as_ref().map_or(Duration::ZERO, |_| self.limit.waited()),
             ..Evidence::default()

@@ -9,19 +9,20 @@ use super::{
 };
 use crate::pattern::{NO_NEWLINE_WRITTEN, Pattern};
 
-/// The longest time, in seconds, that peers can be asked to be at rest.
-const LONGEST_REST: u64 = 60;
+/// The longest time, in seconds, that a transcript can name.
+const LONGEST: u64 = 60;
 
 /// Parses all lines, each by itself.
 pub(super) fn read(lines: &[&str]) -> Result<Transcript, TranscriptError> {
     let transcript = Transcript { roles: Vec::new(), mentions: Vec::new(), steps: Vec::new() };
-    let mut reader = Reader { transcript, known: HashMap::new(), columns: Vec::new() };
+    let mut reader = Reader { transcript, known: HashMap::new(), columns: Vec::new(), time: None };
     let mut phase = 0;
     for (number, line) in lines.iter().enumerate() {
         let Some(kind) = reader.line(Cursor { line, number })? else { continue };
         let is_action = matches!(kind, StepKind::Act(_));
         let columns = std::mem::take(&mut reader.columns);
-        reader.transcript.steps.push(Step { line: number, phase, columns, kind });
+        let time = reader.time.take();
+        reader.transcript.steps.push(Step { line: number, phase, columns, time, kind });
         phase += usize::from(is_action);
     }
     Ok(reader.transcript)
@@ -33,6 +34,8 @@ struct Reader<'t> {
     known: HashMap<&'t str, RoleId>,
     /// Where the patterns of the line that is read begin.
     columns: Vec<usize>,
+    /// The time that the expectation in this line has.
+    time: Option<Duration>,
 }
 
 impl<'t> Reader<'t> {
@@ -62,11 +65,12 @@ impl<'t> Reader<'t> {
     }
 
     /// `! kill role`, `! pause role`, `! resume role`, `! cut link [b-a] [after N bytes from role]`,
-    /// `! end link` likewise, `! stall link`, `! heal link`, `! until still [for Ns]`
+    /// `! end link` likewise, `! stall link`, `! heal link`, `! until still [for Ns]`, `! nothing [from role] for Ns`
     fn fault(&mut self, at: Cursor<'t>, rest: &'t str) -> Result<StepKind, TranscriptError> {
         const KNOWN: &str = "write `! kill ROLE`, `! pause ROLE`, `! resume ROLE`, `! cut link`, `! end link`, both \
-                             perhaps with `after N bytes from ROLE`, `! stall link`, `! heal link` or `! until still`, \
-                             perhaps with `for 5s`; with several links, name one: `link b-a`";
+                             perhaps with `after N bytes from ROLE`, `! stall link`, `! heal link`, `! until still`, \
+                             perhaps with `for 5s`, or `! nothing for 2s`, perhaps with `from ROLE`; with several \
+                             links, name one: `link b-a`";
         let words: Vec<&str> = rest.split_whitespace().collect();
         let unknown = || at.error("this fault is not known", KNOWN);
         let (verb, rest) = match words.as_slice() {
@@ -74,6 +78,13 @@ impl<'t> Reader<'t> {
             ["until", "still", "for", seconds] => {
                 let seconds = Self::seconds(at, seconds)?;
                 return Ok(StepKind::Act(Action::UntilStill(Some(seconds))));
+            }
+            ["nothing", "for", seconds] => {
+                return Ok(StepKind::Act(Action::Nothing(None, Self::seconds(at, seconds)?)));
+            }
+            ["nothing", "from", role, "for", seconds] => {
+                let role = self.role(at, role)?;
+                return Ok(StepKind::Act(Action::Nothing(Some(role), Self::seconds(at, seconds)?)));
             }
             ["kill", role] => return Ok(StepKind::Act(Action::Kill(self.role(at, role)?))),
             ["pause", role] => return Ok(StepKind::Act(Action::Pause(self.role(at, role)?))),
@@ -109,9 +120,9 @@ impl<'t> Reader<'t> {
     /// `5s`
     fn seconds(at: Cursor<'t>, text: &'t str) -> Result<Duration, TranscriptError> {
         let seconds = text.strip_suffix('s').and_then(|number| number.parse().ok());
-        let fits = seconds.filter(|seconds| (1..=LONGEST_REST).contains(seconds));
+        let fits = seconds.filter(|seconds| (1..=LONGEST).contains(seconds));
         fits.map(Duration::from_secs).ok_or_else(|| {
-            let help = format!("write whole seconds from 1 to {LONGEST_REST}, as in `for 5s`");
+            let help = format!("write whole seconds from 1 to {LONGEST}, as in `5s`");
             at.error_on(text, "this is not a time", help)
         })
     }
@@ -137,21 +148,57 @@ impl<'t> Reader<'t> {
         let line = at.line.trim_start();
         let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         at.check_role(name)?;
-        let rest = rest.trim_start();
+        let (within, rest) = Self::within(at, rest.trim_start())?;
         let mark = rest.chars().next().filter(|mark| "|<~?=".contains(*mark));
         let Some(mark) = mark else { return Err(at.error("this line has no mark after the role", MARKS)) };
         let role = self.role(at, name)?;
+        self.time = within;
         // One space after the mark belongs to the notation; the rest belongs to the line.
         let text = rest[1..].strip_prefix(' ').unwrap_or(&rest[1..]);
-        Ok(match mark {
+        let kind = match mark {
             '<' if without_comment(text).trim() == "^D" => StepKind::Act(Action::EndInput(role)),
             '<' => StepKind::Act(Action::Type(role, self.pattern(at, text)?)),
-            '=' => StepKind::Expect(role, at.ending(text)?),
+            '=' => StepKind::Expect(role, self.ending(at, text)?),
             '|' if without_comment(text).trim_end() == "..." => StepKind::Expect(role, Expect::Elided),
             '|' => StepKind::Expect(role, Expect::Line(self.printed(at, text)?)),
             '~' => StepKind::Expect(role, Expect::Unordered(self.pattern(at, text)?)),
             _ => StepKind::Expect(role, Expect::Optional(self.pattern(at, text)?)),
-        })
+        };
+        let has_time = || matches!(kind, StepKind::Expect(_, Expect::Line(_) | Expect::Unordered(_) | Expect::Exit(_)));
+        if within.is_some() && !has_time() {
+            return Err(at.error(
+                "only what has to come can have a time in which it has to",
+                "write `within` before `|` with a line, before `~`, or before `= exit 0`",
+            ));
+        }
+        Ok(kind)
+    }
+
+    /// `within 2s` between a role and its mark, and what follows it.
+    fn within(at: Cursor<'t>, rest: &'t str) -> Result<(Option<Duration>, &'t str), TranscriptError> {
+        let Some(time) = rest.strip_prefix("within").filter(|time| time.starts_with(char::is_whitespace)) else {
+            return Ok((None, rest));
+        };
+        let time = time.trim_start();
+        let (seconds, rest) = time.split_at(time.find(char::is_whitespace).unwrap_or(time.len()));
+        if seconds.is_empty() {
+            return Err(
+                at.error("this line names no time", "write it behind `within`, as in `b within 2s | peer lost`")
+            );
+        }
+        Ok((Some(Self::seconds(at, seconds)?), rest.trim_start()))
+    }
+
+    /// `exit N`, `running`, `running for Ns`
+    fn ending(&mut self, at: Cursor<'t>, text: &'t str) -> Result<Expect, TranscriptError> {
+        let words: Vec<&str> = without_comment(text).split_whitespace().collect();
+        if let ["running", "for", seconds] = words.as_slice() {
+            if self.time.is_none() {
+                self.time = Some(Self::seconds(at, seconds)?);
+            }
+            return Ok(Expect::Running);
+        }
+        at.ending(text)
     }
 
     /// A role by its name, which stands in this line.
@@ -238,7 +285,7 @@ impl Cursor<'_> {
                 let not_a_code = |_| self.error_on(code, "this is not an exit code", "exit codes are 0 to 255");
                 code.parse::<u8>().map(|code| Expect::Exit(i32::from(code))).map_err(not_a_code)
             }
-            _ => Err(self.error("this ending is not known", "write `= exit 0` or `= running`")),
+            _ => Err(self.error("this ending is not known", "write `= exit 0`, `= running` or `= running for 2s`")),
         }
     }
 }

@@ -48,10 +48,11 @@ fn role_of(step: &Step) -> Option<RoleId> {
             | Action::EndInput(role)
             | Action::Kill(role)
             | Action::Pause(role)
-            | Action::Resume(role),
+            | Action::Resume(role)
+            | Action::Nothing(Some(role), _),
         )
         | StepKind::Expect(role, _) => Some(*role),
-        StepKind::Act(Action::Link(..) | Action::UntilStill(_)) => None,
+        StepKind::Act(Action::Link(..) | Action::UntilStill(_) | Action::Nothing(None, _)) => None,
     }
 }
 
@@ -100,7 +101,10 @@ impl<'t> RoleLife<'t> {
                 let message = format!("`{}` is not paused here", self.name);
                 return Err(at.error(message, format!("add `! pause {}` above this line", self.name)));
             }
-            StepKind::Expect(_, Expect::Line(_) | Expect::Unordered(_) | Expect::Exit(_)) if self.paused.is_some() => {
+            StepKind::Expect(_, Expect::Line(_) | Expect::Unordered(_) | Expect::Exit(_))
+            | StepKind::Act(Action::Nothing(..))
+                if self.paused.is_some() =>
+            {
                 let message = format!("`{}` is paused here, and can do nothing", self.name);
                 return Err(at.error(message, format!("add `! resume {}` above this line", self.name)));
             }

@@ -113,9 +113,9 @@ const RUNS_PER_CORE: usize = 4;
 struct Executor<'e> {
     stage: &'e Stage,
     plans: &'e [Plan<'e>],
-    /// Pending runs, by their places in the plan, the next one last. Runs over delayed links mostly wait, so they run
-    /// beside the others and start first.
-    delayed: Vec<usize>,
+    /// Pending runs, by their places in the plan, the next one last. Runs over delayed links, and those whose
+    /// transcript asks for a time, mostly wait, so they run beside the others and start first.
+    waiting: Vec<usize>,
     others: Vec<usize>,
     jobs: usize,
     /// How many runs the machine carries.
@@ -133,14 +133,13 @@ impl<'e> Executor<'e> {
                 .help(Fault::Files.help()));
         }
         let jobs = if selection.jobs > 0 { selection.jobs } else { cores() * RUNS_PER_CORE };
-        let (delayed, others) =
-            (0..plans.len()).rev().partition(|index| plans[*index].id.condition == Condition::Delayed);
+        let (waiting, others) = (0..plans.len()).rev().partition(|index| mostly_waits(&plans[*index]));
         let done = plans.iter().map(|_| None).collect();
-        Ok(Executor { stage, plans, delayed, others, jobs, carries, done })
+        Ok(Executor { stage, plans, waiting, others, jobs, carries, done })
     }
 
-    fn is_delayed(&self, index: usize) -> bool {
-        self.plans[index].id.condition == Condition::Delayed
+    fn mostly_waits(&self, index: usize) -> bool {
+        mostly_waits(&self.plans[index])
     }
 
     /// The place of a run's scenario in the stage.
@@ -153,22 +152,22 @@ impl<'e> Executor<'e> {
         if !throttle.has_room() || throttle.count(|_| true) >= self.carries {
             return None;
         }
-        let room = |most, delayed| throttle.count(|index| self.is_delayed(index) == delayed) < most;
-        let (for_delayed, for_others) = (room(self.jobs * 2, true), room(self.jobs, false));
-        let delayed = for_delayed.then(|| self.delayed.pop()).flatten();
-        delayed.or_else(|| for_others.then(|| self.others.pop()).flatten())
+        let room = |most, waiting| throttle.count(|index| self.mostly_waits(index) == waiting) < most;
+        let (for_waiting, for_others) = (room(self.jobs * 2, true), room(self.jobs, false));
+        let waiting = for_waiting.then(|| self.waiting.pop()).flatten();
+        waiting.or_else(|| for_others.then(|| self.others.pop()).flatten())
     }
 
     /// A run lacked something while this many were running.
     fn halve(&mut self, beside: usize, index: usize) {
         self.carries = self.carries.min(beside / 2);
-        if self.is_delayed(index) { &mut self.delayed } else { &mut self.others }.push(index);
+        if self.mostly_waits(index) { &mut self.waiting } else { &mut self.others }.push(index);
     }
 
     /// A run gives way to others. From now on the runs go in the order of the plan.
     fn put_back(&mut self, index: usize) {
         self.others.push(index);
-        self.others.append(&mut self.delayed);
+        self.others.append(&mut self.waiting);
         self.others.sort_unstable_by(|a, b| b.cmp(a));
     }
 
@@ -184,6 +183,11 @@ impl<'e> Executor<'e> {
             done.trace = None;
         }
     }
+}
+
+/// Does a run spend most of its time waiting for a clock?
+fn mostly_waits(plan: &Plan<'_>) -> bool {
+    plan.id.condition == Condition::Delayed || plan.scenario.transcript.takes_time()
 }
 
 /// One repeat of all runs, while it is executed.

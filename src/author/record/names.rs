@@ -197,6 +197,8 @@ impl CaptureNames {
             Type::Multiaddr | Type::Address => Some("addr"),
             Type::PeerId => Some("id"),
             Type::Port => Some("port"),
+            // The time on a clock.
+            Type::Regex(_) => Some("time"),
             _ => None,
         };
         let last = match ty {

@@ -184,7 +184,7 @@ impl Rehearsal<'_> {
                 "let it write less",
                 Some(*role),
             ),
-            Failure::TimeLimit(_) | Failure::Stuck | Failure::Restless | Failure::Livelock => (
+            Failure::TimeLimit(_) | Failure::TooLate(_) | Failure::Stuck | Failure::Restless | Failure::Livelock => (
                 format!("the peers do not come to rest within {} s after this", self.scenario.limit),
                 "let the peers wait for something, or give the scenario a longer `limit`",
                 None,

@@ -147,11 +147,22 @@ struct MarkAt {
 fn mark_of(line: &str) -> Option<MarkAt> {
     let indent = line.len() - line.trim_start().len();
     let name = line[indent..].find(char::is_whitespace)?;
-    let rest = &line[indent + name..];
+    let within = within_of(line).unwrap_or(0);
+    let rest = &line[indent + name + within..];
     let spaces = rest.len() - rest.trim_start().len();
     rest.trim_start().starts_with(['|', '<', '~', '?', '=']).then_some(MarkAt {
-        byte: indent + name + spaces,
-        at: name + spaces,
-        padded: spaces > 1,
+        byte: indent + name + within + spaces,
+        at: name + within + spaces,
+        padded: spaces > 1 && within == 0,
     })
+}
+
+/// The length of ` within 2s` behind the role of a line.
+fn within_of(line: &str) -> Option<usize> {
+    let line = line.trim_start();
+    let behind = &line[line.find(char::is_whitespace)?..];
+    let time = behind.trim_start().strip_prefix("within")?;
+    let seconds = Some(time.trim_start()).filter(|seconds| seconds.len() < time.len())?;
+    let end = seconds.find(char::is_whitespace)?;
+    Some(behind.len() - seconds.len() + end)
 }

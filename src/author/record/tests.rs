@@ -170,6 +170,24 @@ fn a_number_alone_is_one_line_also_when_it_comes_again() {
 }
 
 #[test]
+fn a_clock_is_one_value() {
+    let time = r"{time:/[0-2]\d:[0-5]\d:[0-5]\d(\.\d+)?/}";
+    let seen: [&[&str]; 2] = [&["1 a [14:15:30] up at 14:15:30"], &["1 a [14:15:31] up at 14:15:31"]];
+    alone("$ a\n", &seen, &format!("$ a\na | [{time}] up at {{time}}\na = running\n"));
+    let seen: [&[&str]; 2] = [&["1 a it is 23:59:59.98."], &["1 a it is 00:00:00.1."]];
+    alone("$ a\n", &seen, &format!("$ a\na | it is {time}.\na = running\n"));
+    // No clock shows this.
+    let seen: [&[&str]; 2] = [&["1 a 25:15:30"], &["1 a 25:15:31"]];
+    alone("$ a\n", &seen, "$ a\na | 25:15:{number:int}\na = running\n");
+}
+
+#[test]
+fn lines_with_a_time_stay() {
+    let draft = "$ a\na within 2s | up\n! nothing from a for 1s\na within 3s | {n:int}\na within 1s = exit 0\n";
+    alone(draft, &[&["1 a up", "2 a 5", "2 a =0"]], draft);
+}
+
+#[test]
 fn what_the_author_wrote_and_fits_stays() {
     let draft =
         "$ a        # 1\na | up {why:text}\n# so\na ? perhaps\na | ...\na ~ one\na ~ two\na = running   # still\n";

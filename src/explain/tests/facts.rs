@@ -554,6 +554,83 @@ fn the_reference_is_never_yours() {
     }
 }
 
+/// A detector: it has to say soon that the other one is gone, and not too soon.
+const DETECTOR: &str = "\
+$ a
+a | ping 3
+$ b
+b | ping 3
+! kill a
+! nothing from b for 1s
+b within 2s | peer lost
+b within 1s ~ bye
+b within 3s ~ so long
+b within 1s = exit 0
+";
+
+#[test]
+fn what_comes_too_early_or_too_late() {
+    let detector = |log: &str| scene(DETECTOR, "  []", &format!("a | ping 3\nb | ping 3\n{log}"));
+    let lost = "after 1900\nb | peer lost\n";
+    for (log, id, say) in [
+        (
+            "early 5 800\nb | peer lost",
+            "too-early",
+            "Your b printed «peer lost» 0.8 s after a was killed: for 1 s, nothing may come from it.",
+        ),
+        (
+            "after 5100\nb | peer lost",
+            "too-late",
+            "Your b printed «peer lost» 5.1 s after a silence of 1 s: it has to come within 2 s.",
+        ),
+        (
+            "after 6000\nlate",
+            "too-late",
+            "Your b has to print «peer lost» within 2 s after a silence of 1 s, and had not after 6.0 s.",
+        ),
+        ("b by stage\nafter 6000\nlate", "too-late", "The stage's b has to print"),
+        // The lines of a group have one beginning.
+        (
+            &format!("{lost}after 2900\nb | so long\nb | bye"),
+            "too-late",
+            "Your b printed «bye» 2.9 s after «peer lost»: it has to come within 1 s.",
+        ),
+        (
+            &format!("{lost}b | bye\nafter 3500\nb | so long"),
+            "too-late",
+            "Your b printed «so long» 3.5 s after «peer lost»: it has to come within 3 s.",
+        ),
+        (
+            &format!("{lost}b | bye\nb | so long\nafter 1200\nb = exit 0"),
+            "too-late",
+            "Your b ended with exit code 0 1.2 s after «so long»: it has to end within 1 s.",
+        ),
+        (
+            &format!("{lost}b | bye\nb | so long\nafter 4000\nlate"),
+            "too-late",
+            "Your b has to end within 1 s after «so long», and had not after 4.0 s.",
+        ),
+        (&format!("{lost}b | bye\nb | so long\nb = exit 1"), "wrong-ending", "Your b ended with exit code 1"),
+        ("b | what is this", "wrong-line", "where «peer lost» was expected"),
+    ] {
+        is(&detector(log), id, &[say]);
+    }
+    let any = "$ a\na | x\n! nothing for 2s\na < y\na = running for 1s\n";
+    is(
+        &scene(any, "  []", "a | x\nearly 2 300\na | z"),
+        "too-early",
+        &["0.3 s after «x»: for 2 s, nothing may come from any program."],
+    );
+    is(
+        &scene(any, "  []", "a | x\nearly 4 300\na | z"),
+        "too-early",
+        &["0.3 s after everything else: for 1 s, nothing"],
+    );
+    // What may be missing can't be too late in the place of what has to come.
+    let elided = "$ a\na | x\na | ...\na within 2s | y\na = running\n";
+    is(&scene(elided, "  []", "a | x\nafter 1900\na | z\nafter 600\na | y"), "too-late", &["«y» 2.5 s after «x»"]);
+}
+
 /// Each fact of the list is one that a run can have; all that were seen above are of the list.
 #[test]
 fn every_fact_is_tried() {

@@ -17,6 +17,9 @@
 //! bob > alice fin        the end of what bob sends; also `reset`, `unread 5`
 //! link cut               the runner has cut every connection
 //! fragmented             the condition of the links
+//! after 5100             so many milliseconds pass
+//! early 3 800            the next line comes 800 ms after a silence has begun, which step 3 asks for (from 0)
+//! late                   what is awaited has not come in its time
 //! stuck                  how the run failed, where no line and no ending was refused; also `restless`,
 //!                        `limit 10`, `flood bob`, `noisy bob`, `spins bob`, `leaked bob`, `open bob`,
 //!                        `not started bob why`, `ambiguous bob`
@@ -24,15 +27,15 @@
 //!
 //! What the runner does (it types, it starts roles) follows from the transcript, as in a run.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::course::{Condition, Course, Party, Stage};
 use crate::evidence::{
-    Connection, Direction, Evidence, Flow, LinkEvidence, MAX_SAMPLE, Printed, RoleOutput, Typed, Unrest, WireEvent,
-    WireEventKind,
+    Connection, Direction, Evidence, Flow, LinkEvidence, MAX_SAMPLE, OffTime, Printed, RoleOutput, Typed, Unrest,
+    WireEvent, WireEventKind,
 };
 use crate::explain::{Case, Fact, explain};
-use crate::matcher::{Captures, Ending, Matcher};
+use crate::matcher::{Captures, Clock, Ending, Matcher, Refused};
 use crate::transcript::{Action, Break, RoleId, Transcript};
 use crate::verdict::{Explanation, Failure};
 
@@ -134,6 +137,7 @@ struct Player<'t> {
     evidence: Evidence,
     failure: Option<Failure>,
     condition: Condition,
+    began: Instant,
 }
 
 impl<'t> Player<'t> {
@@ -146,6 +150,7 @@ impl<'t> Player<'t> {
             evidence,
             failure: None,
             condition: Condition::Clear,
+            began: Instant::now(),
         };
         player.act();
         player
@@ -155,6 +160,16 @@ impl<'t> Player<'t> {
     fn now(&mut self) -> Duration {
         self.evidence.took += Duration::from_millis(1);
         self.evidence.took
+    }
+
+    /// Lets the matcher judge an event that comes now.
+    fn judge(&mut self, judge: impl FnOnce(&mut Matcher<'t>, &Clock<'_>) -> Result<(), Refused>) -> bool {
+        let now = self.began + self.evidence.took;
+        let result = judge(&mut self.matcher, &Clock { now, since: &|then| now.saturating_duration_since(then) });
+        if let Err(Refused::TooLate { step, took }) = result {
+            self.evidence.off_time = Some(OffTime { step, took });
+        }
+        result.is_ok()
     }
 
     fn role(&self, name: &str) -> RoleId {
@@ -168,6 +183,7 @@ impl<'t> Player<'t> {
             self.matcher.act();
             let at = self.now();
             self.evidence.acted.push(at);
+            self.matcher.acted(self.began + at);
             match action {
                 Action::Start(role, _) => self.evidence.outputs[*role].started = Some(at),
                 Action::Type(role, text) => {
@@ -209,7 +225,9 @@ impl<'t> Player<'t> {
             return;
         }
         let taken = std::str::from_utf8(&bytes).ok().filter(|_| whole);
-        if taken.is_none_or(|text| self.matcher.line(role, text).is_err()) {
+        let early = self.evidence.off_time.is_some();
+        let fits = |text: &str| self.judge(|matcher, clock| matcher.line_at(role, text, Some(clock)));
+        if early || !taken.is_some_and(fits) {
             self.failure = Some(Failure::Line(role, index));
         }
     }
@@ -222,7 +240,7 @@ impl<'t> Player<'t> {
         let output = &mut self.evidence.outputs[role];
         output.ending = Some(ending);
         output.endings.push((at, ending));
-        if self.failure.is_none() && self.matcher.ended(role, ending).is_err() {
+        if self.failure.is_none() && !self.judge(|matcher, clock| matcher.ended_at(role, ending, Some(clock))) {
             self.failure = Some(Failure::Ended(role, ending));
         }
     }
@@ -264,6 +282,22 @@ impl<'t> Player<'t> {
                 self.condition = Condition::Fragmented;
                 self.evidence.links.iter_mut().for_each(|link| link.condition = Condition::Fragmented);
                 return;
+            }
+            ["after", time] => {
+                self.evidence.took += Duration::from_millis(time.parse().expect("a number"));
+                return;
+            }
+            ["early", step, took] => {
+                let took = Duration::from_millis(took.parse().expect("a number"));
+                self.evidence.off_time = Some(OffTime { step: step.parse().expect("a number"), took });
+                return;
+            }
+            ["late"] => {
+                let now = self.began + self.evidence.took;
+                let clock = Clock { now, since: &|then| now.saturating_duration_since(then) };
+                let pending = self.matcher.pending(&clock).filter(|pending| pending.is_late()).expect("it is late");
+                self.evidence.off_time = Some(OffTime { step: pending.step, took: pending.took });
+                Failure::TooLate(pending.role)
             }
             ["stuck"] => Failure::Stuck,
             ["restless"] => Failure::Restless,

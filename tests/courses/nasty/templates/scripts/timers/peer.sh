@@ -1,0 +1,1 @@
+exec python3 -S "${0%/*}/peer.py" "$@"
