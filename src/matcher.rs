@@ -70,19 +70,20 @@ pub struct Matcher<'t> {
     phase: usize,
     /// When the last action was done.
     acted: Instant,
+    /// Something has a time in which it has to come.
+    timed: bool,
 }
 
 impl<'t> Matcher<'t> {
     /// At the top of the transcript, with the values that are given from the start.
     pub fn new(transcript: &'t Transcript, given: Captures) -> Self {
+        let timed = transcript.steps.iter().any(|step| step.time.is_some());
         Matcher {
             expectations: by_role(transcript),
             starts: starts(transcript),
             names: Bindings { types: declared_types(transcript), given, aliases: HashMap::new() },
-            candidates: Candidates::new(
-                transcript.roles.len(),
-                transcript.steps.iter().any(|step| step.time.is_some()),
-            ),
+            candidates: Candidates::new(transcript.roles.len(), timed),
+            timed,
             phase: 0,
             acted: Instant::now(),
         }
@@ -128,6 +129,10 @@ impl<'t> Matcher<'t> {
 
     /// What has to come next within a time; where several things have to, the most urgent one.
     pub fn pending(&self, clock: &Clock<'_>) -> Option<Pending> {
+        // Asked all the time, and most transcripts ask for no times: then no clock is read.
+        if !self.timed {
+            return None;
+        }
         let of = |candidate: &Candidate<'t>| {
             let roles = self.expectations.iter().zip(&candidate.positions).enumerate();
             let timed = roles.flat_map(|(role, (of_role, from))| {
