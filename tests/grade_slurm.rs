@@ -87,7 +87,7 @@ impl Slurm {
              ProctrackType=proctrack/pgid\nTaskPlugin=task/none\nSelectType=select/cons_tres\n\
              SchedulerType=sched/builtin\nSchedulerParameters=sched_interval=1,sched_min_interval=1,batch_sched_delay=1\nJobAcctGatherType=jobacct_gather/none\n\
              AccountingStorageType=accounting_storage/none\nJobCompType=jobcomp/none\nMpiDefault=none\n\
-             SwitchType=switch/none\nReturnToService=2\nSlurmdParameters=config_overrides\nNodeName={host} NodeAddr=127.0.0.1 CPUs=16 State=UNKNOWN\n\
+             SwitchType=switch/none\nReturnToService=2\nSlurmdParameters=config_overrides\nCommunicationParameters=NoInAddrAny,NoCtldInAddrAny\nNodeName={host} NodeAddr=127.0.0.1 CPUs=16 State=UNKNOWN\n\
              PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n"
         )
     }
