@@ -52,6 +52,10 @@ pub fn grade(catalog: &Catalog, args: &GradeArgs) -> Result<bool> {
     }
     let settings = Settings::of(args)?;
     let (folder, out) = (folder_of(args)?, out_of(args)?);
+    if is_below(out, folder)? {
+        return Err(Error::new(format!("the results would be among the submissions in {}", folder.display()))
+            .help("name a folder beside it with `--out`"));
+    }
     let track = catalog.track_or_first(settings.track.as_deref())?;
     let stages = stages_of(catalog, &settings)?;
     let (submissions, others) = find(folder, settings.roster.as_deref())?;
@@ -68,7 +72,8 @@ pub fn grade(catalog: &Catalog, args: &GradeArgs) -> Result<bool> {
         let mut make = |unit: Unit| grader.one(&submissions[unit.submission], &stages[unit.stage], &marks[unit.stage]);
         return lanes::serve(|unit| make(unit).map(|made| made.answer())).map(|()| true);
     }
-    others.iter().for_each(|other| say(&format!("{other} is no submission of this class: it is left out")));
+    others.iter().for_each(|other| say(&format!("{other}: it is left out")));
+    settings.remember(args.settings.as_deref(), out)?;
     let units = units(submissions.len(), stages.len(), args.shard);
     let mut tally = Tally::new(units.len());
     if sandboxed {
@@ -119,6 +124,15 @@ fn folder_of(args: &GradeArgs) -> Result<&Path> {
 
 fn out_of(args: &GradeArgs) -> Result<&Path> {
     args.out.as_deref().ok_or_else(|| Error::new("where do the results go?").help("`--out FOLDER`"))
+}
+
+/// Is this path one below the folder?
+fn is_below(path: &Path, folder: &Path) -> Result<bool> {
+    let whole = |path: &Path| {
+        let absolute = std::path::absolute(path).map_err(|error| Error::io("use", path, &error))?;
+        Ok(absolute.canonicalize().unwrap_or(absolute))
+    };
+    Ok(whole(path)?.starts_with(whole(folder)?))
 }
 
 /// A mark of files: of others it is another one.

@@ -172,13 +172,13 @@ fn a_roster_says_whose_a_submission_is() {
     let roster = "who,submission\nada@example.org,Lovelace_12345_file\nada@example.org,Lovelace_12399\n";
     fs::write(instructor.path("roster.csv"), roster).expect("written");
     let said = instructor.grades(&["--roster", "roster.csv"], 0);
-    assert!(said.contains("stranger is no submission of this class"), "{said}");
+    assert!(said.contains("stranger is not in the roster: it is left out"), "{said}");
     assert!(said.contains("ada@example.org (attempt 2)  shout  4 of 4"), "{said}");
     assert_eq!(instructor.result("ada@example.org")["points"], 1, "the first attempt keeps its own result");
     let report = instructor.types(&["report", "results", "--csv", "grades.csv"]);
     assert_eq!(report.code, Some(0), "{}", report.text);
     let table = fs::read_to_string(instructor.path("grades.csv")).expect("a table");
-    assert!(table.contains("'@") || table.contains("ada@example.org,2,shout,4,4,graded"), "{table}");
+    assert!(table.contains("ada@example.org,2,shout,4,4,1,graded"), "{table}");
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn others_start_the_grading_with_files_of_their_own() {
         "{slurm}"
     );
     assert!(slurm.ends_with("--repeat 2 --shard \"$SLURM_ARRAY_TASK_ID/3\"\n"), "{slurm}");
-    let job = read("kubernetes/grade.yaml");
+    let job = read("kubernetes/grade-job.yaml");
     assert!(job.contains("completions: 3\n") && job.contains(&format!("mountPath: {dir}}}")), "{job}");
     let workflow = read("github/.github/workflows/grade.yml");
     assert!(workflow.contains("run: workshop --course course grade class --settings grade.yaml"), "{workflow}");
@@ -361,6 +361,86 @@ fn others_start_the_grading_with_files_of_their_own() {
             ["@SHARDS@", "@GRADE@", "@REPORT@", "@OUT@", "@LOGS@", "@COMMAND@", "@MOUNT@", "@PARTS@", "@VERSION@"];
         assert!(!open.iter().any(|word| text.contains(word)), "{text}");
     }
+    // What is there is not written over, unless it is the same.
+    assert_eq!(write("slurm", &["--", "--repeat", "2"]).code, Some(0));
+    let done = write("slurm", &["--", "--repeat", "3"]);
+    assert!(done.text.contains("grade.slurm is there already, and is another file"), "{}", done.text);
+    let done = instructor.types(&["slurm", "class", "--stage", "shuot", "--write", "other"]);
+    assert!(done.text.contains("did you mean `shout`?") && !instructor.path("other").exists(), "{}", done.text);
     let done = write("kubernetes", &["--out", "/elsewhere/results"]);
     assert!(done.text.contains("is not below /elsewhere"), "{}", done.text);
+}
+
+#[test]
+fn nobody_is_taken_for_somebody_else() {
+    let instructor = with_rules();
+    for (who, crier) in [("S1", SHOUTS), ("S10", WHISPERS), ("S2_b", WHISPERS), ("S3", SHOUTS)] {
+        instructor.folder(who, crier);
+    }
+    fs::write(instructor.path("class/S4.rar"), "an archive").expect("written");
+    let roster = "submission,who\nS1,anna\nS2,J M\nS3,J-M\nS9,zoe\n";
+    fs::write(instructor.path("roster.csv"), roster).expect("written");
+    fs::write(instructor.path("grade.yaml"), "stages: [{name: shout}]\nroster: roster.csv\n").expect("written");
+    let line = ["class", "--settings", "grade.yaml", "--out", "results", "--trust-submissions"];
+    let done = instructor.types(&line);
+    for expected in [
+        "anna  shout  4 of 4\n",
+        "J M  shout  1 of 4",
+        "J-M  shout  4 of 4\n",
+        "S10 is not in the roster",
+        "S4.rar is neither",
+    ] {
+        assert!(done.text.contains(expected), "{expected} is not in {}", done.text);
+    }
+    assert!(!done.text.contains("attempt"), "{}", done.text);
+    // The settings are remembered, and so is who has handed in nothing.
+    let report = instructor.types(&["report", "results", "--csv", "grades.csv"]);
+    assert!(report.text.contains("zoe  no submission\n"), "{}", report.text);
+    let table = fs::read_to_string(instructor.path("grades.csv")).expect("a table");
+    assert!(
+        table.contains("zoe,,shout,,,1,no submission,,,\n") && table.contains("J M,1,shout,1,4,1,graded"),
+        "{table}"
+    );
+
+    fs::write(instructor.path("roster.csv"), "submission,who\nS1,anna\nS1,bert\n").expect("written");
+    let done = instructor.types(&line);
+    assert!(done.code == Some(2) && done.text.contains("says of `S1` twice whose it is"), "{}", done.text);
+    let inside = ["class", "--stage", "shout", "--out", "class/results", "--trust-submissions"];
+    let done = instructor.types(&inside);
+    assert!(done.code == Some(2) && done.text.contains("among the submissions"), "{}", done.text);
+}
+
+#[test]
+fn of_several_stages_each_has_a_folder_of_its_name() {
+    let instructor = with_rules();
+    instructor.folder("ada", SHOUTS);
+    let line = ["class", "--stage", "shout", "--stage", "count", "--out", "results", "--trust-submissions"];
+    let done = instructor.types(&line);
+    assert_eq!(done.code, Some(2), "{}", done.text);
+    assert!(
+        done.text.contains("ada  shout  4 of 4\n") && done.text.contains("ada  count  not graded  no-package"),
+        "{}",
+        done.text
+    );
+}
+
+#[test]
+fn a_stage_without_rules_passes_or_does_not() {
+    let instructor = Instructor::new();
+    instructor.folder("bob", WHISPERS);
+    instructor.grades(&[], 0);
+    assert_eq!(instructor.types(&["report", "results", "--html", "class.html", "--check50", "c50"]).code, Some(0));
+    let page = fs::read_to_string(instructor.path("class.html")).expect("a page");
+    assert!(!page.contains("submissions pass"), "nobody passes");
+    let report: Value =
+        serde_json::from_slice(&fs::read(instructor.path("c50/bob.json")).expect("a file")).expect("JSON");
+    assert_eq!(
+        (&report["results"][1]["name"], &report["results"][1]["passed"]),
+        (&"shout/passes".into(), &false.into())
+    );
+    // What can't be read is said.
+    fs::write(instructor.path("results/bob/shout.json"), "{").expect("written");
+    fs::copy(instructor.path("c50/bob.json"), instructor.path("results/bob/other.json")).expect("copied");
+    let done = instructor.types(&["report", "results"]);
+    assert!(done.text.contains("is no result that this version can read"), "{}", done.text);
 }

@@ -22,7 +22,7 @@ pub(super) struct Learner<'r> {
     /// The last attempt in each stage of the class.
     pub(super) results: Vec<Option<&'r GradeResult>>,
     /// How often the points of each stage count.
-    weights: Vec<u32>,
+    pub(super) weights: Vec<u32>,
 }
 
 /// What was not understood of a stage.
@@ -37,14 +37,17 @@ pub(super) struct StageFindings<'r> {
 }
 
 impl<'r> Class<'r> {
-    /// The class with these results, which are ordered by who, stage and attempt.
-    pub(super) fn of(results: &'r [GradeResult], settings: &Settings) -> Class<'r> {
+    /// The class with these results, which are ordered by who, stage and attempt, and with everybody who should have some.
+    pub(super) fn of(results: &'r [GradeResult], settings: &Settings, everybody: &'r [String]) -> Class<'r> {
         let mut stages: Vec<&str> = results.iter().map(|result| result.stage.as_str()).collect();
         stages.sort_unstable();
         stages.dedup();
         let mut last: BTreeMap<&str, BTreeMap<&str, &GradeResult>> = BTreeMap::new();
         for result in results {
             last.entry(&result.who).or_default().insert(&result.stage, result);
+        }
+        for who in everybody {
+            last.entry(who).or_default();
         }
         let learners = last.iter().map(|(who, of_stage)| Learner {
             who,
@@ -64,6 +67,11 @@ impl<'r> Learner<'r> {
     pub(super) fn total(&self) -> (Option<u32>, u32) {
         let points = self.weighted().map(|(result, weight)| Some(result.points? * weight)).sum::<Option<u32>>();
         (points, self.weighted().map(|(result, weight)| result.of * weight).sum())
+    }
+
+    /// What a file of theirs is called.
+    pub(super) fn folder(&self) -> &'r str {
+        self.results.iter().flatten().next().map_or(self.who, |result| &result.folder)
     }
 
     /// The results that there are, with how often their points count.

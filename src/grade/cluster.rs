@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use zip::write::SimpleFileOptions;
 
+use super::settings::Settings;
 use crate::assets::{Catalog, Origin};
 use crate::cli::ClusterArgs;
 use crate::error::{Error, Result};
@@ -48,10 +49,10 @@ pub fn kubernetes(catalog: &Catalog, args: &ClusterArgs) -> Result<bool> {
     }
     let mount = mount.display().to_string();
     let job = here.fill(include_str!("cluster/kubernetes.yaml"), &[("COMMAND", &command), ("MOUNT", &mount)]);
-    write(&args.write.join("grade.yaml"), &job, false)?;
+    write(&args.write.join("grade-job.yaml"), &job, false)?;
     write(&args.write.join("Containerfile"), include_str!("cluster/Containerfile"), false)?;
     copy_program(&args.write.join("workshop"))?;
-    print(&format!("Make the image in {}, then `kubectl apply -f grade.yaml`\n", args.write.display()));
+    print(&format!("Make the image in {}, then `kubectl apply -f grade-job.yaml`\n", args.write.display()));
     Ok(true)
 }
 
@@ -136,6 +137,10 @@ struct Here {
 
 impl Here {
     fn of(catalog: &Catalog, args: &ClusterArgs, paths: Paths) -> Result<Here> {
+        // A mistake shows now, and not on a cluster.
+        let settings = Settings::load(args.settings.as_deref())?;
+        let stages = args.stages.iter().chain(settings.stages.iter().map(|stage| &stage.name));
+        stages.map(|name| catalog.stage(name).map(drop)).collect::<Result<()>>()?;
         let current = std::env::current_dir().unwrap_or_default();
         let path = |given: &Path| match paths {
             Paths::Whole => whole(given),
@@ -230,7 +235,12 @@ fn shell(words: &[String]) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
+/// Writes a file, unless another one is in its place.
 fn write(path: &Path, text: &str, may_run: bool) -> Result<()> {
+    if std::fs::read(path).is_ok_and(|there| there != text.as_bytes()) {
+        return Err(Error::new(format!("{} is there already, and is another file", path.display()))
+            .help("remove it, or name another folder with `--write`"));
+    }
     make_folder(path.parent().unwrap_or(Path::new(".")))?;
     replace(path, text.as_bytes())?;
     if may_run {

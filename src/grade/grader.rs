@@ -97,7 +97,7 @@ impl<'g> Grader<'g> {
 
     fn found_or_made(&mut self, submission: &Submission, stage: &Stage, course: &str) -> Result<Made> {
         let file = GradeResult::file(self.out, submission, &stage.name);
-        let taken = take(&submission.path, &stage.name, self.track);
+        let taken = take(&submission.path, &stage.name, self.track, self.settings.stages.len() == 1);
         let made_with = self.made_with(course, taken.as_ref());
         let old = GradeResult::load(&file);
         if let Some(result) = old.as_ref().filter(|old| self.is_the_same(old, &made_with)) {
@@ -115,6 +115,12 @@ impl<'g> Grader<'g> {
             Some(result) => result,
             None => self.made(submission, stage, taken, made_with, &from)?,
         };
+        // Nothing would change: it could not be graded before, and it can't be now.
+        let is_old = |old: &GradeResult| old.outcome == Outcome::NotGraded && result.outcome == Outcome::NotGraded;
+        if old.as_ref().is_some_and(is_old) {
+            result.save(&file)?;
+            return Ok(Made { result, was_there, file, waits: None });
+        }
         let waits = Some(Waiting { old, new: result.clone(), from: from.clone(), to: file });
         Ok(Made { result, was_there, file: from, waits })
     }

@@ -147,11 +147,11 @@ impl Lane {
         let _ = self.child.wait();
         let said = complains.join().unwrap_or_default();
         let news = match is_lost {
-            true => vec![News::Ended(
-                Error::new("a lane of the grading has ended before its work was done")
-                    .because(said.trim())
-                    .help("what is graded is kept: the same command goes on"),
-            )],
+            true => {
+                let error = Error::new("a lane of the grading has ended before its work was done")
+                    .help("what is graded is kept: the same command goes on");
+                vec![News::Ended(if said.trim().is_empty() { error } else { error.because(said.trim()) })]
+            }
             false => said.lines().map(|line| News::Said(line.to_owned())).collect(),
         };
         news.into_iter().for_each(|news| drop(tell.send(news)));

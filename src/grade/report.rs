@@ -14,6 +14,7 @@ use self::page::{class_page, learner_page};
 use super::class::{Class, Learner};
 use super::result::{GradeResult, Outcome, score};
 use super::settings::Settings;
+use super::submissions::listed;
 use crate::cli::GradeReportArgs;
 use crate::error::{Error, Result};
 use crate::files::{make_folder, replace};
@@ -30,19 +31,20 @@ pub fn report(args: &GradeReportArgs) -> Result<bool> {
         return Err(Error::new(format!("{} has no results", args.results.display()))
             .help("`workshop grade FOLDER --stage NAME --out RESULTS` makes some"));
     }
-    let settings = Settings::load(args.settings.as_deref())?;
-    let class = Class::of(&results, &settings);
+    let settings = Settings::of_results(args.settings.as_deref(), &args.results)?;
+    let everybody = settings.roster.as_deref().map(listed).transpose()?.unwrap_or_default();
+    let class = Class::of(&results, &settings, &everybody);
     let write = |file: &Option<PathBuf>, text: &dyn Fn() -> Result<String>| match file {
         Some(file) => replace(file, text()?.as_bytes()).map(|()| print(&format!("{} is written\n", file.display()))),
         None => Ok(()),
     };
     print(&table(&class));
-    write(&args.csv, &|| csv(&results))?;
+    write(&args.csv, &|| csv(&class))?;
     write(&args.html, &|| class_page(&class))?;
     write(&args.junit, &|| junit(&class))?;
     // What learners get: a file for each of them, with what the instructor lets them see.
     let theirs: Vec<GradeResult> = results.iter().map(|result| for_learners(result, &settings)).collect();
-    let theirs = Class::of(&theirs, &settings);
+    let theirs = Class::of(&theirs, &settings, &[]);
     each(args.learners.as_deref(), "html", &theirs, &|learner| learner_page(&theirs, learner))?;
     each(args.gradescope.as_deref(), "json", &theirs, &|learner| json(&gradescope(learner)))?;
     each(args.check50.as_deref(), "json", &theirs, &|learner| json(&check50(learner)))?;
@@ -60,7 +62,7 @@ fn each(
     make_folder(folder)?;
     for learner in &class.learners {
         // A result's folder has this name, so it is one of a file.
-        replace(&folder.join(format!("{}.{ending}", learner.who)), text(learner)?.as_bytes())?;
+        replace(&folder.join(format!("{}.{ending}", learner.folder())), text(learner)?.as_bytes())?;
     }
     print(&format!("{} in {}\n", counted(class.learners.len(), "file"), folder.display()));
     Ok(())
@@ -87,6 +89,10 @@ fn table(class: &Class<'_>) -> String {
     let mut out = String::new();
     for learner in &class.learners {
         let (points, most) = learner.total();
+        if learner.results.iter().all(Option::is_none) {
+            out.push_str(&format!("{}  no submission\n", learner.who.bold()));
+            continue;
+        }
         out.push_str(&format!("{}  {}\n", learner.who.bold(), score(points, most)));
         for (stage, result) in class.stages.iter().zip(&learner.results) {
             match result {
@@ -107,35 +113,45 @@ fn table(class: &Class<'_>) -> String {
     out
 }
 
-/// A row for each result.
-fn csv(results: &[GradeResult]) -> Result<String> {
+/// A row for each learner and stage: the last attempt counts.
+fn csv(class: &Class<'_>) -> Result<String> {
     let wrong = |error: csv::Error| Error::new("the table can't be made").because(error);
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer
-        .write_record(["who", "attempt", "stage", "points", "of", "outcome", "reason", "steady", "seed"])
+        .write_record(["who", "attempt", "stage", "points", "of", "weight", "outcome", "reason", "steady", "seed"])
         .map_err(wrong)?;
-    for result in results {
-        let outcome = match result.outcome {
-            Outcome::Graded => "graded",
-            Outcome::NotBuilt => "not built",
-            Outcome::NotGraded => "not graded",
-        };
-        writer
-            .write_record([
-                harmless(&result.who),
-                result.attempt.to_string(),
-                result.stage.clone(),
-                result.points.map(|points| points.to_string()).unwrap_or_default(),
-                result.of.to_string(),
-                outcome.to_owned(),
-                harmless(&result.reason.as_ref().map_or_else(String::new, |reason| reason.id.clone())),
-                result.steady.to_string(),
-                result.seed.to_string(),
-            ])
-            .map_err(wrong)?;
+    for learner in &class.learners {
+        for (stage, (result, weight)) in class.stages.iter().zip(learner.results.iter().zip(&learner.weights)) {
+            let mut row = match result {
+                Some(result) => of_result(result, *weight),
+                None => ["who", "", stage, "", "", &weight.to_string(), "no submission", "", "", ""].map(str::to_owned),
+            };
+            row[0] = harmless(learner.who);
+            writer.write_record(row).map_err(wrong)?;
+        }
     }
     let bytes = writer.into_inner().map_err(|error| Error::new("the table can't be made").because(error))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn of_result(result: &GradeResult, weight: u32) -> [String; 10] {
+    let outcome = match result.outcome {
+        Outcome::Graded => "graded",
+        Outcome::NotBuilt => "not built",
+        Outcome::NotGraded => "not graded",
+    };
+    [
+        String::new(),
+        result.attempt.to_string(),
+        result.stage.clone(),
+        result.points.map(|points| points.to_string()).unwrap_or_default(),
+        result.of.to_string(),
+        weight.to_string(),
+        outcome.to_owned(),
+        harmless(result.in_short()),
+        result.steady.to_string(),
+        result.seed.to_string(),
+    ]
 }
 
 /// A spreadsheet takes a cell that begins with one of these for a formula.

@@ -9,6 +9,7 @@ use super::submissions::{Ignored, Submission};
 use crate::course::Stage;
 use crate::error::{Error, Result};
 use crate::files::{make_folder, replace};
+use crate::report::say;
 use crate::trace::Trace;
 use crate::verdict::{Explanation, RuleState};
 
@@ -32,6 +33,8 @@ pub(super) struct GradeResult {
     format: u32,
     /// Whose submission.
     pub(super) who: String,
+    /// The name of the folder that it is kept in.
+    pub(super) folder: String,
     /// Which one, counted from 1.
     pub(super) attempt: usize,
     /// The stage's name.
@@ -143,6 +146,7 @@ impl GradeResult {
         GradeResult {
             format: FORMAT,
             who: submission.who.clone(),
+            folder: submission.folder.clone(),
             attempt: submission.attempt,
             stage: stage.name.clone(),
             track: track.to_owned(),
@@ -201,7 +205,7 @@ impl GradeResult {
             1 => format!("{stage}.json"),
             attempt => format!("{stage}.{attempt}.json"),
         };
-        results.join(&submission.who).join(name)
+        results.join(&submission.folder).join(name)
     }
 
     /// Writes it, in the place of an earlier one.
@@ -231,7 +235,11 @@ impl GradeResult {
             for file in fs::read_dir(&who).map_err(fail)? {
                 let file = file.map_err(fail)?.path();
                 if file.extension().is_some_and(|ending| ending == "json") {
-                    found.extend(GradeResult::load(&file));
+                    let result = GradeResult::load(&file);
+                    if result.is_none() {
+                        say(&format!("{} is no result that this version can read: it is left out", file.display()));
+                    }
+                    found.extend(result);
                 }
             }
         }

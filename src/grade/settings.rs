@@ -7,7 +7,11 @@ use serde::Deserialize;
 
 use crate::cli::GradeArgs;
 use crate::error::{Error, Result};
+use crate::files::{make_folder, replace};
 use crate::yaml::Source;
+
+/// Beside results: the path of the settings that they were made with.
+const NOTED: &str = ".settings";
 
 /// `grade.yaml`: how a class is graded. Options of the command line come first.
 #[derive(Debug, Clone, Deserialize)]
@@ -136,6 +140,26 @@ impl Settings {
         settings.all_or_nothing |= args.all_or_nothing;
         settings.roster = args.roster.clone().or(settings.roster);
         Ok(settings)
+    }
+
+    /// Notes beside the results which settings they were made with.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub(super) fn remember(&self, file: Option<&Path>, results: &Path) -> Result<()> {
+        let Some(file) = file else { return Ok(()) };
+        let whole = std::path::absolute(file).map_err(|error| Error::io("use", file, &error))?;
+        make_folder(results)?;
+        replace(&results.join(NOTED), whole.display().to_string().as_bytes())
+    }
+
+    /// Those of the file, or else those that the results were made with.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub(super) fn of_results(file: Option<&Path>, results: &Path) -> Result<Settings> {
+        let noted = fs::read_to_string(results.join(NOTED)).ok().map(PathBuf::from);
+        Settings::load(file.or(noted.as_deref()))
     }
 
     /// How often the points of a stage count.

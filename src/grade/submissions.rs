@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::assets::{File, is_passed_over};
 use crate::course::Track;
 use crate::error::{Error, Result};
+use crate::hash::stable_hash;
 use crate::pattern::escape;
 
 /// The longest file that is taken, in bytes.
@@ -31,8 +32,10 @@ const MAX_UNPACKED: u64 = 4 << 30;
 /// A submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Submission {
-    /// Whose: also the name of the folder with the results.
+    /// Whose.
     pub(super) who: String,
+    /// The name of the folder with the results: theirs, as far as a folder can be called so.
+    pub(super) folder: String,
     /// Counted from 1.
     pub(super) attempt: usize,
     /// The folder or archive.
@@ -56,6 +59,8 @@ const ARCHIVES: [&str; 3] = [".zip", ".tar.gz", ".tgz"];
 /// # Errors
 /// The folder or the roster can't be read, or two submissions would have the same name.
 pub(super) fn find(folder: &Path, roster: Option<&Path>) -> Result<(Vec<Submission>, Vec<String>)> {
+    const NO_KIND: &str = "is neither a folder nor a .zip, .tar.gz or .tgz";
+    const NOT_LISTED: &str = "is not in the roster";
     let fail = |error| Error::io("read the folder", folder, &error);
     let mut entries = Vec::new();
     let mut others = Vec::new();
@@ -69,7 +74,7 @@ pub(super) fn find(folder: &Path, roster: Option<&Path>) -> Result<(Vec<Submissi
         if kind.is_dir() || kind.is_file() && stem(&name) != name {
             entries.push(name);
         } else {
-            others.push(name);
+            others.push(format!("{name} {NO_KIND}"));
         }
     }
     entries.sort();
@@ -82,18 +87,21 @@ pub(super) fn find(folder: &Path, roster: Option<&Path>) -> Result<(Vec<Submissi
             Some(roster) => match whose(roster, &name) {
                 Some(who) => who,
                 None => {
-                    others.push(name);
+                    others.push(format!("{name} {NOT_LISTED}"));
                     continue;
                 }
             },
         };
-        let who = folder_name(&who);
+        let who = who.trim().to_owned();
         let attempt = 1 + found.iter().filter(|other| other.who == who).count();
         if attempt > 1 && roster.is_none() {
             return Err(Error::new(format!("two submissions are called `{who}`"))
                 .help("rename one of them, or say with `--roster` whose they are"));
         }
-        found.push(Submission { who, attempt, path: folder.join(name) });
+        let is_taken = |name: &str| found.iter().any(|other| other.folder == name && other.who != who);
+        let safe = Some(folder_name(&who)).filter(|name| !is_taken(name));
+        let of_results = safe.unwrap_or_else(|| format!("{}-{:08x}", folder_name(&who), stable_hash(&who) >> 32));
+        found.push(Submission { who, folder: of_results, attempt, path: folder.join(name) });
     }
     Ok((found, others))
 }
@@ -116,14 +124,36 @@ fn read_roster(path: &Path) -> Result<Vec<RosterLine>> {
     let help = "a roster is a CSV file with the columns `submission` and `who`";
     let wrong = |error: csv::Error| Error::new(format!("{} is not a roster", path.display())).because(error).help(help);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(wrong)?;
-    reader.deserialize().collect::<std::result::Result<_, _>>().map_err(wrong)
+    let lines: Vec<RosterLine> = reader.deserialize().collect::<std::result::Result<_, _>>().map_err(wrong)?;
+    let twice = lines.iter().enumerate().find(|(index, line)| {
+        lines[..*index].iter().any(|other| stem(&other.submission) == stem(&line.submission) && other.who != line.who)
+    });
+    match twice {
+        Some((_, line)) => {
+            Err(Error::new(format!("{} says of `{}` twice whose it is", path.display(), line.submission)))
+        }
+        None => Ok(lines),
+    }
+}
+
+/// Everybody whom a roster lists.
+///
+/// # Errors
+/// It can't be read.
+pub(super) fn listed(roster: &Path) -> Result<Vec<String>> {
+    Ok(read_roster(roster)?.into_iter().map(|line| line.who.trim().to_owned()).collect())
 }
 
 /// Whose submission this is: the line with this name, or else the longest one that it begins with.
 fn whose(roster: &[RosterLine], name: &str) -> Option<String> {
     let name = stem(name);
     let exact = roster.iter().find(|line| stem(&line.submission) == name);
-    let begins = roster.iter().filter(|line| !line.submission.is_empty() && name.starts_with(&line.submission));
+    // `S1` is not the beginning of `S10`.
+    let is_begun = |line: &&RosterLine| {
+        let rest = name.strip_prefix(line.submission.as_str()).filter(|_| !line.submission.is_empty());
+        rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+    };
+    let begins = roster.iter().filter(is_begun);
     exact.or(begins.max_by_key(|line| line.submission.len())).map(|line| line.who.clone())
 }
 
@@ -184,13 +214,14 @@ enum Source {
     Tar(PathBuf),
 }
 
-/// Takes what a learner edits of a stage out of a submission.
+/// Takes what a learner edits of a stage out of a submission. If it is not the only stage that is graded, its package
+/// has to be called by its name: another stage's would have such files, too.
 ///
 /// # Errors
 /// It can't be read, is too large, or has no such files.
-pub(super) fn take(path: &Path, stage: &str, track: &Track) -> Readable<Taken> {
+pub(super) fn take(path: &Path, stage: &str, track: &Track, only: bool) -> Readable<Taken> {
     let mut opened = open(path)?;
-    let root = package_of(&opened.entries, stage, track).ok_or_else(|| {
+    let root = package_of(&opened.entries, stage, track, only).ok_or_else(|| {
         let edited = track.edit.join(", ");
         unreadable("no-package", format!("it has no folder `{stage}` with what a learner edits ({edited}) in it"))
     })?;
@@ -228,7 +259,7 @@ fn shown(path: &str) -> String {
 
 /// Where the stage's package is: the folder of its name with something in it that a learner edits, or the submission
 /// itself, or the one folder in it. Empty, or ends with `/`.
-fn package_of(entries: &BTreeMap<String, EntryKind>, stage: &str, track: &Track) -> Option<String> {
+fn package_of(entries: &BTreeMap<String, EntryKind>, stage: &str, track: &Track, only_stage: bool) -> Option<String> {
     let has_edited = |root: &str| entries.keys().any(|path| path.strip_prefix(root).is_some_and(|p| track.edits(p)));
     let mut named: Vec<&str> = Vec::new();
     for path in entries.keys() {
@@ -243,6 +274,9 @@ fn package_of(entries: &BTreeMap<String, EntryKind>, stage: &str, track: &Track)
     named.dedup();
     if let Some(root) = named.into_iter().find(|root| has_edited(root)) {
         return Some(root.to_owned());
+    }
+    if !only_stage {
+        return None;
     }
     let tops: BTreeSet<&str> = entries.keys().map(|path| path.split_inclusive('/').next().unwrap_or(path)).collect();
     let only = tops.iter().next().filter(|top| tops.len() == 1 && top.ends_with('/'));

@@ -70,6 +70,8 @@ struct FindingView<'r> {
     graded: usize,
     reasons: Vec<ReasonView<'r>>,
     rules: Vec<RuleView<'r>>,
+    /// Nothing is left to be understood.
+    all_good: bool,
     has_run: bool,
     run_of: &'r str,
     run: Option<RunView<'r>>,
@@ -186,6 +188,7 @@ fn finding_view<'r>(finding: &StageFindings<'r>) -> FindingView<'r> {
                 width: width(*count, finding.graded),
             })
             .collect(),
+        all_good: finding.reasons.is_empty() && finding.rules.is_empty(),
         has_run: common.is_some(),
         run_of: common.map_or("", |result| &result.who),
         run: common.and_then(|result| result.shown.as_ref()).map(|trace| show(1, trace)),
