@@ -139,8 +139,8 @@ impl Here {
     fn of(catalog: &Catalog, args: &ClusterArgs, paths: Paths) -> Result<Here> {
         // A mistake shows now, and not on a cluster.
         let settings = Settings::load(args.settings.as_deref())?;
-        let stages = args.stages.iter().chain(settings.stages.iter().map(|stage| &stage.name));
-        stages.map(|name| catalog.stage(name).map(drop)).collect::<Result<()>>()?;
+        let mut stages = args.stages.iter().chain(settings.stages.iter().map(|stage| &stage.name));
+        stages.try_for_each(|name| catalog.stage(name).map(drop))?;
         let current = std::env::current_dir().unwrap_or_default();
         let path = |given: &Path| match paths {
             Paths::Whole => whole(given),
