@@ -119,6 +119,14 @@ impl Catalog {
         Ok(stage)
     }
 
+    /// An optional text of the course, by its path.
+    ///
+    /// # Errors
+    /// It is there, and can't be read.
+    pub fn text_if_there(&self, file: &str) -> Result<Option<String>> {
+        text_if_there(&self.origin, file)
+    }
+
     /// Checks that the course has solutions.
     ///
     /// # Errors

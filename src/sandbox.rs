@@ -123,6 +123,11 @@ impl Sandbox {
     }
 }
 
+/// The isolation that there is inside: with a layer for each submission, or without.
+pub fn level(layered: bool) -> &'static str {
+    if layered { "namespaces" } else { "namespaces, shared cache" }
+}
+
 /// Did the sandbox itself fail, and not the program in it? That is what this standard error says.
 pub fn failed(stderr: &[u8]) -> bool {
     stderr.starts_with(b"bwrap: ")

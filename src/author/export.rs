@@ -6,13 +6,13 @@
 //! there is left out, too.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use serde_yaml::{Mapping, Value};
 
 use super::changes::Changes;
 use super::locate::{current_folder, own_course};
+use super::new_course::whole;
 use crate::assets::{COURSE_FILE, Catalog, File};
 use crate::build::Built;
 use crate::cli::ExportArgs;
@@ -35,33 +35,23 @@ pub fn export(course: Option<&Path>, args: &ExportArgs) -> Result<bool> {
     let here = current_folder()?;
     let name = args.folder.to_string_lossy().into_owned();
     Changes { folders: vec![name.clone()], ..Changes::default() }.check(&here)?;
-    // Made under a temporary name and renamed: there is a complete course, or none.
-    let making = tempfile::Builder::new()
-        .prefix(".making-")
-        .tempdir_in(&here)
-        .map_err(|error| Error::io("make a course in", &here, &error))?;
     let scratch = BuildFolder::open(args.cache.as_deref())?;
-    let mut export = Export {
-        catalog: &catalog,
-        root: making.path(),
-        scratch: scratch.path(),
-        withheld: !args.keep_solutions,
-        progress: ProgressLine::default(),
-    };
-    export.packages()?;
-    for stage in &catalog.course.stages {
-        let said = export.stage(stage);
-        export.progress.spinner.done();
-        print(&format!("{}\n", said?));
-    }
-    Catalog::folder(making.path())?;
-    let root = here.join(&args.folder);
-    fs::rename(making.keep(), &root).map_err(|error| Error::io("make", &root, &error))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let _ = fs::set_permissions(&root, fs::Permissions::from_mode(0o755));
-    }
+    whole(&here.join(&args.folder), &mut |making| {
+        let mut export = Export {
+            catalog: &catalog,
+            root: making,
+            scratch: scratch.path(),
+            withheld: !args.keep_solutions,
+            progress: ProgressLine::default(),
+        };
+        export.packages()?;
+        for stage in &catalog.course.stages {
+            let said = export.stage(stage);
+            export.progress.spinner.done();
+            print(&format!("{}\n", said?));
+        }
+        Catalog::folder(making).map(drop)
+    })?;
     print(&format!("{name} is the course for learners: `workshop init {name}` takes it, as a folder or from git\n"));
     Ok(true)
 }
@@ -85,7 +75,7 @@ impl Export<'_> {
         }
         let mut files = vec![(COURSE_FILE.to_owned(), text.into_bytes())];
         for tag in self.catalog.course.languages.iter().skip(1) {
-            files.extend(self.copy(&format!("exercises/course.{tag}.yaml")));
+            files.extend(self.copy(format!("exercises/course.{tag}.yaml"))?);
         }
         for track in self.catalog.course.tracks.values() {
             let below = |folder: &str, files: Vec<File>| -> Vec<File> {
@@ -111,11 +101,10 @@ impl Export<'_> {
         Ok(files)
     }
 
-    /// A file of the course as it is, if it is there.
-    fn copy(&self, path: &str) -> Option<File> {
-        let (folder, name) = path.rsplit_once('/')?;
-        let tree = self.catalog.tree(folder).ok()?;
-        tree.into_iter().find(|(other, _)| other == name).map(|(_, bytes)| (path.to_owned(), bytes))
+    /// A text of the course as it is, if it is there.
+    fn copy(&self, path: String) -> Result<Option<File>> {
+        let text = self.catalog.text_if_there(&path)?;
+        Ok(text.map(|text| (path, text.into_bytes())))
     }
 
     /// Writes a stage; returns what is left out of it.
@@ -127,7 +116,8 @@ impl Export<'_> {
         let languages = self.catalog.course.languages.iter().skip(1);
         let lessons = languages.map(|tag| format!("exercises/{name}/lesson.{tag}.md"));
         let lessons = std::iter::once(format!("exercises/{name}/lesson.md")).chain(lessons);
-        write_files(self.root, &lessons.filter_map(|path| self.copy(&path)).collect::<Vec<File>>())?;
+        let lessons = lessons.map(|path| self.copy(path)).collect::<Result<Vec<_>>>()?;
+        write_files(self.root, &lessons.into_iter().flatten().collect::<Vec<File>>())?;
         loop {
             if left_out.len() == whole.scenarios.len() {
                 return Err(Error::new(format!("nothing of `{name}` can be played without its solution"))
@@ -162,8 +152,8 @@ impl Export<'_> {
         let mut files = vec![(format!("exercises/{name}/stage.yaml"), written(&stage)?)];
         for tag in self.catalog.course.languages.iter().skip(1) {
             let path = format!("exercises/{name}/stage.{tag}.yaml");
-            let Some((_, bytes)) = self.copy(&path) else { continue };
-            let mut words = read(&String::from_utf8_lossy(&bytes))?;
+            let Some(text) = self.catalog.text_if_there(&path)? else { continue };
+            let mut words = read(&text)?;
             for (key, by) in [("scenarios", "name"), ("roles", "name"), ("explanations", "id")] {
                 if let Some(Value::Mapping(of_key)) = words.get_mut(key) {
                     of_key.retain(|name, _| name.as_str().is_some_and(|name| has(key, by, name)));

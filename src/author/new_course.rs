@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use upon::Value;
 
@@ -31,29 +32,37 @@ pub fn course(model: &Catalog, args: &NewCourseArgs) -> Result<bool> {
     let track = track_name(model, args.track.as_deref())?;
     let starter = Starter::read(model, &track)?;
 
-    // Made under a temporary name and renamed: there is a complete course, or none.
+    whole(&root, &mut |making| {
+        write_files(making, &frame(model, &track, &starter, args)?)?;
+        let packages = model.track(&track)?;
+        for folder in [&packages.templates, &packages.solutions] {
+            let folder = making.join(folder);
+            fs::create_dir_all(&folder).map_err(|error| Error::io("make", &folder, &error))?;
+        }
+        match args.empty {
+            true => Ok(()),
+            false => plan(&Catalog::folder(making)?, &args.stage, &args.roles, &[&track])?.make(making),
+        }
+    })?;
+    messages::course(&Catalog::draft(&root)?, &root);
+    Ok(true)
+}
+
+/// Makes a folder under a temporary name, and renames it: it is there completely, or not at all.
+pub(super) fn whole(root: &Path, make: &mut dyn FnMut(&Path) -> Result<()>) -> Result<()> {
+    let here = root.parent().unwrap_or(Path::new("."));
     let making = tempfile::Builder::new()
         .prefix(".making-")
-        .tempdir_in(&here)
-        .map_err(|error| Error::io("make a course in", &here, &error))?;
-    write_files(making.path(), &frame(model, &track, &starter, args)?)?;
-    let packages = model.track(&track)?;
-    for folder in [&packages.templates, &packages.solutions] {
-        let folder = making.path().join(folder);
-        fs::create_dir_all(&folder).map_err(|error| Error::io("make", &folder, &error))?;
-    }
-    if !args.empty {
-        let catalog = Catalog::folder(making.path())?;
-        plan(&catalog, &args.stage, &args.roles, &[&track])?.make(making.path())?;
-    }
-    fs::rename(making.keep(), &root).map_err(|error| Error::io("make", &root, &error))?;
+        .tempdir_in(here)
+        .map_err(|error| Error::io("make a course in", here, &error))?;
+    make(making.path())?;
+    fs::rename(making.keep(), root).map_err(|error| Error::io("make", root, &error))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let _ = fs::set_permissions(&root, fs::Permissions::from_mode(0o755));
+        let _ = fs::set_permissions(root, fs::Permissions::from_mode(0o755));
     }
-    messages::course(&Catalog::draft(&root)?, &root);
-    Ok(true)
+    Ok(())
 }
 
 /// The requested track, or the first one that has a starter.

@@ -149,8 +149,7 @@ impl<'c> Controller<'c> {
         let seen = workspace.state.stages.get(stage).is_some_and(|progress| progress.shown);
         let page = if seen { ViewPage::Run } else { ViewPage::Lesson };
         WorkspaceState::update(&workspace.dot(), |state| state.stage(stage).shown = true)?;
-        let mut view = View::new(place(&workspace, stage), page);
-        view.withheld = workspace.catalog.course.withheld;
+        let view = view_of(&workspace, stage, page);
         Ok(Controller { chosen, worker, stage: stage.to_owned(), view, hint: None, filled: None, failed: 0 })
     }
 
@@ -295,8 +294,7 @@ impl<'c> Controller<'c> {
     fn go(&mut self, workspace: &Workspace, stage: &str, page: ViewPage) -> Result<()> {
         self.worker.verify(self.chosen, stage)?;
         stage.clone_into(&mut self.stage);
-        self.view = View::new(place(workspace, stage), page);
-        self.view.withheld = workspace.catalog.course.withheld;
+        self.view = view_of(workspace, stage, page);
         self.hint = None;
         self.filled = None;
         Ok(())
@@ -329,6 +327,13 @@ impl<'c> Controller<'c> {
         self.turn_to(if self.view.page == ViewPage::Diff { ViewPage::Solution } else { ViewPage::Diff });
         Ok(())
     }
+}
+
+/// A view of a stage.
+fn view_of(workspace: &Workspace, stage: &str, page: ViewPage) -> View {
+    let mut view = View::new(place(workspace, stage), page);
+    view.withheld = workspace.catalog.course.withheld;
+    view
 }
 
 /// The name of a stage, its number, and how many there are.

@@ -16,10 +16,13 @@ use crate::report::say;
 use crate::runtime::block_on;
 use crate::sandbox::Layer;
 use crate::verify::build;
-use crate::verify::build_folder::{ProgressLine, Trees, package};
+use crate::verify::build_folder::{ProgressLine, Trees, alone, package};
 
 /// Held together by those who grade, and alone by who fills the cache.
 const LOCK: &str = ".lock";
+
+/// Held by who fills the cache, or is about to. Others wait for that, and not for those who grade already.
+const FILLS: &str = ".fills";
 
 /// What the programs of a class are built with.
 pub(super) struct Bench<'b> {
@@ -65,14 +68,15 @@ impl<'b> Bench<'b> {
     pub(super) fn fill(&self) -> Result<()> {
         let folder = |error| Error::io("use", &self.dir, &error);
         fs::create_dir_all(&self.dir).map_err(folder)?;
-        let shared = Lock::share(&self.dir, LOCK)?;
-        if self.is_filled() {
+        let is_filled = || Lock::share(&self.dir, LOCK).map(|_shared| self.is_filled());
+        if is_filled()? {
             return Ok(());
         }
-        drop(shared);
-        let _alone = Lock::take(&self.dir, LOCK, || {
-            say(&format!("Another command is using {}: waiting for it to finish", self.dir.display()));
-        })?;
+        let _fills = alone(&self.dir, FILLS)?;
+        if is_filled()? {
+            return Ok(());
+        }
+        let _alone = alone(&self.dir, LOCK)?;
         self.build_all()
     }
 
@@ -154,10 +158,7 @@ impl<'b> Bench<'b> {
             self.dir = self.dir.parent().unwrap_or(Path::new("/")).join(name).join(self.track_name);
         }
         fs::create_dir_all(&self.dir).map_err(|error| Error::io("use", &self.dir, &error))?;
-        let alone = Lock::take(&self.dir, LOCK, || {
-            say(&format!("Another command is using {}: waiting for it to finish", self.dir.display()));
-        })?;
-        self._lock = Some(alone);
+        self._lock = Some(alone(&self.dir, LOCK)?);
         if self.is_filled() { Ok(()) } else { self.build_all() }
     }
 

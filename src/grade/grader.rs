@@ -152,11 +152,7 @@ impl<'g> Grader<'g> {
 
     /// What keeps the submission's programs from the rest of the machine, and from each other.
     fn isolation(&self) -> &'static str {
-        match (self.sandboxed(), self.bench.is_layered()) {
-            (false, _) => "none",
-            (true, true) => "namespaces",
-            (true, false) => "namespaces, shared cache",
-        }
+        if self.sandboxed() { sandbox::level(self.bench.is_layered()) } else { "none" }
     }
 
     /// What could not be graded is tried again.

@@ -50,9 +50,7 @@ impl BuildFolder {
         let fail = |error: std::io::Error| Error::io("use", folder, &error);
         let folder = std::path::absolute(folder).map_err(fail)?;
         std::fs::create_dir_all(&folder).map_err(fail)?;
-        let lock = Lock::take(&folder, ".lock", || {
-            report::say(&format!("Another command is using {}: waiting for it to finish", folder.display()));
-        })?;
+        let lock = alone(&folder, ".lock")?;
         Ok(BuildFolder::Kept(folder, lock))
     }
 
@@ -62,6 +60,16 @@ impl BuildFolder {
             BuildFolder::Passing(dir) => dir.path(),
         }
     }
+}
+
+/// Takes a lock of a folder of builds; says so if it has to wait.
+///
+/// # Errors
+/// See [`Lock::take`].
+pub(crate) fn alone(folder: &Path, lock: &str) -> Result<Lock> {
+    Lock::take(folder, lock, || {
+        report::say(&format!("Another command is using {}: waiting for it to finish", folder.display()));
+    })
 }
 
 /// Writes all packages of one version into a folder. Successive versions may have the same name: a tool builds only

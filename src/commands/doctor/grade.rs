@@ -58,7 +58,7 @@ fn inside(catalog: &Catalog) -> Result<bool> {
             "the track names under `reads` what it needs beside the system's own files; is it installed for this user?",
         );
     }
-    let level = if layer.is_ok() { "namespaces" } else { "namespaces, shared cache" };
+    let level = sandbox::level(layer.is_ok());
     print(&wrap(
         &format!("Isolation here: {level}. docs/grading.md says what that keeps off, and what not."),
         width(),
